@@ -1,0 +1,82 @@
+// HTTP/1.x decoders, sans-IO: bytes in, heads and body slices out. Strict by RFC 9112 and the
+// smuggling list (docs/framing.md): whatever two parsers could read in two ways is refused.
+//
+// Threads: none of their own. No allocation. Views point into the caller's buffer.
+// Use: call again with the same bytes and more until the status is not need_more; `scanned` lets a
+// decoder go on where it stopped, so that a head that comes byte by byte costs linear time.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "proxy/http/head.hpp"
+#include "proxy/http/reject.hpp"
+
+namespace switchback::http1 {
+
+enum class DecodeStatus : std::uint8_t { need_more, complete, rejected };
+
+struct HeadLimits {
+  std::size_t head_bytes = 64 * 1024;
+  unsigned fields = 100;            // <= http::max_fields
+  std::size_t target_bytes = 16 * 1024;   // over it: 414
+};
+
+struct DecodeResult {
+  DecodeStatus status;
+  http::Reason reason = http::Reason::none;   // when rejected
+  std::size_t consumed = 0;                   // bytes of the head, when complete
+};
+
+// One request head at data[0]. Leading empty lines (RFC 9112 §2.2) are consumed, at most 8 bytes.
+// `scanned`: start with 0, pass back unchanged between calls for the same head.
+DecodeResult decode_request_head(const char* data, std::size_t size, const HeadLimits& limits,
+                                 std::size_t& scanned, http::FieldTable& table,
+                                 http::RequestHead& out);
+
+// One response head. `request_method` decides about bodies (RFC 9112 §6.3).
+DecodeResult decode_response_head(const char* data, std::size_t size, const HeadLimits& limits,
+                                  std::size_t& scanned, http::Method request_method,
+                                  http::FieldTable& table, http::ResponseHead& out);
+
+// A body's bytes. Slices point into `data`, in order; small chunks that lie close together are
+// moved together in place, so `data` is written to.
+class BodyDecoder {
+ public:
+  static constexpr std::size_t max_slices = 32;
+  struct Result {
+    DecodeStatus status;         // complete: body and trailers are over
+    http::Reason reason = http::Reason::none;
+    std::size_t consumed = 0;    // bytes of data used up; what is left must be offered again with more
+    std::size_t slice_count = 0;
+    std::size_t body_bytes = 0;  // sum of the slices
+  };
+  void start(http::BodyKind kind, std::uint64_t content_length, const HeadLimits& limits);
+  // Stops early (need_more, consumed < size) when `slices` is full: call again.
+  Result decode(char* data, std::size_t size, iovec (&slices)[max_slices]);
+  // Tells an end of stream: complete for until_close, rejected(response_truncated) otherwise.
+  DecodeStatus end_of_stream();
+  bool finished() const { return state_ == State::finished; }
+  std::uint64_t remaining() const { return remaining_; }   // of a length body, or the current chunk
+
+  // After complete of a chunked body: the trailer fields, filtered of what must not be a trailer
+  // (RFC 9110 §6.5.1), as raw "Name: value\r\n" lines inside the last `data`; empty when none.
+  const char* trailers() const { return trailers_; }
+  std::size_t trailers_size() const { return trailers_size_; }
+
+ private:
+  enum class State : std::uint8_t { fixed, size, extension, size_lf, data, data_cr, data_lf, trailer, until_close, finished, failed };
+  State state_ = State::finished;
+  bool any_size_digit_ = false;
+  std::uint16_t extension_bytes_ = 0;      // of this chunk; over 256: bad_chunk
+  std::uint64_t extension_total_ = 0;      // of this body; over 16 KiB: bad_chunk
+  std::uint64_t remaining_ = 0;
+  std::size_t scanned_ = 0;
+  HeadLimits limits_;
+  const char* trailers_ = nullptr;
+  std::size_t trailers_size_ = 0;
+};
+
+}  // namespace switchback::http1

@@ -1,0 +1,54 @@
+// HTTP/1.1 heads written once into the caller's memory; unchanged fields are copied in runs where
+// they lie next to each other in the buffer they came from.
+//
+// No allocation. Each returns the bytes written, or 0 when `room` does not suffice.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "proxy/http/head.hpp"
+
+namespace switchback::http1 {
+
+// What the proxy adds to a request on its way to a server.
+struct RequestAdditions {
+  std::string_view client_ip;       // "203.0.113.7", "2001:db8::1"; "unknown" for unix clients
+  std::string_view scheme;          // "http" or "https", of the client's connection
+  bool trusted = false;             // the client may set X-Forwarded-*, X-Request-Id itself: then For is appended to and the rest kept
+  std::string_view request_id;      // to send; the caller has chosen (generated, or a trusted client's)
+  std::string_view traceparent;     // to send; empty: pass the client's on untouched
+  std::string_view host;            // to send as Host; empty: the request's authority
+  http::BodyKind body = http::BodyKind::none;   // framing towards the server: none, length, chunked
+  std::uint64_t content_length = 0;
+};
+// Drops hop-by-hop fields and TE (except "TE: trailers"), Via gets "1.1 switchback" appended
+// (RFC 9110 §7.6.3), Upgrade and Connection: upgrade are written anew when head.upgrade.
+std::size_t write_request_head(char* out, std::size_t room, const http::RequestHead& head,
+                               const RequestAdditions& additions);
+
+struct ResponseFraming {
+  http::BodyKind body = http::BodyKind::none;   // towards the client
+  std::uint64_t content_length = 0;
+  bool write_content_length = false;  // also for HEAD and 304, where the field was there
+  bool close = false;                 // Connection: close
+  bool keep_alive_1_0 = false;        // Connection: keep-alive to an HTTP/1.0 client
+};
+std::size_t write_response_head(char* out, std::size_t room, const http::ResponseHead& head,
+                                const ResponseFraming& framing);
+
+// A 1xx head (100, 102, 103), fields passed on.
+std::size_t write_informational_head(char* out, std::size_t room, const http::ResponseHead& head);
+
+// "1a2b\r\n"; room >= 18.
+std::size_t write_chunk_size(char* out, std::uint64_t size);
+
+// A complete answer of the proxy's own: text/plain, Date, X-Request-Id, Content-Length, and
+// Retry-After: 1 for 503. `head_only` for HEAD.
+std::size_t write_own_answer(char* out, std::size_t room, unsigned status, std::string_view sentence,
+                             std::string_view request_id, bool close, bool head_only);
+
+std::string_view reason_phrase(unsigned status);
+
+}  // namespace switchback::http1

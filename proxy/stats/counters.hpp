@@ -1,0 +1,86 @@
+// Counters and histograms: one shard per worker, written by that worker only, read by anybody.
+//
+// A write is a relaxed load and store (no lock prefix, no shared cache line). Readers add shards.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cstdint>
+
+#include "proxy/base/clock.hpp"
+#include "proxy/base/color.hpp"
+#include "proxy/http/reject.hpp"
+
+namespace switchback::stats {
+
+class Counter {
+ public:
+  void add(std::uint64_t n = 1) {
+    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
+  std::uint64_t read() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
+class Gauge {
+ public:
+  void add(std::int64_t n) {
+    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
+  std::int64_t read() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::int64_t> value_{0};
+};
+
+// Log-linear: 8 sub-buckets per power of two of microseconds, 1 µs to 2^27 µs (134 s); error <= 12.5 %.
+class Histogram {
+ public:
+  static constexpr std::size_t bucket_count = 8 + 25 * 8;
+  static std::size_t bucket_of(std::uint64_t micros);
+  static std::uint64_t upper_bound_us(std::size_t bucket);
+  void record(Nanos duration) {
+    const auto us = duration <= 0 ? 0 : static_cast<std::uint64_t>(duration) / 1000;
+    buckets_[bucket_of(us)].add();
+    sum_us_.add(us);
+  }
+  std::uint64_t bucket(std::size_t i) const { return buckets_[i].read(); }
+  std::uint64_t sum_us() const { return sum_us_.read(); }
+
+ private:
+  std::array<Counter, bucket_count> buckets_;
+  Counter sum_us_;
+};
+
+// Per worker, service and color.
+struct ColorStats {
+  Counter requests;                        // exchanges begun
+  std::array<Counter, 6> by_status_class;  // [1..5]: 1xx.. 5xx final answers; [0]: none sent
+  Counter retries;
+  Counter connects, connect_failures;
+  Counter bytes_in, bytes_out;             // bodies, from and to clients
+  Histogram total;                         // head complete .. answer handed over
+  Histogram first_byte;                    // .. response head
+};
+
+// Per worker and service (both colors), for what happens before a color is chosen.
+struct ServiceStats {
+  std::array<ColorStats, 2> color;
+  Counter paused_total;                    // requests that waited at the door
+  Gauge waiting;                           // waiting now
+};
+
+// Per worker.
+struct WorkerStats {
+  Counter connections;                     // accepted
+  Gauge open_connections;
+  Counter accept_pauses;                   // out of descriptors
+  std::array<Counter, static_cast<std::size_t>(http::Reason::count_)> reasons;   // own answers and ends
+  Counter access_dropped;                  // access records that did not fit
+  Gauge upstream_idle;                     // kept-alive connections to servers
+};
+
+}  // namespace switchback::stats

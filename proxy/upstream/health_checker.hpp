@@ -1,0 +1,66 @@
+// Checks every server of every pool, active and standby, on a thread of its own with a stock
+// asio::io_context: a saturated worker cannot make a server look dead, and a hanging server cannot
+// hold a worker. HTTP checks when health_check.path is set, else a TCP connect.
+//
+// Names are resolved before each check round of a server whose address is a name, on this thread's
+// resolver. First checks of a new target start at once (jittered within 50 ms), so that readiness
+// is known early.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proxy/base/color.hpp"
+#include "proxy/upstream/server_state.hpp"
+
+namespace switchback::upstream {
+
+struct HealthTarget {
+  std::string service;
+  Color color;
+  config::HealthCheck check;
+  std::shared_ptr<ServerState> server;
+};
+
+struct HealthChange {
+  std::string service;
+  Color color;
+  std::string server;
+  Health from, to;
+  std::string reason;
+};
+
+class HealthChecker {
+ public:
+  using OnChange = std::function<void(const HealthChange&)>;   // called on the checker's thread
+  explicit HealthChecker(OnChange on_change);
+  ~HealthChecker();   // joins
+  HealthChecker(const HealthChecker&) = delete;
+  // Replaces the set of targets; those that stay keep their rise/fall counts. Any thread.
+  void set_targets(std::vector<HealthTarget> targets);
+  // Connects once to each server, now; calls `done` on the checker's thread with how many accept, after
+  // all answered or `timeout`. Any thread. For the rollback's last look at a standby that seems dead.
+  void probe_connect(std::vector<std::shared_ptr<ServerState>> servers, config::Duration timeout,
+                     std::function<void(unsigned accepting)> done);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// Sans-IO rise/fall logic, tested without sockets.
+class RiseFall {
+ public:
+  RiseFall(unsigned rise, unsigned fall) : rise_(rise), fall_(fall) {}
+  // The first result ever decides at once; later ones need `rise` or `fall` in a row.
+  Health record(Health current, bool passed, bool connected);
+
+ private:
+  unsigned rise_, fall_;
+  unsigned passes_ = 0, failures_ = 0;
+  bool first_ = true;
+};
+
+}  // namespace switchback::upstream

@@ -1,0 +1,113 @@
+// The data plane as the control plane sees it: start, reload, switch, pause, observe. Everything
+// behind it is workers; nothing here blocks on traffic.
+//
+// Threads: all methods from one control thread. Observer callbacks come from worker and health
+// threads and must only hand over (post) and return.
+// Errors: start-up and reload return text that names the place and the mend; nothing throws later.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/model.hpp"
+#include "proxy/drain/switch_record.hpp"
+#include "proxy/stats/counters.hpp"
+#include "proxy/upstream/health_checker.hpp"
+
+namespace switchback::worker {
+
+// The color and epoch a service starts with: what survived, or its `initial` with epoch 1.
+struct ServiceSeed {
+  std::string service;
+  Color active = Color::blue;
+  std::uint64_t epoch = 1;
+};
+
+struct ServerView {
+  std::string address;
+  unsigned weight = 1;
+  upstream::Health health = upstream::Health::unknown;
+  std::string reason;            // of the last failed check
+  std::uint64_t in_flight = 0;   // all workers
+};
+
+struct PoolView {
+  bool draining = false;
+  std::string release;
+  std::array<std::uint64_t, drain::class_count> in_flight{};   // by drain::TrafficClass
+  std::vector<ServerView> servers;
+};
+
+struct ServiceView {
+  std::string service;
+  Color active = Color::blue;
+  std::uint64_t epoch = 0;
+  bool paused = false;
+  std::uint64_t waiting = 0;     // at the door
+  std::array<PoolView, 2> pools; // by Color
+};
+
+struct StatsView {   // valid until the next reload; the counters are read live
+  std::vector<const stats::WorkerStats*> workers;
+  struct Service {
+    std::string name;
+    std::vector<const stats::ServiceStats*> shards;   // one per worker
+  };
+  std::vector<Service> services;
+};
+
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  // A shard of `record` passed a stage (barrier, first new response, last old request, drained).
+  virtual void switch_progressed(const std::shared_ptr<drain::SwitchRecord>& record) = 0;
+  virtual void health_changed(const upstream::HealthChange& change) = 0;
+};
+
+class DataPlane {
+ public:
+  virtual ~DataPlane() = default;   // ends at once; see shut_down for the gentle way
+
+  virtual unsigned workers() const = 0;
+  virtual std::vector<std::string> listener_addresses() const = 0;   // "http://127.0.0.1:8080"
+  virtual std::vector<std::string> services() const = 0;             // in configuration order
+  virtual std::optional<ServiceView> view(const std::string& service) const = 0;
+  virtual StatsView stats() const = 0;
+
+  // The flip: one atomic store of {color, epoch, paused as it was}, then a barrier message to every
+  // worker. Returns at once; the record fills up as workers pass. `epoch` must be higher than the current one.
+  // Unknown service: nullptr.
+  virtual std::shared_ptr<drain::SwitchRecord> switch_color(const std::string& service, Color to,
+                                                            std::uint64_t epoch) = 0;
+
+  // Shuts and opens the door. While shut, requests wait in order (limits.queue; over it: 503 with
+  // Retry-After) and get the color active when they leave. The caller times `max`.
+  virtual bool pause(const std::string& service) = 0;
+  virtual bool resume(const std::string& service) = 0;
+
+  // Connects to each server of a pool now; `done` from the health thread with how many accepted.
+  virtual void probe_pool(const std::string& service, Color color, config::Duration timeout,
+                          std::function<void(unsigned accepting)> done) = 0;
+
+  // Adopts what can change at run time (services, pools, routes, timeouts, limits, log level).
+  // Seeds are for services that are new. The caller has checked the diff; listeners stay.
+  virtual void reload(const config::Config& config, const std::vector<ServiceSeed>& seeds) = 0;
+
+  virtual void reopen_logs() = 0;
+  // SIGTERM: stops accepting, answers what runs with Connection: close, closes idle connections,
+  // waits at most `limit`, then ends the rest. `done` from a worker thread.
+  virtual void shut_down(config::Duration limit, std::function<void()> done) = 0;
+};
+
+struct StartResult {
+  std::unique_ptr<DataPlane> plane;   // null: see error
+  std::string error;                  // "listeners[0].bind 127.0.0.1:8080: Address already in use (…)"
+};
+StartResult start_data_plane(const config::Config& config, const std::vector<ServiceSeed>& seeds,
+                             std::shared_ptr<Observer> observer);
+
+}  // namespace switchback::worker
