@@ -8,21 +8,13 @@
 #include <cstdint>
 #include <string_view>
 
+#include "proxy/http/additions.hpp"
 #include "proxy/http/head.hpp"
 
 namespace switchback::http1 {
 
-// What the proxy adds to a request on its way to a server.
-struct RequestAdditions {
-  std::string_view client_ip;       // "203.0.113.7", "2001:db8::1"; "unknown" for unix clients
-  std::string_view scheme;          // "http" or "https", of the client's connection
-  bool trusted = false;             // the client may set X-Forwarded-*, X-Request-Id itself: then For is appended to and the rest kept
-  std::string_view request_id;      // to send; the caller has chosen (generated, or a trusted client's)
-  std::string_view traceparent;     // to send; empty: pass the client's on untouched
-  std::string_view host;            // to send as Host; empty: the request's authority
-  http::BodyKind body = http::BodyKind::none;   // framing towards the server: none, length, chunked
-  std::uint64_t content_length = 0;
-};
+using http::RequestAdditions;
+
 // Drops hop-by-hop fields and TE (except "TE: trailers"), Via gets "1.1 switchback" appended
 // (RFC 9110 §7.6.3), Upgrade and Connection: upgrade are written anew when head.upgrade.
 std::size_t write_request_head(char* out, std::size_t room, const http::RequestHead& head,
