@@ -1,0 +1,45 @@
+// The admin plane's outside: the /v1 API, /metrics, /healthz, /readyz and the status page, over the
+// unix socket and TCP (docs/admin-api.md).
+//
+// Threads: the control thread (the io_context's) only; start() before it runs is fine.
+// Lifetime: controller and plane outlive stop(). After stop() neither is touched again, also by
+// requests that were waiting for a flip.
+// Errors: start() returns "" or one clear line that names the configuration key.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "admin/http/server.hpp"
+#include "admin/release/controller.hpp"
+#include "config/model.hpp"
+#include "proxy/worker/data_plane.hpp"
+
+namespace switchback::api {
+
+class AdminServer {
+ public:
+  AdminServer(boost::asio::io_context& io, const config::Admin& admin,
+              release::Controller& controller, worker::DataPlane& plane,
+              http::ServerOptions options = {});
+  ~AdminServer();   // stops
+  AdminServer(const AdminServer&) = delete;
+
+  std::string start();
+  void stop();
+
+  // The TCP address if there is one ("http://127.0.0.1:9900"), else "unix:/run/…"; empty before start().
+  std::string bound_address() const;
+  std::vector<std::string> addresses() const;
+
+  // Adopts new access rules and tokens (SIGHUP). Addresses stay as they are.
+  void set_access(const config::Admin& admin);
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace switchback::api
