@@ -23,7 +23,7 @@ class AdminServer {
  public:
   AdminServer(boost::asio::io_context& io, const config::Admin& admin,
               release::Controller& controller, worker::DataPlane& plane,
-              http::ServerOptions options = {});
+              web::ServerOptions options = {});
   ~AdminServer();   // stops
   AdminServer(const AdminServer&) = delete;
 

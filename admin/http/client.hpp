@@ -14,7 +14,7 @@
 
 #include "admin/http/message.hpp"
 
-namespace switchback::http {
+namespace switchback::web {
 
 struct ClientTarget {
   std::string text;      // as given, for messages
@@ -78,4 +78,4 @@ class Client {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace switchback::http
+}  // namespace switchback::web

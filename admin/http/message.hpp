@@ -1,6 +1,7 @@
 // HTTP messages as the admin plane sees them: small, owned strings; nothing here is on the data
 // plane's path.
 //
+// The namespace is `web`, not `http`: that name belongs to the data plane's proxy/http.
 // A handler is a coroutine on the control thread's io_context. It answers with a Response, or with a
 // StreamReply whose `run` writes for as long as it likes (server-sent events). Source of terms: RFC 9110.
 #pragma once
@@ -17,7 +18,7 @@
 #include <variant>
 #include <vector>
 
-namespace switchback::http {
+namespace switchback::web {
 
 namespace asio = boost::asio;
 
@@ -91,4 +92,4 @@ bool parse_target(std::string_view target, std::string& path, Fields& query);
 // Percent-encodes one path segment or query value.
 std::string percent_encode(std::string_view text);
 
-}  // namespace switchback::http
+}  // namespace switchback::web

@@ -17,7 +17,7 @@
 
 #include "admin/http/message.hpp"
 
-namespace switchback::http {
+namespace switchback::web {
 
 struct ServerOptions {
   std::size_t connection_limit = 256;      // per listener
@@ -64,4 +64,4 @@ class Server {
   std::shared_ptr<State> state_;
 };
 
-}  // namespace switchback::http
+}  // namespace switchback::web
