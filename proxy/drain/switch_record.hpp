@@ -1,8 +1,8 @@
 // What a switch leaves behind: for each worker, when it passed the barrier, and how everything that
 // was in flight on the old color ended. A flip's receipt is the sum of these shards.
 //
-// Threads: each shard is written by its worker only (relaxed), read by anybody at any time.
-// Sums can lag by a moment but each shard's `accepted` is exact once `barrier_ns` is set, and
+// Threads: each shard is written by its worker only, read by anybody at any time without a lock.
+// Sums can lag by a moment (a class never shows more ends than `accepted`), but each shard's `accepted` is exact once `barrier_ns` is set, and
 //   accepted = completed + failed + client_gone + moved + forced + in_flight
 // holds per class once the shard is drained; while draining, in_flight is derived from the rest.
 #pragma once
@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "proxy/base/clock.hpp"
