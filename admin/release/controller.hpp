@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -117,9 +118,18 @@ class Controller {
   virtual std::optional<Color> rollback_target(const std::string& service) const = 0;
   virtual std::vector<Alarm> alarms() const = 0;
 
-  // Events after `last_id` that are still kept (1,024), then live ones. Returns a handle for unsubscribe.
+  // Events after `last_id` that are still kept (1,024; called before subscribe returns), then live
+  // ones. 0: all that are kept; events_live_only: none of them. Ids go on growing over restarts.
+  // Returns a handle for unsubscribe, which may be called from within on_event.
+  static constexpr std::uint64_t events_live_only = ~std::uint64_t{0};
   virtual std::uint64_t subscribe(std::uint64_t last_id, OnEvent on_event) = 0;
   virtual void unsubscribe(std::uint64_t handle) = 0;
+
+  // For what others find out: a reload (event `reload`; text says what changed or what was wrong),
+  // and alarms of theirs (`code` is raised once until it is cleared).
+  virtual void reloaded(bool /*adopted*/, const std::string& /*text*/) {}
+  virtual void raise_alarm(const std::string& /*code*/, const std::string& /*text*/) {}
+  virtual void clear_alarm(const std::string& /*code*/) {}
 };
 
 }  // namespace switchback::release
