@@ -24,11 +24,21 @@ struct OpenedListener {
 };
 
 // One line that names the address, the cause and the mend; empty on success.
+//
+// A port that any other process listens on is an error, although SO_REUSEPORT would let a second
+// process of the same user share it. The check is a bind without SO_REUSEPORT just before the real
+// ones: two processes that start within the same few microseconds can both pass it.
+// "[::]" also takes IPv4 clients; every other IPv6 address takes IPv6 only. A host name is looked
+// up (this may block) and its first address taken.
+// A Unix path left over by a process that is gone is replaced; a live one, or a path that is not a
+// socket, is an error.
 std::string open_listener(const config::Address& address, unsigned workers, OpenedListener& out);
 void close_listener(OpenedListener& listener);   // removes a unix path too
 
 // Accepts on one fd for one worker. EMFILE/ENFILE/ENOBUFS pause accepting for 100 ms (counted)
 // instead of spinning; other clients are not told anything: they wait in the backlog.
+// on_accept owns the descriptor it gets: non-blocking, close-on-exec, TCP_NODELAY set on TCP. It
+// may call stop(); it may not destroy the acceptor.
 class Acceptor final : public EventHandler, public Timer {
  public:
   using OnAccept = std::function<void(int fd, const sockaddr_storage& peer)>;
@@ -41,10 +51,15 @@ class Acceptor final : public EventHandler, public Timer {
   void on_event(std::uint32_t events) override;
   void on_timer() override;
   void accept_some();   // at most 64 a turn, so that a connection flood cannot starve requests
+  void watch();
+  void pause();
   Reactor& reactor_;
   int fd_;
   bool shared_;
   bool stopped_ = false;
+  bool watching_ = false;
+  unsigned budget_ = 1;             // accepts allowed at this event: 1, doubling under a flood
+  std::uint64_t next_turn_ = 0;     // the turn in which an event means that a flood is on
   std::uint64_t pauses_ = 0;
   OnAccept on_accept_;
 };

@@ -4,8 +4,10 @@
 // Threads: its worker. Errors are values: every call returns a Transfer.
 #pragma once
 
+#include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -31,9 +33,11 @@ class Stream {
  public:
   Stream() = default;
   Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
   ~Stream() { close(); }
 
-  // Takes over fd and registers it; readiness starts as "unknown, try" (both flags set).
+  // Takes over fd (closed on failure too) and registers it; readiness starts as "unknown, try"
+  // (both flags set). False (errno kept) when the kernel refuses.
   bool open(Reactor& reactor, int fd, EventHandler& handler);
   void close();                     // remove, close; no-op when not open
   void reset();                     // close with RST (SO_LINGER 0), for answers that must not look complete
@@ -42,15 +46,27 @@ class Stream {
   int fd() const { return fd_; }
 
   // Notes an event's flags. Call first in on_event.
-  void note(std::uint32_t epoll_events);
+  void note(std::uint32_t epoll_events) {
+    if (epoll_events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) readable_ = true;
+    if (epoll_events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) writable_ = true;
+    if (epoll_events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) peer_closed_ = true;
+  }
   bool readable() const { return readable_; }
   bool writable() const { return writable_; }
   bool peer_closed() const { return peer_closed_; }   // FIN or reset seen by epoll, maybe unread data before it
 
+  // room > 0. While readable() is false: would_block without a system call. A short read empties
+  // the socket, so it clears readable(); once peer_closed(), no further event would come for the
+  // end behind the data, so readable() stays until `end` or an error has been read.
   Transfer read(char* into, std::size_t room);
-  Transfer write(std::span<const iovec> pieces);      // one sendmsg; short when bytes < sum
+
+  // One system call; short when bytes < sum. A short write clears writable(). At most IOV_MAX
+  // pieces go at once: with more, a write can be short while writable() stays set.
+  Transfer write(std::span<const iovec> pieces);
 
  private:
+  static constexpr std::size_t max_pieces = 1024;   // IOV_MAX of Linux
+
   Reactor* reactor_ = nullptr;
   EventHandler* handler_ = nullptr;
   int fd_ = -1;
@@ -58,5 +74,49 @@ class Stream {
   bool writable_ = false;
   bool peer_closed_ = false;
 };
+
+inline Transfer Stream::read(char* into, std::size_t room) {
+  if (!readable_) return {IoStatus::would_block};
+  ssize_t n;
+  do {
+    n = ::recv(fd_, into, room, MSG_DONTWAIT);
+  } while (__builtin_expect(n < 0 && errno == EINTR, 0));
+  if (__builtin_expect(n > 0, 1)) {
+    if (static_cast<std::size_t>(n) < room && !peer_closed_) readable_ = false;
+    return {IoStatus::ok, static_cast<std::size_t>(n)};
+  }
+  readable_ = false;
+  if (n == 0) return {IoStatus::end};
+  const int error = errno;
+  if (error == EAGAIN) return {IoStatus::would_block};
+  return {IoStatus::error, 0, error};
+}
+
+inline Transfer Stream::write(std::span<const iovec> pieces) {
+  if (pieces.size() > max_pieces) pieces = pieces.first(max_pieces);
+  std::size_t wanted = 0;
+  for (const iovec& piece : pieces) wanted += piece.iov_len;
+  if (wanted == 0) return {IoStatus::ok};
+  if (!writable_) return {IoStatus::would_block};
+  ssize_t n;
+  do {
+    if (pieces.size() == 1) {
+      n = ::send(fd_, pieces[0].iov_base, wanted, MSG_NOSIGNAL | MSG_DONTWAIT);
+    } else {
+      msghdr message{};
+      message.msg_iov = const_cast<iovec*>(pieces.data());
+      message.msg_iovlen = pieces.size();
+      n = ::sendmsg(fd_, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+  } while (__builtin_expect(n < 0 && errno == EINTR, 0));
+  if (__builtin_expect(n >= 0, 1)) {
+    if (static_cast<std::size_t>(n) < wanted) writable_ = false;
+    return {n > 0 ? IoStatus::ok : IoStatus::would_block, static_cast<std::size_t>(n)};
+  }
+  const int error = errno;
+  writable_ = false;
+  if (error == EAGAIN) return {IoStatus::would_block};
+  return {IoStatus::error, 0, error};
+}
 
 }  // namespace switchback::net

@@ -1,14 +1,17 @@
 // Coarse timers, one wheel a worker: arming and moving a deadline later is a store, no system call.
 //
-// Grain: timer_grain (8 ms); a timer fires at or after its deadline, never before it, late by at
+// Grain: timer_grain_ns (8 ms); a timer fires at or after its deadline, never before it, late by at
 // most one grain and one turn of the loop. After G. Varghese and T. Lauck, "Hashed and Hierarchical
 // Timing Wheels" (1987), scheme 6 with lazy re-hashing: `arm` with a later deadline only notes it;
-// the slot visit finds it not due yet and moves it on.
-// Threads: the wheel's worker only. Ownership: the timer's owner keeps it alive while armed and
-// disarms it in its destructor; on_timer may arm, disarm or destroy any timer, itself included.
+// the slot visit finds it not due yet and moves it on. `disarm` is lazy in the same way, so that a
+// timer armed and disarmed for every request costs two stores a request and no list work.
+// Timers of one slot fire in the order in which they were linked there.
+// Threads: the wheel's worker only. Ownership: the timer's owner keeps it alive while armed, and
+// its destructor unlinks it; on_timer may arm, disarm or destroy any timer, itself included.
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "proxy/base/clock.hpp"
@@ -19,7 +22,13 @@ inline constexpr Nanos timer_grain_ns = 8'000'000;
 
 class TimerWheel;
 
-class Timer {
+// A place in a circular list; a slot's head is one of these too, so that unlinking needs no slot.
+struct TimerLink {
+  TimerLink* previous_link = nullptr;   // null: not linked
+  TimerLink* next_link = nullptr;
+};
+
+class Timer : private TimerLink {
  public:
   Timer() = default;
   Timer(const Timer&) = delete;
@@ -33,31 +42,42 @@ class Timer {
  private:
   friend class TimerWheel;
   virtual void on_timer() = 0;   // disarmed before the call
-  Timer* previous_ = nullptr;    // linked in a slot (possibly while not armed: lazily removed)
-  Timer* next_ = nullptr;
   Nanos deadline_ns_ = 0;
-  Nanos slot_time_ns_ = 0;       // when its slot is visited next
+  Nanos slot_time_ns_ = 0;       // while linked (armed or not): when its slot is visited next
 };
 
 class TimerWheel {
  public:
   explicit TimerWheel(Nanos now_ns);
-  ~TimerWheel();
+  ~TimerWheel();   // unlinks what is left, so that timers may outlive the wheel
   TimerWheel(const TimerWheel&) = delete;
+  TimerWheel& operator=(const TimerWheel&) = delete;
 
-  void arm(Timer& timer, Nanos deadline_ns);   // replaces an earlier deadline
-  void disarm(Timer& timer);                   // no-op when not armed; O(1)
-  void advance(Nanos now_ns);                  // fires what is due
-  // Nanoseconds until the next occupied slot wants a visit, -1 when the wheel is empty.
+  // Replaces an earlier deadline. A deadline in the past fires at the next grain.
+  void arm(Timer& timer, Nanos deadline_ns) {
+    timer.deadline_ns_ = deadline_ns > 0 ? deadline_ns : 1;
+    if (timer.next_link == nullptr || timer.slot_time_ns_ > timer.deadline_ns_) relink(timer);
+  }
+  void disarm(Timer& timer) { timer.deadline_ns_ = 0; }   // no-op when not armed
+  void advance(Nanos now_ns);                             // fires what is due
+  // Nanoseconds until the next occupied slot wants a visit (0: now), -1 when the wheel is empty.
+  // A disarmed timer occupies its slot until that is visited or the timer is destroyed.
   Nanos until_next(Nanos now_ns) const;
 
  private:
   static constexpr std::size_t slot_count = 1024;   // 8.2 s round; later deadlines go round again
-  void link(Timer& timer, Nanos when_ns);
-  static void unlink(Timer& timer);
-  struct Slot;
-  struct Impl;
-  Impl* impl_;
+  static constexpr std::size_t word_count = slot_count / 64;
+
+  void relink(Timer& timer);
+  static void unlink(TimerLink& link);
+  static void append(TimerLink& head, TimerLink& link);
+  static void splice(TimerLink& to, TimerLink& from);
+  std::int64_t next_occupied() const;
+  void fire(TimerLink& due, Nanos now_ns);
+
+  std::int64_t tick_;   // the last grain visited; linked timers lie in tick_+1 .. tick_+1023
+  mutable std::array<std::uint64_t, word_count> occupied_{};   // may be set for an emptied slot
+  std::array<TimerLink, slot_count> slots_;
 };
 
 }  // namespace switchback::net

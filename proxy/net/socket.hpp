@@ -1,0 +1,47 @@
+// Small tools for sockets: connecting without blocking, and addresses as text and as bytes.
+//
+// Threads: any; no state. Nothing here allocates. Errors are values (0 or -errno).
+#pragma once
+
+#include <sys/socket.h>
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace switchback::net {
+
+void set_nodelay(int fd);   // TCP only; without effect on other sockets
+
+// Starts a connect on a new non-blocking, close-on-exec socket, with TCP_NODELAY where it is TCP.
+// The descriptor, or -errno. Connected or refused: the first EPOLLOUT tells (connect_result);
+// a refusal known at once is returned. -EAGAIN: the backlog of a Unix socket is full.
+int start_connect(const sockaddr* address, socklen_t length);
+
+// 0 when the connection stands, -errno when it failed (SO_ERROR, which this clears). Ask after
+// EPOLLOUT, EPOLLERR or EPOLLHUP, not before.
+int connect_result(int fd);
+
+// The peer's address without its port, for logs and X-Forwarded-For: "192.0.2.7" (also for a
+// v4-mapped v6 address), "2001:db8::1", or "unknown" for Unix sockets.
+class IpText {
+ public:
+  IpText() : IpText(nullptr) {}
+  explicit IpText(const sockaddr* address);   // null: unknown
+  explicit IpText(const sockaddr_storage& address)
+      : IpText(reinterpret_cast<const sockaddr*>(&address)) {}
+  std::string_view view() const { return {text_.data(), length_}; }
+  const char* c_str() const { return text_.data(); }
+
+ private:
+  std::array<char, 46> text_;   // INET6_ADDRSTRLEN
+  std::uint8_t length_ = 0;
+};
+
+// The address as 16 bytes: v6 as it is, v4 as ::ffff:a.b.c.d, so that both compare and hash alike.
+// All zero for other families.
+using IpBytes = std::array<std::uint8_t, 16>;
+IpBytes ip_bytes(const sockaddr* address);
+std::uint16_t ip_port(const sockaddr* address);   // host order; 0 for other families
+
+}  // namespace switchback::net
