@@ -160,6 +160,10 @@ void DrainGate::begin(std::shared_ptr<SwitchRecord> record, const config::Drain&
   set_stage(cohort.shard->barrier_ns, now_ns);
   cohort.passed = true;
   settle(cohort, now_ns);
+  if (cohorts_.size() > max_open && !cohort.drained) {
+    cohorts_.erase(cohorts_.begin());
+    add(closed_early_, 1);
+  }
   refresh_open();
   refresh_waiting();
   deliver();
@@ -168,10 +172,6 @@ void DrainGate::begin(std::shared_ptr<SwitchRecord> record, const config::Drain&
 DrainGate::Cohort& DrainGate::open_cohort(std::shared_ptr<SwitchRecord> record,
                                           const config::Drain& limits, bool overtaken,
                                           Nanos now_ns) {
-  if (cohorts_.size() == max_open) {
-    cohorts_.erase(cohorts_.begin());
-    add(closed_early_, 1);
-  }
   Cohort cohort;
   cohort.shard = &record->shards[worker_];
   cohort.record = std::move(record);
