@@ -26,8 +26,6 @@ struct PostedFunction final : PostedWork {
 
 }  // namespace
 
-Reactor::DeferredList::DeferredList() { next_ = previous_ = this; }
-
 Reactor::Reactor() : now_ns_(monotonic_ns()), timers_(now_ns_) {
   epoll_fd_ = ::epoll_create1(EPOLL_CLOEXEC);
   if (epoll_fd_ < 0) throw std::system_error(errno, std::generic_category(), "epoll_create1");
@@ -55,7 +53,7 @@ Reactor::~Reactor() {
     }
   }
   destroy();
-  while (deferred_.next_ != &deferred_) deferred_.next_->unlink();
+  while (deferred_.next_link != &deferred_) deferred_.next_link->unlink();
   ::close(wake_fd_);
   ::close(epoll_fd_);
 }
@@ -107,7 +105,7 @@ void Reactor::run_turn(bool may_wait) {
 }
 
 int Reactor::wait_ms() const {
-  if (deferred_.next_ != &deferred_ || mailbox_flag_.load(std::memory_order_relaxed)) return 0;
+  if (deferred_.next_link != &deferred_ || mailbox_flag_.load(std::memory_order_relaxed)) return 0;
   const Nanos until_ns = timers_.until_next(now_ns_);
   if (until_ns < 0) return -1;
   return static_cast<int>((until_ns + 999'999) / 1'000'000);   // a round of the wheel at most
@@ -127,17 +125,16 @@ void Reactor::deliver(std::size_t count) {
 }
 
 void Reactor::run_deferred() {
-  if (deferred_.next_ == &deferred_) return;
-  DeferredList running;
-  std::swap(running.next_, deferred_.next_);
-  std::swap(running.previous_, deferred_.previous_);
-  running.next_->previous_ = &running;
-  running.previous_->next_ = &running;
-  deferred_.next_ = deferred_.previous_ = &deferred_;
-  while (running.next_ != &running) {
-    Deferred* work = running.next_;
-    work->unlink();
-    work->on_deferred();
+  if (deferred_.next_link == &deferred_) return;
+  // A second head takes the list's place, so that what is deferred meanwhile waits for its turn.
+  DeferredLink running{&running, &running};
+  deferred_.append(running);
+  deferred_.unlink();
+  deferred_.next_link = deferred_.previous_link = &deferred_;
+  while (running.next_link != &running) {
+    auto& work = static_cast<Deferred&>(*running.next_link);
+    work.unlink();
+    work.on_deferred();
     look_at_mailbox();
   }
 }

@@ -40,26 +40,36 @@ class EventHandler {
   ~EventHandler() = default;
 };
 
+// A place in the circular list of deferred work; the list's head is one of these too. For the
+// reactor's use.
+struct DeferredLink {
+  DeferredLink* next_link = nullptr;   // null: not queued
+  DeferredLink* previous_link = nullptr;
+  void unlink() {
+    if (next_link == nullptr) return;
+    previous_link->next_link = next_link;
+    next_link->previous_link = previous_link;
+    next_link = previous_link = nullptr;
+  }
+  void append(DeferredLink& link) {   // to the list whose head this is
+    link.next_link = this;
+    link.previous_link = previous_link;
+    previous_link->next_link = &link;
+    previous_link = &link;
+  }
+};
+
 // Work to be done once, after the running batch of events, on this worker (flushes, clean-up).
-class Deferred {
+class Deferred : public DeferredLink {
  public:
   Deferred() = default;
   Deferred(const Deferred&) = delete;
   Deferred& operator=(const Deferred&) = delete;
   virtual void on_deferred() = 0;   // may defer itself again: that runs in the next turn
+  bool deferred() const { return next_link != nullptr; }   // queued and not run yet
 
  protected:
   ~Deferred() { unlink(); }   // takes itself off the list if queued
- private:
-  friend class Reactor;
-  void unlink() {
-    if (next_ == nullptr) return;
-    previous_->next_ = next_;
-    next_->previous_ = previous_;
-    next_ = previous_ = nullptr;
-  }
-  Deferred* next_ = nullptr;   // null: not queued
-  Deferred* previous_ = nullptr;
 };
 
 // One unit of the mailbox. `complete` frees it, after running it when `run` says so; without, it
@@ -71,7 +81,7 @@ struct PostedWork {
 
 inline constexpr std::uint32_t stream_events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 
-class Reactor final : public boost::asio::execution_context {
+class Reactor : public boost::asio::execution_context {
  public:
   class executor_type;   // executor.hpp: execute, query(context), blocking.possibly/never
 
@@ -91,7 +101,7 @@ class Reactor final : public boost::asio::execution_context {
   void post(std::function<void()> work);       // any thread; runs between two events, in order
   void post(PostedWork& work);                 // the same without an allocation; takes it over
   void defer(Deferred& work) {                 // own thread; twice is once
-    if (work.next_ == nullptr) append_deferred(deferred_, work);
+    if (!work.deferred()) deferred_.append(work);
   }
 
   Nanos now_ns() const { return now_ns_; }     // of this turn
@@ -104,17 +114,6 @@ class Reactor final : public boost::asio::execution_context {
  private:
   static constexpr std::size_t batch_size = 256;
   static constexpr std::size_t clock_interval = 64;   // events after which the clock is read again
-
-  struct DeferredList final : Deferred {   // the list's head
-    DeferredList();
-    void on_deferred() override {}
-  };
-  static void append_deferred(Deferred& head, Deferred& work) {
-    work.next_ = &head;
-    work.previous_ = head.previous_;
-    head.previous_->next_ = &work;
-    head.previous_ = &work;
-  }
 
   int wait_ms() const;
   void deliver(std::size_t count);
@@ -136,7 +135,7 @@ class Reactor final : public boost::asio::execution_context {
   std::size_t batch_end_ = 0;     // not delivered yet
   TimerWheel timers_;
   BufferPool buffers_;
-  DeferredList deferred_;
+  DeferredLink deferred_{&deferred_, &deferred_};
   std::array<epoll_event, batch_size> events_;
 
   // What other threads touch lies on cache lines of its own.

@@ -19,7 +19,7 @@ TimerWheel::~TimerWheel() {
   for (TimerLink& head : slots_) {
     while (head.next_link != &head) {
       auto& timer = static_cast<Timer&>(*head.next_link);
-      timer.deadline_ns_ = 0;
+      timer.armed_until_ns = 0;
       unlink(timer);
     }
   }
@@ -51,11 +51,11 @@ void TimerWheel::relink(Timer& timer) {
   if (timer.next_link != nullptr) unlink(timer);
   // Rounded up, so that the visit comes at or after the deadline; a deadline beyond the round is
   // visited once a round until its own slot is in reach.
-  std::int64_t tick = timer.deadline_ns_ / timer_grain_ns;
-  if (tick * timer_grain_ns < timer.deadline_ns_) ++tick;
+  std::int64_t tick = timer.armed_until_ns / timer_grain_ns;
+  if (tick * timer_grain_ns < timer.armed_until_ns) ++tick;
   tick = std::clamp<std::int64_t>(tick, tick_ + 1, tick_ + slot_count - 1);
   const std::size_t slot = static_cast<std::size_t>(tick) % slot_count;
-  timer.slot_time_ns_ = tick * timer_grain_ns;
+  timer.slot_time_ns = tick * timer_grain_ns;
   append(slots_[slot], timer);
   occupied_[slot / 64] |= std::uint64_t{1} << (slot % 64);
 }
@@ -80,13 +80,13 @@ void TimerWheel::advance(Nanos now_ns) {
 void TimerWheel::fire(TimerLink& due, Nanos now_ns) {
   while (due.next_link != &due) {
     auto& timer = static_cast<Timer&>(*due.next_link);
-    if (timer.deadline_ns_ > now_ns) {
+    if (timer.armed_until_ns > now_ns) {
       relink(timer);
       continue;
     }
     unlink(timer);
-    if (timer.deadline_ns_ == 0) continue;
-    timer.deadline_ns_ = 0;
+    if (timer.armed_until_ns == 0) continue;
+    timer.armed_until_ns = 0;
     timer.on_timer();
   }
 }

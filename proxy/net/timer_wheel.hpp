@@ -23,27 +23,28 @@ inline constexpr Nanos timer_grain_ns = 8'000'000;
 class TimerWheel;
 
 // A place in a circular list; a slot's head is one of these too, so that unlinking needs no slot.
+// For the wheel's use.
 struct TimerLink {
   TimerLink* previous_link = nullptr;   // null: not linked
   TimerLink* next_link = nullptr;
 };
 
-class Timer : private TimerLink {
+struct TimerEntry : TimerLink {   // for the wheel's use
+  Nanos armed_until_ns = 0;       // the deadline; 0: not armed
+  Nanos slot_time_ns = 0;         // while linked (armed or not): when its slot is visited next
+};
+
+class Timer : public TimerEntry {
  public:
   Timer() = default;
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
-  bool armed() const { return deadline_ns_ != 0; }
-  Nanos deadline_ns() const { return deadline_ns_; }   // 0: not armed
+  bool armed() const { return armed_until_ns != 0; }
+  Nanos deadline_ns() const { return armed_until_ns; }   // 0: not armed
+  virtual void on_timer() = 0;   // disarmed before the call
 
  protected:
   ~Timer();   // unlinks
-
- private:
-  friend class TimerWheel;
-  virtual void on_timer() = 0;   // disarmed before the call
-  Nanos deadline_ns_ = 0;
-  Nanos slot_time_ns_ = 0;       // while linked (armed or not): when its slot is visited next
 };
 
 class TimerWheel {
@@ -55,10 +56,10 @@ class TimerWheel {
 
   // Replaces an earlier deadline. A deadline in the past fires at the next grain.
   void arm(Timer& timer, Nanos deadline_ns) {
-    timer.deadline_ns_ = deadline_ns > 0 ? deadline_ns : 1;
-    if (timer.next_link == nullptr || timer.slot_time_ns_ > timer.deadline_ns_) relink(timer);
+    timer.armed_until_ns = deadline_ns > 0 ? deadline_ns : 1;
+    if (timer.next_link == nullptr || timer.slot_time_ns > timer.armed_until_ns) relink(timer);
   }
-  void disarm(Timer& timer) { timer.deadline_ns_ = 0; }   // no-op when not armed
+  void disarm(Timer& timer) { timer.armed_until_ns = 0; }   // no-op when not armed
   void advance(Nanos now_ns);                             // fires what is due
   // Nanoseconds until the next occupied slot wants a visit (0: now), -1 when the wheel is empty.
   // A disarmed timer occupies its slot until that is visited or the timer is destroyed.
