@@ -49,12 +49,15 @@ class StateStore {
   StateStore(const StateStore&) = delete;
 
   // Opens the slot files of services not seen yet (start, and reload) and says what each starts
-  // with: what survived, else its `initial` with epoch 1. A state slot that lags behind its run
-  // slot is brought up on the lane.
+  // with: what survived, else its `initial` with epoch 1.
   std::vector<worker::ServiceSeed> seeds(const config::Config& config);
 
   // The newest value read or written; nullopt: no switch has ever been recorded.
   std::optional<SlotValue> last(const std::string& service) const;
+
+  // Whether, when it was opened, the service's state slot lagged behind its run slot: an answer had
+  // said durable:false and the process died. The controller makes it good.
+  bool opened_behind(const std::string& service) const;
 
   // Into the run slot, at once (microseconds). "" or what failed.
   std::string write_run(const std::string& service, const SlotValue& value);

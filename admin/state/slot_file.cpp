@@ -1,0 +1,81 @@
+#include "admin/state/slot_file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "admin/state/state_store.hpp"
+
+namespace switchback::state {
+
+UniqueFd& UniqueFd::operator=(UniqueFd&& from) noexcept {
+  if (this != &from) {
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = from.release();
+  }
+  return *this;
+}
+
+UniqueFd::~UniqueFd() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+SlotFile::SlotFile(std::string path, std::string state_id, std::string service, Sync sync)
+    : path_(std::move(path)),
+      state_id_(std::move(state_id)),
+      service_(std::move(service)),
+      sync_(std::move(sync)),
+      fd_(::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640)) {
+  if (fd_.get() < 0) throw StateError(failure());
+  struct stat info {};
+  if (::fstat(fd_.get(), &info) != 0) throw StateError(failure());
+  if (info.st_size < static_cast<off_t>(2 * slot_size)) {
+    const std::uint8_t zeros[2 * slot_size] = {};
+    const auto have = static_cast<std::size_t>(info.st_size);
+    const auto missing = static_cast<ssize_t>(sizeof zeros - have);
+    if (::pwrite(fd_.get(), zeros, static_cast<std::size_t>(missing), info.st_size) != missing)
+      throw StateError(failure());
+    if (sync_ && ::fsync(fd_.get()) != 0) throw StateError(failure());
+  }
+  read();
+}
+
+void SlotFile::read() {
+  for (unsigned index = 0; index < 2; ++index) {
+    SlotBytes bytes;
+    const auto got = ::pread(fd_.get(), bytes.data(), bytes.size(),
+                             static_cast<off_t>(index * slot_size));
+    if (got < 0) throw StateError(failure());
+    if (got != static_cast<ssize_t>(bytes.size())) continue;
+    const auto slot = decode_slot(bytes, state_id_, service_);
+    if (!slot) continue;
+    const bool newer = !newest_ || slot->value.epoch > newest_->epoch ||
+                       (slot->value.epoch == newest_->epoch && slot->sequence > sequence_);
+    if (!newer) continue;
+    newest_ = slot->value;
+    sequence_ = slot->sequence;
+    next_ = 1 - index;
+  }
+}
+
+std::string SlotFile::write(const SlotValue& value) {
+  const auto bytes = encode_slot(value, sequence_ + 1, state_id_, service_);
+  const auto wrote = ::pwrite(fd_.get(), bytes.data(), bytes.size(),
+                              static_cast<off_t>(next_ * slot_size));
+  if (wrote != static_cast<ssize_t>(bytes.size())) {
+    if (wrote >= 0) errno = ENOSPC;
+    return failure();
+  }
+  if (sync_ && sync_(fd_.get()) != 0) return failure();
+  newest_ = value;
+  ++sequence_;
+  next_ = 1 - next_;
+  return {};
+}
+
+std::string SlotFile::failure() const { return path_ + ": " + std::strerror(errno); }
+
+}  // namespace switchback::state

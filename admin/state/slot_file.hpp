@@ -1,0 +1,53 @@
+// One service's slot file: two slots, written alternately in place.
+//
+// A write goes to the slot that does not hold the newest valid value, so a torn write costs only
+// itself; after a failed write the next one goes to the same slot again. The file gets its full
+// size when it is made, so that a full disk cannot refuse a later write in place.
+// Threads: one at a time (opened on the control thread, the state file then belongs to the lane).
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "admin/state/slot.hpp"
+
+namespace switchback::state {
+
+class UniqueFd {
+ public:
+  UniqueFd() = default;
+  explicit UniqueFd(int fd) : fd_(fd) {}
+  UniqueFd(UniqueFd&& from) noexcept : fd_(from.release()) {}
+  UniqueFd& operator=(UniqueFd&& from) noexcept;
+  ~UniqueFd();
+  int get() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_ = -1;
+};
+
+class SlotFile {
+ public:
+  // `sync`: called after every write (fdatasync on the state file, nothing on the run file).
+  using Sync = std::function<int(int fd)>;
+  // Makes the file where it is missing. Throws StateError with "PATH: what failed".
+  SlotFile(std::string path, std::string state_id, std::string service, Sync sync);
+
+  const std::optional<SlotValue>& newest() const { return newest_; }
+  std::string write(const SlotValue& value);   // "" or "PATH: what failed"
+
+ private:
+  void read();
+  std::string failure() const;
+  const std::string path_, state_id_, service_;
+  const Sync sync_;
+  UniqueFd fd_;
+  std::optional<SlotValue> newest_;
+  std::uint64_t sequence_ = 0;
+  unsigned next_ = 0;   // the slot that the next write goes to
+};
+
+}  // namespace switchback::state

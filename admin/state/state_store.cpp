@@ -1,0 +1,223 @@
+#include "admin/state/state_store.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <map>
+
+#include "admin/state/slot_file.hpp"
+#include "admin/state/state_lane.hpp"
+
+namespace switchback::state {
+namespace fs = std::filesystem;
+namespace {
+
+[[noreturn]] void refuse(const char* key, const std::string& path, const std::string& why,
+                         const std::string& mend) {
+  throw StateError(std::string(key) + ": " + path + ": " + why + " (" + mend + ")");
+}
+
+std::string mend_for(const char* key) {
+  return std::string("make it writable for the user that runs switchback, or set ") + key +
+         " to a folder that is";
+}
+
+// The mode is of the folder itself; parents that are missing get 0755, as mkdir -p would.
+void make_folder(const char* key, const std::string& path, mode_t mode) {
+  const fs::path folder(path);
+  std::error_code ec;
+  if (folder.has_parent_path()) fs::create_directories(folder.parent_path(), ec);
+  if (ec) refuse(key, path, "cannot be made: " + ec.message(), mend_for(key));
+  if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST)
+    refuse(key, path, std::string("cannot be made: ") + std::strerror(errno), mend_for(key));
+  if (!fs::is_directory(folder, ec))
+    refuse(key, path, "is not a folder", std::string("set ") + key + " to a folder");
+}
+
+void sync_folder(const std::string& path) {
+  const UniqueFd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.get() >= 0) ::fsync(folder.get());
+}
+
+UniqueFd take_lock(const std::string& state_dir) {
+  const std::string path = state_dir + "/lock";
+  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640));
+  if (fd.get() < 0)
+    refuse("state_dir", state_dir, std::string("cannot be written: ") + std::strerror(errno),
+           mend_for("state_dir"));
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    char pid[32] = {};
+    const auto got = ::pread(fd.get(), pid, sizeof pid - 1, 0);
+    const std::string who = got > 0 ? " (pid " + std::string(pid) + ")" : std::string();
+    refuse("state_dir", state_dir, "is in use by another switchback" + who,
+           "stop it first, or give each its own state_dir");
+  }
+  const std::string pid = std::to_string(::getpid());
+  // The pid only serves the message above; failing to write it changes nothing.
+  if (::ftruncate(fd.get(), 0) == 0) {
+    [[maybe_unused]] const auto wrote = ::pwrite(fd.get(), pid.data(), pid.size(), 0);
+  }
+  return fd;
+}
+
+std::string random_id() {
+  std::uint8_t bytes[state_id_size / 2];
+  if (::getrandom(bytes, sizeof bytes, 0) != static_cast<ssize_t>(sizeof bytes))
+    throw StateError("state_dir: the kernel gives no random bytes");
+  static const char digits[] = "0123456789abcdef";
+  std::string id;
+  for (auto byte : bytes) {
+    id += digits[byte >> 4];
+    id += digits[byte & 15];
+  }
+  return id;
+}
+
+// Written to the side, synced and renamed, so that a half-written id is never read.
+std::string write_id(const std::string& state_dir, const std::string& path) {
+  const std::string id = random_id();
+  const std::string side = path + ".new";
+  const UniqueFd fd(::open(side.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640));
+  const std::string line = id + "\n";
+  if (fd.get() < 0 ||
+      ::write(fd.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size()) ||
+      ::fsync(fd.get()) != 0 || ::rename(side.c_str(), path.c_str()) != 0)
+    refuse("state_dir", path, std::string("cannot be written: ") + std::strerror(errno),
+           mend_for("state_dir"));
+  sync_folder(state_dir);
+  return id;
+}
+
+std::string read_or_make_id(const std::string& state_dir) {
+  const std::string path = state_dir + "/id";
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (fd.get() < 0) {
+    if (errno == ENOENT) return write_id(state_dir, path);
+    refuse("state_dir", path, std::string("cannot be read: ") + std::strerror(errno),
+           mend_for("state_dir"));
+  }
+  char text[state_id_size + 2] = {};
+  const auto got = ::read(fd.get(), text, sizeof text - 1);
+  std::string id(text, got > 0 ? static_cast<std::size_t>(got) : 0);
+  if (!id.empty() && id.back() == '\n') id.pop_back();
+  const bool valid = id.size() == state_id_size &&
+                     id.find_first_not_of("0123456789abcdef") == std::string::npos;
+  // A new id would make every slot foreign and the color fall back to `initial`: ask instead.
+  if (!valid)
+    refuse("state_dir", path, "is damaged",
+           "write the 32 hex digits at offset 32 of any file in slots/ into it, or move the folder "
+           "away to begin with `initial`");
+  return id;
+}
+
+}  // namespace
+
+struct StateStore::Impl {
+  struct Service {
+    std::unique_ptr<SlotFile> run, state;
+    std::optional<SlotValue> last;
+    bool opened_behind = false;
+  };
+
+  std::string state_slots, run_slots, id;
+  UniqueFd lock;
+  StateHooks hooks;
+  std::map<std::string, Service> services;
+  std::optional<StateLane> lane;   // after `services`: it ends first and uses their files
+
+  Service& open_service(const std::string& name);
+};
+
+StateStore::Impl::Service& StateStore::Impl::open_service(const std::string& name) {
+  const auto known = services.find(name);
+  if (known != services.end()) return known->second;
+  Service service;
+  const char* key = "state_dir";
+  try {
+    service.state = std::make_unique<SlotFile>(state_slots + "/" + name + ".slot", id, name,
+                                               hooks.sync);
+    sync_folder(state_slots);
+    key = "run_dir";
+    service.run = std::make_unique<SlotFile>(run_slots + "/" + name + ".slot", id, name, nullptr);
+  } catch (const StateError& error) {
+    throw StateError(std::string(key) + ": " + error.what() + " (" + mend_for(key) + ")");
+  }
+  const auto& durable = service.state->newest();
+  const auto& quick = service.run->newest();
+  service.opened_behind = quick && (!durable || quick->epoch > durable->epoch);
+  service.last = service.opened_behind ? quick : durable;
+  return services.emplace(name, std::move(service)).first->second;
+}
+
+std::unique_ptr<StateStore> StateStore::open(const std::string& state_dir,
+                                             const std::string& run_dir, StateHooks hooks) {
+  auto impl = std::make_unique<Impl>();
+  const std::string run = run_dir.empty() ? state_dir + "/run" : run_dir;
+  make_folder("state_dir", state_dir, 0750);
+  impl->lock = take_lock(state_dir);
+  impl->id = read_or_make_id(state_dir);
+  impl->state_slots = state_dir + "/slots";
+  make_folder("state_dir", impl->state_slots, 0750);
+  make_folder("run_dir", run, 0755);
+  impl->run_slots = run + "/slots-" + impl->id.substr(0, 8);
+  make_folder("run_dir", impl->run_slots, 0750);
+  if (::access(impl->run_slots.c_str(), W_OK | X_OK) != 0)
+    refuse("run_dir", run, std::string("cannot be written: ") + std::strerror(errno),
+           mend_for("run_dir"));
+  impl->hooks = std::move(hooks);
+  if (!impl->hooks.sync) impl->hooks.sync = [](int fd) { return ::fdatasync(fd); };
+  impl->lane.emplace();
+  return std::unique_ptr<StateStore>(new StateStore(std::move(impl)));
+}
+
+StateStore::StateStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+StateStore::~StateStore() = default;
+
+std::vector<worker::ServiceSeed> StateStore::seeds(const config::Config& config) {
+  std::vector<worker::ServiceSeed> seeds;
+  for (const auto& service : config.services) {
+    const auto& last = impl_->open_service(service.name).last;
+    const auto initial =
+        service.initial == config::InitialColor::green ? Color::green : Color::blue;
+    seeds.push_back({service.name, last ? last->active : initial, last ? last->epoch : 1});
+  }
+  return seeds;
+}
+
+std::optional<SlotValue> StateStore::last(const std::string& service) const {
+  const auto found = impl_->services.find(service);
+  return found == impl_->services.end() ? std::nullopt : found->second.last;
+}
+
+bool StateStore::opened_behind(const std::string& service) const {
+  const auto found = impl_->services.find(service);
+  return found != impl_->services.end() && found->second.opened_behind;
+}
+
+std::string StateStore::write_run(const std::string& service, const SlotValue& value) {
+  const auto found = impl_->services.find(service);
+  if (found == impl_->services.end()) return "run_dir: no slot file for service " + service;
+  found->second.last = value;
+  return found->second.run->write(value);
+}
+
+void StateStore::write_state(const std::string& service, const SlotValue& value, OnWritten done) {
+  const auto found = impl_->services.find(service);
+  if (found == impl_->services.end()) {
+    if (done) done("state_dir: no slot file for service " + service);
+    return;
+  }
+  if (!found->second.last || value.epoch > found->second.last->epoch) found->second.last = value;
+  impl_->lane->write(*found->second.state, value, std::move(done));
+}
+
+const std::string& StateStore::id() const { return impl_->id; }
+
+}  // namespace switchback::state
