@@ -56,7 +56,9 @@ class AccessLog {
   AccessRing& ring(unsigned worker);
   bool enabled() const;
   void reopen();  // SIGUSR1; any thread. A file that cannot be reopened keeps the old descriptor and is reported
-  void flush();   // returns when everything pushed before the call was written; any thread
+  // Returns when everything pushed before the call was written, or was tried in vain: the sink failed
+  // (write_errors grows), or took nothing for a second. Any thread; a reopen asked for before is done by then.
+  void flush();
   std::uint64_t written() const;
   std::uint64_t write_errors() const;
 

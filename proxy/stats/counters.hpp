@@ -36,12 +36,27 @@ class Gauge {
   std::atomic<std::int64_t> value_{0};
 };
 
-// Log-linear: 8 sub-buckets per power of two of microseconds, 1 µs to 2^27 µs (134 s); error <= 12.5 %.
+// Log-linear: one bucket per microsecond below 8, then 8 sub-buckets per power of two up to 2^28 µs
+// (268 s); so a value read back is at most 12.5 % too high. The last bucket also holds what is longer.
 class Histogram {
  public:
   static constexpr std::size_t bucket_count = 8 + 25 * 8;
-  static std::size_t bucket_of(std::uint64_t micros);
-  static std::uint64_t upper_bound_us(std::size_t bucket);
+
+  static constexpr std::size_t bucket_of(std::uint64_t micros) {
+    if (micros < 8) return static_cast<std::size_t>(micros);
+    const auto octave = static_cast<std::size_t>(std::bit_width(micros)) - 4;   // 0 for 8..15
+    if (octave >= 25) return bucket_count - 1;
+    return 8 + octave * 8 + (static_cast<std::size_t>(micros >> octave) & 7);
+  }
+
+  // The largest number of microseconds that falls into the bucket (inclusive, as Prometheus' `le`).
+  static constexpr std::uint64_t upper_bound_us(std::size_t bucket) {
+    if (bucket < 8) return bucket;
+    const std::size_t octave = (bucket - 8) / 8;
+    const std::uint64_t sub = (bucket - 8) % 8;
+    return ((8 + sub + 1) << octave) - 1;
+  }
+
   void record(Nanos duration) {
     const auto us = duration <= 0 ? 0 : static_cast<std::uint64_t>(duration) / 1000;
     buckets_[bucket_of(us)].add();

@@ -55,7 +55,13 @@ class RiseFall {
  public:
   RiseFall(unsigned rise, unsigned fall) : rise_(rise), fall_(fall) {}
   // The first result ever decides at once; later ones need `rise` or `fall` in a row.
+  // `connected` tells failing from unreachable. A down server changes between the two at once.
   Health record(Health current, bool passed, bool connected);
+  // Changed thresholds (a reload) apply from the next result; what was counted so far stays.
+  void set_thresholds(unsigned rise, unsigned fall) {
+    rise_ = rise;
+    fall_ = fall;
+  }
 
  private:
   unsigned rise_, fall_;

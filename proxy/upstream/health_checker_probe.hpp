@@ -1,0 +1,28 @@
+// One check of one server, as a coroutine: connect, and ask over HTTP if the check has a path.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "proxy/upstream/server_state.hpp"
+
+namespace switchback::upstream {
+
+struct ProbeResult {
+  bool passed = false;
+  bool connected = false;
+  // The fault is ours (no descriptors, no memory): it says nothing about the server.
+  bool inconclusive = false;
+  std::string reason;            // of a failure, e.g. "GET /healthz: status 503, wanted 200-399"
+  std::size_t address = 0;       // index of the candidate that accepted
+};
+
+// Tries the candidates in order until one accepts; all share check.timeout. Only the head of an
+// answer decides; at most 64 KiB of it and of its body are read, so that well-behaved servers do
+// not see their connection cut. Interim (1xx) answers are passed over.
+boost::asio::awaitable<ProbeResult> probe_server(std::vector<ResolvedAddress> candidates,
+                                                 config::HealthCheck check, std::string host_field);
+
+}  // namespace switchback::upstream
