@@ -241,8 +241,8 @@ std::string render_history(const json::array& flips, const Style& style, std::in
            movement(receipt, style);
     if (const auto switched = number_of(stages, "switched")) out += "  in " + format_ms(*switched);
     out += "  " + text_of(receipt, "state");
-    const auto lost = total_of(receipt, "failed") + total_of(receipt, "forced");
-    if (lost > 0) out += "  " + format_count(lost, "request") + " LOST";
+    if (const auto failed = total_of(receipt, "failed")) out += "  " + std::to_string(failed) + " FAILED";
+    if (const auto forced = total_of(receipt, "forced")) out += "  " + std::to_string(forced) + " cut";
     out += " " + who_and_why(receipt) + "\n             " + text_of(receipt, "flip") + "\n";
   }
   return out.empty() ? "no flips yet\n" : out;
