@@ -22,6 +22,11 @@ enum class FieldId : std::uint8_t {
   traceparent, tracestate, max_forwards, authorization, location, retry_after, proxy_authorization,
   proxy_authenticate, sec_websocket_key, http2_settings,
 };
+inline constexpr unsigned field_id_count = static_cast<unsigned>(FieldId::http2_settings) + 1;
+static_assert(field_id_count <= 64);   // sets of ids are one word
+
+// Sets of field ids, one bit each.
+constexpr std::uint64_t bit_of(FieldId id) { return std::uint64_t{1} << static_cast<unsigned>(id); }
 
 struct Field {
   const char* name_data;
@@ -37,8 +42,10 @@ static_assert(sizeof(Field) == 24);
 
 inline constexpr std::size_t max_fields = 256;   // hard ceiling; limits.fields is checked by the decoder
 
+// Lent to a decoder and kept, unmoved, as long as the head is used.
 struct FieldTable {
   std::array<Field, max_fields> fields;
+  std::array<char, 1024> scratch;   // a target that had to be put together ("http://a?b" is "/?b")
 };
 
 enum class BodyKind : std::uint8_t {
@@ -51,6 +58,7 @@ enum class BodyKind : std::uint8_t {
 struct RequestHead {
   Method method = Method::other;
   std::string_view method_text;
+  std::uint32_t head_bytes = 0;     // as received; for limits that differ by service
   std::string_view target;          // origin-form path and query ("/a?b"), or "*" for OPTIONS
   std::string_view authority;       // Host's value, or the target's authority in absolute-form
   std::uint8_t minor_version = 1;   // HTTP/1.minor; 1 for later versions
@@ -62,6 +70,7 @@ struct RequestHead {
   BodyKind body = BodyKind::none;
   std::uint64_t content_length = 0;
   std::span<Field> fields;
+  std::uint64_t present = 0;        // ids among the fields, bit_of each; 0: not recorded
   const Field* find(FieldId id) const;   // first with that id, dropped or not; nullptr if none
   const Field* find(std::string_view lower_case_name) const;
 };
@@ -75,6 +84,7 @@ struct ResponseHead {
   BodyKind body = BodyKind::none;   // already resolved with the request's method (HEAD, 204, 304, 1xx)
   std::uint64_t content_length = 0; // also set for HEAD/304 with the field; body is none then
   std::span<Field> fields;
+  std::uint64_t present = 0;        // as in RequestHead
   const Field* find(FieldId id) const;
 };
 

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "proxy/http/head.hpp"
 #include "proxy/http/reject.hpp"
@@ -68,8 +69,21 @@ class BodyDecoder {
 
  private:
   enum class State : std::uint8_t { fixed, size, extension, size_lf, data, data_cr, data_lf, trailer, until_close, finished, failed };
+  // Where in chunk-ext (RFC 9112 §7.1.1) reading stands.
+  enum class Extension : std::uint8_t { semicolon, before_name, name, after_name, before_value, value, quoted, quoted_pair, after_quoted };
+  struct Cursor;
+  http::Reason read_size(Cursor& at);
+  http::Reason end_size();
+  http::Reason read_extension(Cursor& at);
+  http::Reason read_line_feed(Cursor& at);
+  bool take_data(Cursor& at, Result& result, iovec (&slices)[max_slices]);
+  http::Reason read_data_end(Cursor& at);
+  DecodeStatus read_trailers(Cursor& at, http::Reason& reason);
+  void decode_chunked(char* data, std::size_t size, Result& result, iovec (&slices)[max_slices]);
+
   State state_ = State::finished;
-  bool any_size_digit_ = false;
+  Extension extension_ = Extension::semicolon;
+  std::uint8_t size_digits_ = 0;
   std::uint16_t extension_bytes_ = 0;      // of this chunk; over 256: bad_chunk
   std::uint64_t extension_total_ = 0;      // of this body; over 16 KiB: bad_chunk
   std::uint64_t remaining_ = 0;
@@ -78,5 +92,9 @@ class BodyDecoder {
   const char* trailers_ = nullptr;
   std::size_t trailers_size_ = 0;
 };
+
+// Fields that may not come after the content: framing, routing, trust, control of the request,
+// authentication, and how content is to be read (RFC 9110 §6.5.1).
+bool may_be_trailer(http::FieldId id, std::string_view name);
 
 }  // namespace switchback::http1

@@ -1,0 +1,199 @@
+#include "proxy/http1/fields.hpp"
+
+#include <bit>
+#include <cstring>
+#include <limits>
+
+#include "proxy/http/chars.hpp"
+#include "proxy/http/field_names.hpp"
+#include "proxy/http1/scan.hpp"
+
+namespace switchback::http1 {
+namespace {
+
+using http::FieldId;
+using http::Reason;
+
+// Byte by byte: for names that are long, near the end of the data, or wrong.
+Progress read_name_slowly(const char* p, const char* end) {
+  const char* q = p;
+  while (q < end && http::is_token_char(*q)) ++q;
+  const auto size = static_cast<std::size_t>(q - p);
+  if (size > max_name_size) return Progress::reject(Reason::head_too_large);
+  if (q == end) return Progress::more();
+  if (*q == ':' && size > 0) return Progress::done(q);
+  if (*q == '\n') return Progress::reject(Reason::bare_cr_or_lf);
+  if (size == 0 && http::is_ows(*q)) return Progress::reject(Reason::obs_fold);
+  return Progress::reject(Reason::bad_field);
+}
+
+// After a value or at the end of the head: exactly CR LF.
+inline Progress read_line_end(const char* p, const char* end) {
+  if (end - p >= 2 && p[0] == '\r' && p[1] == '\n') [[likely]]
+    return Progress::done(p + 2);
+  if (p == end) return Progress::more();
+  if (*p == '\n') return Progress::reject(Reason::bare_cr_or_lf);
+  if (*p != '\r') return Progress::reject(Reason::bad_field);
+  if (end - p == 1) return Progress::more();
+  return Progress::reject(Reason::bare_cr_or_lf);
+}
+
+// The name's end (its colon) and its id.
+inline Progress read_name(const char* p, const char* end, FieldId& id) {
+  if (const char* colon = scan::near_colon(p, end)) [[likely]] {
+    const auto size = static_cast<std::size_t>(colon - p);
+    if (const auto* entry = http::names::lookup(p, size)) {
+      id = entry->id;
+      return Progress::done(colon);
+    }
+    if (http::is_token({p, size})) {
+      id = size < http::names::min_size ? http::names::short_id(p, size) : FieldId::other;
+      return Progress::done(colon);
+    }
+  }
+  const Progress name = read_name_slowly(p, end);
+  if (name.status == DecodeStatus::complete)
+    id = http::field_id(p, static_cast<std::size_t>(name.at - p));
+  return name;
+}
+
+void mark_named(http::FieldTable& table, const FieldFacts& facts, FieldId id,
+                std::string_view name) {
+  for (std::size_t i = 0; i < facts.count; ++i) {
+    http::Field& field = table.fields[i];
+    if (field.id == id && (id != FieldId::other || http::iequals(field.name(), name)))
+      field.drop = true;
+  }
+}
+
+// Without these a message means something else; no honest sender names them.
+constexpr std::uint64_t never_named =
+    http::bit_of(FieldId::host) | http::bit_of(FieldId::content_length) |
+    http::bit_of(FieldId::transfer_encoding) | http::bit_of(FieldId::expect);
+
+// Written by trusted proxies in front of us, which may pass Connection on unread: a client must not
+// be able to have them removed through us. Such names are passed over.
+constexpr std::uint64_t named_in_vain =
+    http::bit_of(FieldId::via) | http::bit_of(FieldId::forwarded) |
+    http::bit_of(FieldId::x_forwarded_for) | http::bit_of(FieldId::x_forwarded_proto) |
+    http::bit_of(FieldId::x_forwarded_host) | http::bit_of(FieldId::x_forwarded_port) |
+    http::bit_of(FieldId::x_real_ip) | http::bit_of(FieldId::x_request_id);
+
+Reason read_option(std::string_view option, http::FieldTable& table, const FieldFacts& facts,
+                   ConnectionOptions& out, unsigned& named) {
+  if (http::iequals(option, "close")) {
+    out.close = true;
+  } else if (http::iequals(option, "keep-alive")) {
+    out.keep_alive = true;
+  } else if (http::iequals(option, "upgrade")) {
+    out.upgrade = true;
+  } else {
+    if (!http::is_token(option) || ++named > max_connection_options) return Reason::bad_field;
+    const FieldId id = http::field_id(option.data(), option.size());
+    if (never_named & http::bit_of(id)) return Reason::bad_framing;
+    if (!(named_in_vain & http::bit_of(id))) mark_named(table, facts, id, option);
+  }
+  return Reason::none;
+}
+
+}  // namespace
+
+Progress read_fields(const char* p, const char* end, unsigned limit, http::FieldTable& table,
+                     FieldFacts& facts) {
+  for (;;) {
+    if (p == end) return Progress::more();
+    if (*p == '\r') return read_line_end(p, end);
+    if (facts.count == limit) return Progress::reject(Reason::too_many_fields);
+
+    FieldId id;
+    const Progress name = read_name(p, end, id);
+    if (name.status != DecodeStatus::complete) return name;
+    const char* value = name.at + 1;
+    while (value < end && http::is_ows(*value)) ++value;
+    const char* stop = scan::value_end(value, end);
+    const Progress line = read_line_end(stop, end);
+    if (line.status != DecodeStatus::complete) return line;
+    while (stop > value && http::is_ows(stop[-1])) --stop;
+
+    const std::uint64_t bit = http::bit_of(id);
+    table.fields[facts.count] = {p,
+                                 value,
+                                 static_cast<std::uint32_t>(stop - value),
+                                 static_cast<std::uint16_t>(name.at - p),
+                                 id,
+                                 (http::hop_by_hop & bit) != 0};
+    facts.repeated |= facts.present & bit;
+    facts.present |= bit;
+    facts.last[static_cast<std::size_t>(id)] = static_cast<std::uint8_t>(facts.count);
+    ++facts.count;
+    p = line.at;
+  }
+}
+
+bool worth_reading(const char* data, std::size_t size, std::size_t scanned) {
+  if (scanned == 0 || std::bit_width(size) > std::bit_width(scanned)) return true;
+  const char* const end = data + size;
+  for (const char* p = data + scanned; p < end; ++p) {
+    p = static_cast<const char*>(std::memchr(p, '\n', static_cast<std::size_t>(end - p)));
+    if (p == nullptr) return false;
+    if (p == data || p[-1] != '\r') return true;      // no line may end so
+    if (p - data >= 2 && p[-2] == '\n') return true;  // an empty line: the head is over
+  }
+  return false;
+}
+
+Reason read_connection(http::FieldTable& table, const FieldFacts& facts, ConnectionOptions& out) {
+  if (!facts.has(FieldId::connection)) return Reason::none;
+  unsigned named = 0;
+  for (std::size_t i = 0; i < facts.count; ++i) {
+    if (table.fields[i].id != FieldId::connection) continue;
+    for (std::string_view list = table.fields[i].value(); !list.empty();) {
+      const std::string_view option = http::next_element(list);
+      if (option.empty()) continue;
+      const Reason reason = read_option(option, table, facts, out, named);
+      if (reason != Reason::none) return reason;
+    }
+    if (!facts.several(FieldId::connection)) break;
+  }
+  return Reason::none;
+}
+
+ContentLength read_content_length(const http::FieldTable& table, const FieldFacts& facts,
+                                  std::uint64_t& out) {
+  if (!facts.has(FieldId::content_length)) return ContentLength::absent;
+  if (facts.several(FieldId::content_length)) return ContentLength::invalid;
+  const std::string_view text =
+      table.fields[facts.last[static_cast<std::size_t>(FieldId::content_length)]].value();
+  constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  if (text.empty()) return ContentLength::invalid;
+  std::uint64_t value = 0;
+  for (char c : text) {
+    if (!http::is_digit(c)) return ContentLength::invalid;
+    const auto digit = static_cast<std::uint64_t>(c - '0');
+    if (value > (most - digit) / 10) return ContentLength::invalid;
+    value = value * 10 + digit;
+  }
+  out = value;
+  return ContentLength::valid;
+}
+
+TransferEncoding read_transfer_encoding(const http::FieldTable& table, const FieldFacts& facts) {
+  if (!facts.has(FieldId::transfer_encoding)) return TransferEncoding::absent;
+  if (facts.several(FieldId::transfer_encoding)) return TransferEncoding::invalid;
+  std::string_view list =
+      table.fields[facts.last[static_cast<std::size_t>(FieldId::transfer_encoding)]].value();
+  if (http::iequals(list, "chunked")) return TransferEncoding::chunked;
+  // What is left is refused in any case; which status tells a client most is the only question.
+  bool last_is_chunked = false, chunked_before = false;
+  unsigned codings = 0;
+  for (; !list.empty(); ++codings) {
+    chunked_before = chunked_before || last_is_chunked;
+    const std::string_view coding = http::next_element(list);
+    if (!http::is_token(coding)) return TransferEncoding::invalid;
+    last_is_chunked = http::iequals(coding, "chunked");
+  }
+  return last_is_chunked && !chunked_before && codings > 1 ? TransferEncoding::unknown_coding
+                                                           : TransferEncoding::invalid;
+}
+
+}  // namespace switchback::http1

@@ -1,0 +1,68 @@
+// Field lines of heads and trailers (RFC 9112 §5): the part of decoding all of them share.
+// Internal to proxy/http1.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "proxy/http/head.hpp"
+#include "proxy/http/reject.hpp"
+#include "proxy/http1/decoder.hpp"
+
+namespace switchback::http1 {
+
+inline constexpr std::size_t max_name_size = 1024;      // over it: 431, like a head too large
+inline constexpr unsigned max_connection_options = 32;  // names a stranger can make us look up
+
+// What was met while the field lines were read.
+struct FieldFacts {
+  std::size_t count = 0;
+  std::uint64_t present = 0;                // http::bit_of each id
+  std::uint64_t repeated = 0;               // ids met more than once
+  std::uint8_t last[http::field_id_count];  // index of the last field with that id, if present
+  bool has(http::FieldId id) const { return (present & http::bit_of(id)) != 0; }
+  bool several(http::FieldId id) const { return (repeated & http::bit_of(id)) != 0; }
+};
+
+// Where reading came to. `at` is the next byte to read, when complete.
+struct Progress {
+  DecodeStatus status;
+  http::Reason reason;
+  const char* at;
+  static Progress more() { return {DecodeStatus::need_more, http::Reason::none, nullptr}; }
+  static Progress reject(http::Reason why) { return {DecodeStatus::rejected, why, nullptr}; }
+  static Progress done(const char* at) { return {DecodeStatus::complete, http::Reason::none, at}; }
+};
+
+// Reads field lines from `p` to the empty line that ends them. The first fault by position is what
+// is told, whatever the bytes are cut into.
+Progress read_fields(const char* p, const char* end, unsigned limit, http::FieldTable& table,
+                     FieldFacts& facts);
+
+// True when a full read of data[0..size) may now tell more than it did when only `scanned` bytes
+// were there: a line ended badly, the head ended, or the size doubled. Keeps the sum of all reads
+// of a head that trickles in linear.
+bool worth_reading(const char* data, std::size_t size, std::size_t scanned);
+
+// What Connection says (RFC 9110 §7.6.1).
+struct ConnectionOptions {
+  bool close = false;
+  bool keep_alive = false;
+  bool upgrade = false;
+};
+// Marks what Connection names as dropped. Refused: an option that is not a token, too many of them,
+// and naming a field the message cannot be understood without (Host, framing, Expect).
+http::Reason read_connection(http::FieldTable& table, const FieldFacts& facts,
+                             ConnectionOptions& out);
+
+enum class ContentLength : std::uint8_t { absent, valid, invalid };
+// One field line, digits only, at most 2^63-1.
+ContentLength read_content_length(const http::FieldTable& table, const FieldFacts& facts,
+                                  std::uint64_t& out);
+
+enum class TransferEncoding : std::uint8_t { absent, chunked, unknown_coding, invalid };
+// chunked: exactly one field line with exactly that coding. unknown_coding: ends in chunked, but
+// with codings before it.
+TransferEncoding read_transfer_encoding(const http::FieldTable& table, const FieldFacts& facts);
+
+}  // namespace switchback::http1
