@@ -1,0 +1,208 @@
+#include "admin/ledger/database.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <ctime>
+
+#include "admin/ledger/migrations.hpp"
+#include "admin/ledger/statement.hpp"
+
+namespace switchback::ledger {
+namespace {
+
+Trouble trouble_of(int code) {
+  switch (code & 0xff) {
+    case SQLITE_OK:
+    case SQLITE_ROW:
+    case SQLITE_DONE: return Trouble::none;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB: return Trouble::corrupt;
+    case SQLITE_CONSTRAINT:
+    case SQLITE_TOOBIG:
+    case SQLITE_MISMATCH:
+    case SQLITE_RANGE:
+    case SQLITE_MISUSE: return Trouble::refused;
+    default: return Trouble::passing;   // BUSY, LOCKED, FULL, IOERR, READONLY, CANTOPEN, …
+  }
+}
+
+FlipRow read_flip(const Statement& s) {
+  FlipRow row;
+  int at = 0;
+  for (std::string* text : {&row.id, &row.service}) *text = s.text(at++);
+  row.epoch = static_cast<std::uint64_t>(s.integer(at++));
+  for (std::string* text : {&row.kind, &row.from_color, &row.to_color, &row.from_release,
+                            &row.to_release, &row.actor, &row.auth, &row.reason, &row.idem_key,
+                            &row.state})
+    *text = s.text(at++);
+  for (bool* flag : {&row.moved, &row.durable, &row.forced, &row.superseded})
+    *flag = s.integer(at++) != 0;
+  for (auto* time : {&row.t_decided, &row.t_persisted, &row.t_switched, &row.t_first_new,
+                     &row.t_last_old, &row.t_drained, &row.t_verified})
+    *time = s.optional_integer(at++);
+  row.wall_us = s.integer(at++);
+  row.boot_id = s.text(at++);
+  row.receipt = s.text(at++);
+  return row;
+}
+
+// The columns in the order of read_flip and of the INSERT below.
+#define SB_FLIP_COLUMNS                                                                          \
+  "id, service, epoch, kind, from_color, to_color, from_release, to_release, actor, auth, "       \
+  "reason, idem_key, state, moved, durable, forced, superseded, t_decided, t_persisted, "         \
+  "t_switched, t_first_new, t_last_old, t_drained, t_verified, wall_requested, boot_id, receipt"
+
+}  // namespace
+
+Status Database::status(int code) const {
+  const Trouble trouble = trouble_of(code);
+  if (trouble == Trouble::none) return {};
+  return {trouble, db_ ? std::string(sqlite3_errmsg(db_.get())) : std::string(sqlite3_errstr(code))};
+}
+
+Status Database::execute(const char* sql) {
+  return status(sqlite3_exec(db_.get(), sql, nullptr, nullptr, nullptr));
+}
+
+Status Database::open() {
+  close();
+  sqlite3* raw = nullptr;
+  const int code = sqlite3_open_v2(options_.path.c_str(), &raw,
+                                   SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
+                                       SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+                                   nullptr);
+  db_.reset(raw);
+  auto result = status(code);
+  if (result) {
+    sqlite3_busy_timeout(raw, static_cast<int>(options_.busy_timeout.count()));
+    result = execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;");
+  }
+  if (result) result = migrate();
+  // Opened or not, a handle to a file that cannot be used now would hide a better one later.
+  struct stat info {};
+  if (result && ::stat(options_.path.c_str(), &info) != 0)
+    result = {Trouble::passing, "the file is gone"};
+  if (!result) {
+    close();
+    return result;
+  }
+  device_ = info.st_dev;
+  inode_ = info.st_ino;
+  return result;
+}
+
+void Database::close() { db_.reset(); }
+
+bool Database::file_in_place() const {
+  struct stat info {};
+  return ::stat(options_.path.c_str(), &info) == 0 && info.st_dev == device_ &&
+         info.st_ino == inode_;
+}
+
+std::string Database::move_aside() {
+  close();
+  char stamp[32];
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  ::gmtime_r(&now, &parts);
+  std::strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &parts);
+  std::string aside = options_.path + ".corrupt-" + stamp;
+  // Several in one second must not cover each other.
+  for (int n = 2; ::access(aside.c_str(), F_OK) == 0 && n < 100; ++n)
+    aside = options_.path + ".corrupt-" + stamp + "-" + std::to_string(n);
+  if (::rename(options_.path.c_str(), aside.c_str()) != 0) return {};
+  for (const char* suffix : {"-wal", "-shm"})
+    std::rename((options_.path + suffix).c_str(), (aside + suffix).c_str());
+  return aside;
+}
+
+// `version` 0 where there is no schema yet.
+Status Database::schema_version(int& version) const {
+  version = 0;
+  Statement s(db_.get(), "SELECT value FROM meta WHERE key = 'schema_version'");
+  const int code = s.step();
+  if (code == SQLITE_ROW) version = static_cast<int>(s.integer(0));
+  // A plain error is "no such table": a file that is new.
+  return (code & 0xff) == SQLITE_ERROR ? Status{} : status(code);
+}
+
+Status Database::migrate() {
+  // A file with nothing to change is not written to: it may be locked or read-only, and its
+  // history is wanted all the same.
+  const auto steps = migrations();
+  int have = 0;
+  auto result = schema_version(have);
+  if (!result || have >= steps.back().version) return result;
+  result = execute("BEGIN IMMEDIATE");
+  if (!result) return result;
+  result = execute("CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value TEXT NOT NULL)");
+  if (result) result = schema_version(have);
+  for (const auto& step : steps) {
+    if (!result) break;
+    if (step.version <= have) continue;
+    result = execute(step.sql);
+    if (!result) break;
+    Statement s(db_.get(), "INSERT OR REPLACE INTO meta VALUES('schema_version', ?)");
+    s.bind(std::to_string(step.version));
+    result = status(s.step());
+  }
+  if (result) result = execute("COMMIT");
+  if (!result) execute("ROLLBACK");
+  return result;
+}
+
+Status Database::load(Snapshot& out, std::int64_t now_wall_us) {
+  Statement flips(db_.get(),
+                  "SELECT " SB_FLIP_COLUMNS
+                  " FROM (SELECT *, row_number() OVER (PARTITION BY service ORDER BY wall_requested"
+                  " DESC, epoch DESC) AS age FROM flip) WHERE age <= ?"
+                  " ORDER BY wall_requested, epoch");
+  flips.bind(static_cast<std::int64_t>(options_.history_per_service));
+  int code = flips.step();
+  for (; code == SQLITE_ROW; code = flips.step()) out.flips.push_back(read_flip(flips));
+  if (code != SQLITE_DONE) return status(code);
+
+  Statement keys(db_.get(),
+                 "SELECT principal, key, request, status, body, expires_at FROM idempotency"
+                 " WHERE expires_at > ? ORDER BY expires_at");
+  keys.bind(now_wall_us);
+  for (code = keys.step(); code == SQLITE_ROW; code = keys.step())
+    out.idempotency.push_back({keys.text(0), keys.text(1), keys.text(2),
+                               static_cast<unsigned>(keys.integer(3)), keys.text(4),
+                               keys.integer(5)});
+  return code == SQLITE_DONE ? Status{} : status(code);
+}
+
+Status Database::put(const FlipRow& row) {
+  Statement s(db_.get(), "INSERT OR REPLACE INTO flip(" SB_FLIP_COLUMNS
+                         ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+  s.bind(row.id).bind(row.service).bind(static_cast<std::int64_t>(row.epoch));
+  s.bind(row.kind).bind(row.from_color).bind(row.to_color);
+  s.bind(row.from_release).bind(row.to_release);
+  s.bind(row.actor).bind(row.auth).bind(row.reason).bind(row.idem_key).bind(row.state);
+  for (bool flag : {row.moved, row.durable, row.forced, row.superseded}) s.bind(std::int64_t{flag});
+  for (const auto& time : {row.t_decided, row.t_persisted, row.t_switched, row.t_first_new,
+                           row.t_last_old, row.t_drained, row.t_verified})
+    s.bind(time);
+  s.bind(row.wall_us).bind(row.boot_id).bind(row.receipt);
+  return status(s.step());
+}
+
+Status Database::put(const IdempotencyRow& row) {
+  Statement s(db_.get(),
+              "INSERT OR REPLACE INTO idempotency(principal, key, request, status, body, "
+              "expires_at) VALUES(?,?,?,?,?,?)");
+  s.bind(row.principal).bind(row.key).bind(row.request).bind(std::int64_t{row.status});
+  s.bind(row.body).bind(row.expires_wall_us);
+  return status(s.step());
+}
+
+Status Database::forget_expired(std::int64_t now_wall_us) {
+  Statement s(db_.get(), "DELETE FROM idempotency WHERE expires_at <= ?");
+  s.bind(now_wall_us);
+  return status(s.step());
+}
+
+}  // namespace switchback::ledger

@@ -1,0 +1,254 @@
+#include "admin/ledger/ledger.hpp"
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <variant>
+
+#include "admin/ledger/database.hpp"
+#include "proxy/base/clock.hpp"
+
+namespace switchback::ledger {
+namespace {
+
+using Job = std::variant<FlipRow, IdempotencyRow>;
+constexpr std::uint64_t sweep_every = 256;   // written rows between two sweeps of old keys
+
+}  // namespace
+
+struct Ledger::Impl {
+  explicit Impl(LedgerOptions o) : options(std::move(o)), database(options) {}
+
+  const LedgerOptions options;
+
+  // The queue and the lane's state. Never held while SQLite works.
+  mutable std::mutex mutex;
+  std::condition_variable wake, idle;
+  std::deque<Job> jobs;
+  bool busy = false, looked = false, stop = false;
+  LedgerStats counts;
+
+  // Whom to tell. Held while a listener function runs, so that detach() means none does.
+  std::mutex listener_mutex;
+  std::optional<Listener> listener;
+  std::optional<Snapshot> snapshot;
+  std::map<std::string, std::string> alarms;
+
+  // The lane's own.
+  Database database;
+  bool loaded = false;
+  std::uint64_t told_dropped = 0, since_sweep = 0;
+  std::thread thread;
+
+  void put(Job job);
+  void run();
+  bool pass(std::unique_lock<std::mutex>& lock);
+  Status ready();
+  Status ready_once();
+  bool set_aside(const std::string& why);
+  bool write(const Job& job);
+  void raise(const std::string& code, const std::string& text);
+  void clear(const std::string& code);
+  void tell_dropped(std::uint64_t dropped);
+};
+
+void Ledger::Impl::put(Job job) {
+  std::lock_guard lock(mutex);
+  if (const auto* row = std::get_if<FlipRow>(&job)) {
+    const auto same = std::find_if(jobs.begin(), jobs.end(), [&](const Job& queued) {
+      const auto* other = std::get_if<FlipRow>(&queued);
+      return other && other->id == row->id;
+    });
+    if (same != jobs.end()) {
+      *same = std::move(job);
+      return;
+    }
+  }
+  if (jobs.size() >= options.queue_limit) {
+    ++counts.dropped;
+    return;
+  }
+  jobs.push_back(std::move(job));
+  wake.notify_one();
+}
+
+void Ledger::Impl::run() {
+  auto delay = options.retry_first;
+  std::unique_lock lock(mutex);
+  for (;;) {
+    const bool good = pass(lock);
+    looked = true;
+    idle.notify_all();
+    if (stop) return;
+    if (good) {
+      delay = options.retry_first;
+      wake.wait(lock, [this] { return stop || !jobs.empty(); });
+    } else {
+      wake.wait_for(lock, delay, [this] { return stop; });
+      delay = std::min(2 * delay, options.retry_most);
+      ++counts.retries;
+    }
+  }
+}
+
+// Writes what is queued until it is empty or something is in the way. Enters and leaves locked.
+bool Ledger::Impl::pass(std::unique_lock<std::mutex>& lock) {
+  for (;;) {
+    const bool have_job = !jobs.empty();
+    Job job;
+    if (have_job) {
+      job = std::move(jobs.front());
+      jobs.pop_front();
+      busy = true;
+    }
+    const std::uint64_t dropped = counts.dropped;
+    lock.unlock();
+    tell_dropped(dropped);
+    const auto open = ready();
+    const bool good = open && (!have_job || write(job));
+    if (!open)
+      raise("ledger_unwritable", options.path + ": " + open.text +
+                                     "; flips go on, what happens is kept in memory until then");
+    if (good) clear("ledger_unwritable");
+    lock.lock();
+    busy = false;
+    if (have_job && !good) jobs.push_front(std::move(job));
+    if (!good) return false;
+    if (have_job) ++counts.written;
+    if (jobs.empty()) return true;
+  }
+}
+
+bool Ledger::Impl::set_aside(const std::string& why) {
+  const std::string aside = database.move_aside();
+  if (aside.empty()) return false;
+  raise("ledger_corrupt", options.path + ": " + why + "; moved aside to " + aside +
+                              " and begun anew: earlier flips and idempotency keys are only there");
+  return true;
+}
+
+Status Ledger::Impl::ready() {
+  auto status = ready_once();
+  if (status.trouble != Trouble::corrupt) return status;
+  if (!set_aside(status.text))
+    return {Trouble::passing, status.text + ", and the file cannot be moved aside"};
+  return ready_once();
+}
+
+Status Ledger::Impl::ready_once() {
+  if (database.is_open() && !database.file_in_place()) {
+    database.close();
+    raise("ledger_lost", options.path +
+                             ": was removed or replaced while in use; begun anew, earlier flips "
+                             "and idempotency keys are missing");
+  }
+  Status status;
+  if (!database.is_open()) status = database.open();
+  if (!status || loaded) return status;
+  Snapshot fresh;
+  status = database.load(fresh, wall_us());
+  if (!status) return status;
+  loaded = true;
+  std::lock_guard lock(listener_mutex);
+  if (listener) {
+    listener->loaded(std::move(fresh));
+  } else {
+    snapshot = std::move(fresh);
+  }
+  return status;
+}
+
+// True: the job is done with (written, or never to be).
+bool Ledger::Impl::write(const Job& job) {
+  auto status = std::visit([this](const auto& row) { return database.put(row); }, job);
+  if (status.trouble == Trouble::corrupt && set_aside(status.text)) return false;
+  if (status.trouble == Trouble::refused) {
+    raise("ledger_refused", options.path + ": a row was refused and dropped: " + status.text);
+    return true;
+  }
+  if (!status) {
+    raise("ledger_unwritable", options.path + ": " + status.text +
+                                   "; flips go on, what happens is kept in memory until then");
+    return false;
+  }
+  if (++since_sweep >= sweep_every) {
+    since_sweep = 0;
+    database.forget_expired(wall_us());   // best effort; the next sweep takes what this one left
+  }
+  return true;
+}
+
+void Ledger::Impl::raise(const std::string& code, const std::string& text) {
+  std::lock_guard lock(listener_mutex);
+  auto& standing = alarms[code];
+  if (standing == text) return;
+  standing = text;
+  if (listener) listener->alarm(code, text);
+}
+
+void Ledger::Impl::clear(const std::string& code) {
+  std::lock_guard lock(listener_mutex);
+  if (alarms.erase(code) != 0 && listener) listener->cleared(code);
+}
+
+void Ledger::Impl::tell_dropped(std::uint64_t dropped) {
+  if (dropped == told_dropped) return;
+  told_dropped = dropped;
+  raise("ledger_overflow", options.path + ": " + std::to_string(dropped) +
+                               " rows were lost while it could not be written");
+}
+
+std::unique_ptr<Ledger> Ledger::open(LedgerOptions options) {
+  auto impl = std::make_unique<Impl>(std::move(options));
+  auto* raw = impl.get();
+  raw->thread = std::thread([raw] { raw->run(); });
+  // A disk that hangs must not hang the start: then the history comes later, through `loaded`.
+  std::unique_lock lock(raw->mutex);
+  raw->idle.wait_for(lock, raw->options.open_wait, [raw] { return raw->looked; });
+  lock.unlock();
+  return std::unique_ptr<Ledger>(new Ledger(std::move(impl)));
+}
+
+Ledger::Ledger(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Ledger::~Ledger() {
+  {
+    std::lock_guard lock(impl_->mutex);
+    impl_->stop = true;
+  }
+  impl_->wake.notify_one();
+  impl_->thread.join();
+}
+
+std::optional<Snapshot> Ledger::attach(Listener listener) {
+  std::lock_guard lock(impl_->listener_mutex);
+  for (const auto& [code, text] : impl_->alarms) listener.alarm(code, text);
+  impl_->listener = std::move(listener);
+  return std::exchange(impl_->snapshot, std::nullopt);
+}
+
+void Ledger::detach() {
+  std::lock_guard lock(impl_->listener_mutex);
+  impl_->listener.reset();
+}
+
+void Ledger::put(FlipRow row) { impl_->put(std::move(row)); }
+void Ledger::put(IdempotencyRow row) { impl_->put(std::move(row)); }
+
+bool Ledger::flush(std::chrono::milliseconds limit) {
+  std::unique_lock lock(impl_->mutex);
+  return impl_->idle.wait_for(lock, limit, [this] { return impl_->jobs.empty() && !impl_->busy; });
+}
+
+LedgerStats Ledger::stats() const {
+  std::lock_guard lock(impl_->mutex);
+  auto stats = impl_->counts;
+  stats.queued = impl_->jobs.size() + (impl_->busy ? 1 : 0);
+  return stats;
+}
+
+}  // namespace switchback::ledger
