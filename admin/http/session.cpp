@@ -292,7 +292,11 @@ asio::awaitable<void> Session::stream(StreamReply& reply, bool head_only, unsign
   const auto writer = std::make_shared<SessionWriter>(shared_from_this(), chunked);
   if (!co_await writer->write_raw(std::move(head)) || head_only) co_return;
   asio::co_spawn(server_->io, watch(writer), asio::detached);
-  co_await reply.run(*writer);
+  try {
+    co_await reply.run(*writer);
+  } catch (const std::exception&) {
+    // The stream ends here for the peer; its callback must not outlive it either.
+  }
   writer->on_gone({});
   if (!writer->gone() && chunked) co_await writer->write_raw("0\r\n\r\n");
   close();

@@ -1,0 +1,105 @@
+#include "admin/api/events.hpp"
+
+#include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <deque>
+
+namespace switchback::api {
+
+namespace asio = boost::asio;
+
+struct EventHub::Subscriber {
+  explicit Subscriber(std::shared_ptr<EventHub> h) : hub(std::move(h)), wake(hub->io_) {
+    hub->subscribers_.insert(this);
+    ++hub->counters_.subscribers;
+  }
+  ~Subscriber() {
+    hub->subscribers_.erase(this);
+    --hub->counters_.subscribers;
+    leave();
+  }
+  Subscriber(const Subscriber&) = delete;
+
+  void leave() {
+    if (subscribed && hub->controller_ != nullptr) hub->controller_->unsubscribe(handle);
+    subscribed = false;
+  }
+  void take(const release::Event& event) {
+    if (cut) return;
+    auto text = event_text(event);
+    bytes += text.size();
+    queue.push_back(std::move(text));
+    if (queue.size() > hub->limits_.queued_events || bytes > hub->limits_.queued_bytes) {
+      cut = true;
+      ++hub->counters_.cut;
+    }
+    wake.cancel();
+  }
+
+  std::shared_ptr<EventHub> hub;
+  asio::steady_timer wake;
+  std::deque<std::string> queue;
+  std::size_t bytes = 0;
+  std::uint64_t handle = 0;
+  bool subscribed = false;
+  bool cut = false;
+};
+
+web::Reply EventHub::stream(std::uint64_t last_id) {
+  web::StreamReply reply;
+  reply.head.content_type = "text/event-stream";
+  reply.head.fields = {{"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}};
+  reply.run = [hub = shared_from_this(), last_id](web::StreamWriter& writer) {
+    return run(hub, last_id, writer);
+  };
+  return reply;
+}
+
+asio::awaitable<void> EventHub::run(std::shared_ptr<EventHub> hub, std::uint64_t last_id,
+                                    web::StreamWriter& writer) {
+  if (hub->controller_ == nullptr || hub->full()) {
+    ++hub->counters_.refused;
+    co_return;
+  }
+  Subscriber me(hub);
+  writer.on_gone([&me] { me.wake.cancel(); });
+  me.handle = hub->controller_->subscribe(last_id, [&me](const release::Event& e) { me.take(e); });
+  me.subscribed = true;
+  if (!co_await writer.write("retry: 2000\n: switchback events\n\n")) co_return;
+  while (!writer.gone() && !me.cut && hub->controller_ != nullptr) {
+    if (me.queue.empty()) {
+      me.wake.expires_after(hub->limits_.heartbeat);
+      const auto [error] = co_await me.wake.async_wait(asio::as_tuple(asio::use_awaitable));
+      if (!error && !co_await writer.write(": heartbeat\n\n")) break;
+      continue;
+    }
+    std::string batch;
+    while (!me.queue.empty() && batch.size() < 64 * 1024) {
+      batch += me.queue.front();
+      me.bytes -= me.queue.front().size();
+      me.queue.pop_front();
+      ++hub->counters_.sent;
+    }
+    if (!co_await writer.write(std::move(batch))) break;
+  }
+}
+
+void EventHub::stop() {
+  for (Subscriber* subscriber : subscribers_) {
+    subscriber->leave();
+    subscriber->wake.cancel();
+  }
+  controller_ = nullptr;
+}
+
+std::string event_text(const release::Event& event) {
+  std::string text = "id: " + std::to_string(event.id) + "\nevent: " + event.type + "\ndata: ";
+  std::copy_if(event.json.begin(), event.json.end(), std::back_inserter(text),
+               [](char c) { return c != '\n' && c != '\r'; });
+  text += "\n\n";
+  return text;
+}
+
+}  // namespace switchback::api

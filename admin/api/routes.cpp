@@ -1,0 +1,126 @@
+#include "admin/api/routes.hpp"
+
+#include <algorithm>
+
+#include "config/suggest.hpp"
+
+namespace switchback::api {
+namespace {
+
+using config::Role;
+using Op = Operation;
+
+const std::vector<Route>& table() {
+  static const std::vector<Route> routes = {
+      {"GET", "/", Op::status_page, Gate::guarded, Role::read, "switchback status", {}},
+      {"GET", "/v1/services", Op::list_services, Gate::guarded, Role::read, "switchback status", {}},
+      {"GET", "/v1/services/{s}", Op::get_service, Gate::guarded, Role::read, "switchback status {s}", {}},
+      {"POST", "/v1/services/{s}/flips", Op::promote, Gate::guarded, Role::operate,
+       "switchback flip {s}", {"wait"}},
+      {"GET", "/v1/services/{s}/flips", Op::service_flips, Gate::guarded, Role::read,
+       "switchback history {s}", {"limit", "kind"}},
+      {"POST", "/v1/services/{s}/rollback", Op::rollback, Gate::guarded, Role::operate,
+       "switchback rollback {s}", {"wait"}},
+      {"POST", "/v1/services/{s}/pause", Op::pause, Gate::guarded, Role::operate, "switchback pause {s}", {}},
+      {"POST", "/v1/services/{s}/resume", Op::resume, Gate::guarded, Role::operate,
+       "switchback resume {s}", {}},
+      {"GET", "/v1/flips", Op::all_flips, Gate::guarded, Role::read, "switchback history", {"limit", "kind"}},
+      {"GET", "/v1/flips/{id}", Op::get_flip, Gate::guarded, Role::read, "switchback history", {}},
+      {"GET", "/v1/events", Op::events, Gate::guarded, Role::read, "switchback events", {"last_event_id"}},
+      {"GET", "/v1/whoami", Op::whoami, Gate::guarded, Role::read, "switchback status", {}},
+      {"GET", "/v1/openapi.json", Op::openapi, Gate::guarded, Role::read, "switchback status", {}},
+      {"GET", "/healthz", Op::healthz, Gate::open, Role::read, "switchback status", {}},
+      {"GET", "/readyz", Op::readyz, Gate::open, Role::read, "switchback status", {}},
+      {"GET", "/metrics", Op::metrics, Gate::metrics, Role::read, "switchback status", {}},
+  };
+  return routes;
+}
+
+std::vector<std::string_view> segments(std::string_view path) {
+  std::vector<std::string_view> out;
+  while (true) {
+    const auto slash = path.find('/');
+    out.push_back(path.substr(0, slash));
+    if (slash == std::string_view::npos) return out;
+    path.remove_prefix(slash + 1);
+  }
+}
+
+bool matches(std::string_view pattern, const std::vector<std::string_view>& path, std::string& parameter) {
+  const auto wanted = segments(pattern);
+  if (wanted.size() != path.size()) return false;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (wanted[i].starts_with('{')) {
+      if (path[i].empty()) return false;
+      parameter = std::string(path[i]);
+    } else if (wanted[i] != path[i]) {
+      return false;
+    }
+  }
+  return true;
+}
+
+std::string filled(std::string_view text, std::string_view name, std::string_view value) {
+  std::string out(text);
+  if (const auto place = out.find(name); place != std::string::npos) out.replace(place, name.size(), value);
+  return out;
+}
+
+}  // namespace
+
+std::span<const Route> routes() { return table(); }
+
+RouteMatch match_route(std::string_view method, std::string_view path) {
+  const auto parts = segments(path);
+  RouteMatch found;
+  for (const Route& route : table()) {
+    std::string parameter;
+    if (!matches(route.pattern, parts, parameter)) continue;
+    if (route.method == method || (route.method == "GET" && method == "HEAD")) {
+      return {&route, std::move(parameter), {}};
+    }
+    found.allow.push_back(route.method);
+    if (route.method == "GET") found.allow.push_back("HEAD");
+  }
+  return found;
+}
+
+std::vector<std::string> near_paths(std::string_view path, const std::vector<std::string>& services) {
+  std::vector<std::string> all;
+  for (const Route& route : table()) {
+    if (route.pattern.find("{s}") == std::string_view::npos) {
+      all.emplace_back(route.pattern);
+      continue;
+    }
+    for (std::size_t i = 0; i < std::min<std::size_t>(services.size(), 16); ++i) {
+      all.push_back(filled(route.pattern, "{s}", services[i]));
+    }
+  }
+  std::vector<std::string> near;
+  const auto add = [&near](std::string text) {
+    if (near.size() < 5 && std::find(near.begin(), near.end(), text) == near.end()) {
+      near.push_back(std::move(text));
+    }
+  };
+  const std::vector<std::string_view> names(all.begin(), all.end());
+  if (auto nearest = config::nearest_name(path, names); !nearest.empty()) add(std::move(nearest));
+  // A forgotten /v1, or a trailing slash.
+  std::string trimmed(path);
+  while (trimmed.size() > 1 && trimmed.ends_with('/')) trimmed.pop_back();
+  for (const auto& text : all) {
+    if (text == trimmed || text == "/v1" + trimmed) add(text);
+  }
+  // What else begins the same way.
+  const auto parent = trimmed.substr(0, std::max<std::size_t>(trimmed.rfind('/'), 1));
+  for (const auto& text : all) {
+    if (parent.size() > 1 && text.starts_with(parent)) add(text);
+  }
+  if (near.empty()) add("/v1/services");
+  return near;
+}
+
+std::string command_of(const Route& route, std::string_view parameter) {
+  return filled(route.command, "{s}", parameter);
+}
+
+}  // namespace switchback::api

@@ -1,0 +1,60 @@
+#include "admin/api/token.hpp"
+
+#include <openssl/rand.h>
+#include <openssl/sha.h>
+
+#include <array>
+
+#include "proxy/base/assert.hpp"
+
+namespace switchback::api {
+namespace {
+
+std::string hex(const unsigned char* bytes, std::size_t size) {
+  static constexpr char digits[] = "0123456789abcdef";
+  std::string out;
+  out.reserve(size * 2);
+  for (std::size_t i = 0; i < size; ++i) {
+    out.push_back(digits[bytes[i] >> 4]);
+    out.push_back(digits[bytes[i] & 15]);
+  }
+  return out;
+}
+
+std::string token_id(std::string_view name) {
+  std::string id;
+  for (char c : name) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    const bool kept = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+    if (kept && id.size() < 32) id.push_back(c);
+  }
+  return id.empty() ? "token" : id;
+}
+
+}  // namespace
+
+NewToken make_token(std::string_view name) {
+  std::array<unsigned char, 32> secret{};
+  SB_ASSERT(RAND_bytes(secret.data(), static_cast<int>(secret.size())) == 1);
+  NewToken token;
+  token.text = "sbt_" + token_id(name) + "_" + hex(secret.data(), secret.size());
+  token.sha256 = sha256_hex(token.text);
+  return token;
+}
+
+std::string sha256_hex(std::string_view text) {
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
+  return hex(digest.data(), digest.size());
+}
+
+bool equal_in_constant_time(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  unsigned difference = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    difference |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i]);
+  }
+  return difference == 0;
+}
+
+}  // namespace switchback::api

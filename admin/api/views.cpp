@@ -1,0 +1,97 @@
+#include "admin/api/views.hpp"
+
+#include <algorithm>
+#include <boost/json/array.hpp>
+#include <boost/json/value.hpp>
+
+#include "admin/release/receipt_json.hpp"
+
+namespace switchback::api {
+
+namespace json = boost::json;
+
+namespace {
+
+constexpr Color colors[] = {Color::blue, Color::green};
+
+json::object pool_object(const worker::PoolView& pool) {
+  json::object in_flight;
+  for (std::size_t c = 0; c < drain::class_count; ++c) {
+    in_flight[drain::to_string(static_cast<drain::TrafficClass>(c))] = pool.in_flight[c];
+  }
+  json::array servers;
+  for (const auto& server : pool.servers) {
+    servers.push_back(json::object{{"address", server.address},
+                                   {"healthy", server.health == upstream::Health::healthy},
+                                   {"health", upstream::to_string(server.health)},
+                                   {"weight", server.weight},
+                                   {"in_flight", server.in_flight},
+                                   {"reason", server.reason}});
+  }
+  return {{"draining", pool.draining}, {"in_flight", std::move(in_flight)}, {"servers", std::move(servers)}};
+}
+
+}  // namespace
+
+json::object service_object(const worker::ServiceView& view, const release::Controller& controller) {
+  json::object releases, pools;
+  for (const Color color : colors) {
+    const auto& pool = view.pools[index_of(color)];
+    releases[to_string(color)] = pool.release;
+    pools[to_string(color)] = pool_object(pool);
+  }
+  json::object service{{"service", view.service},
+                       {"active", to_string(view.active)},
+                       {"epoch", view.epoch},
+                       {"releases", std::move(releases)},
+                       {"paused", view.paused},
+                       {"waiting", view.waiting},
+                       {"pools", std::move(pools)}};
+  const auto target = controller.rollback_target(view.service);
+  service["rollback_target"] = target ? json::value(to_string(*target)) : json::value();
+  const auto last = controller.last_flip(view.service);
+  service["last_flip"] = last ? json::value(release::receipt_object(*last)) : json::value();
+  return service;
+}
+
+json::object services_object(const worker::DataPlane& plane, const release::Controller& controller) {
+  json::array services, alarms;
+  for (const auto& name : plane.services()) {
+    if (const auto view = plane.view(name)) services.push_back(service_object(*view, controller));
+  }
+  for (const auto& alarm : controller.alarms()) {
+    alarms.push_back(json::object{
+        {"code", alarm.code}, {"text", alarm.text}, {"since", release::rfc3339(alarm.since_wall_us)}});
+  }
+  return {{"services", std::move(services)}, {"alarms", std::move(alarms)}};
+}
+
+json::object flips_object(const std::vector<release::Receipt>& receipts) {
+  json::array flips;
+  for (const auto& receipt : receipts) flips.push_back(release::receipt_object(receipt));
+  return {{"flips", std::move(flips)}};
+}
+
+std::string not_ready(const worker::DataPlane& plane) {
+  std::string text;
+  for (const auto& name : plane.services()) {
+    const auto view = plane.view(name);
+    if (!view) continue;
+    const auto& servers = view->pools[index_of(view->active)].servers;
+    const bool usable = std::any_of(servers.begin(), servers.end(), [](const worker::ServerView& s) {
+      return s.health <= upstream::Health::healthy && s.weight > 0;
+    });
+    if (usable) continue;
+    text += "service " + name + ": no server of its active color " + std::string(to_string(view->active)) +
+            (servers.empty() ? " is configured\n" : " can be used\n");
+  }
+  return text;
+}
+
+std::uint64_t in_flight_of(const worker::PoolView& pool) {
+  std::uint64_t sum = 0;
+  for (const auto count : pool.in_flight) sum += count;
+  return sum;
+}
+
+}  // namespace switchback::api

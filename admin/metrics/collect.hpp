@@ -1,0 +1,48 @@
+// /metrics: everything worth a graph or an alert, read from the data plane's counters, the services'
+// views and the controller. Names and labels: docs/admin-api.md.
+//
+// Threads: the control thread. Cost: proportional to services x workers; the counters are read
+// relaxed, without stopping anybody.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "admin/release/controller.hpp"
+#include "proxy/worker/data_plane.hpp"
+
+namespace switchback::metrics {
+
+// What the admin plane has counted itself.
+struct AdminCounts {
+  std::uint64_t connections_open = 0;
+  std::uint64_t connections_accepted = 0;
+  std::uint64_t connections_refused = 0;
+  std::uint64_t connections_evicted = 0;
+  std::uint64_t requests = 0;
+  std::uint64_t malformed = 0;
+  std::uint64_t timed_out = 0;
+  std::uint64_t auth_failed = 0;
+  std::uint64_t auth_limited = 0;
+  std::uint64_t auth_forbidden = 0;
+  std::uint64_t cross_site = 0;
+  std::uint64_t event_subscribers = 0;
+  std::uint64_t events_sent = 0;
+  std::uint64_t event_subscribers_cut = 0;
+  std::uint64_t event_subscribers_refused = 0;
+  // Switches since the start, by {service, kind}.
+  std::map<std::pair<std::string, std::string>, std::uint64_t> flips;
+};
+
+std::string prometheus_text(const worker::DataPlane& plane, const release::Controller& controller,
+                            const AdminCounts& admin);
+
+// The log-linear histogram has 208 buckets; a graph needs far fewer. Upper bounds in microseconds,
+// powers of two, so that each is exactly a sum of log-linear buckets: 64 µs .. 67 s.
+inline constexpr unsigned first_bound_log2 = 6;
+inline constexpr unsigned last_bound_log2 = 26;
+
+}  // namespace switchback::metrics
