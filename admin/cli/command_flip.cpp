@@ -196,6 +196,9 @@ void add_flip_commands(CLI::App& app, Action& action) {
       "Example:\n  switchback rollback shop\n\n"
       "No question is asked. It may be pressed twice: the second press says \"already\" and moves nothing.");
   add_common(*undo, *back);
+  undo->add_option("--force", back->force,
+                   "Go back although no server there accepts a connection; the reason is recorded")
+      ->type_name("REASON");
   undo->callback([back, &action] {
     action = [back](const Globals& globals) { return rollback(*back, globals); };
   });

@@ -34,10 +34,8 @@ int status(const LookOptions& options, const Globals& globals) {
 
 int history(const LookOptions& options, const Globals& globals) {
   Session session(globals);
-  const auto name =
-      options.service.empty() ? text_of(session.service(""), "service") : options.service;
-  const auto answer =
-      session.get(service_path(name) + "/flips?limit=" + std::to_string(options.limit));
+  const auto of = options.service.empty() ? std::string("/v1") : service_path(options.service);
+  const auto answer = session.get(of + "/flips?limit=" + std::to_string(options.limit));
   if (globals.json) {
     std::printf("%s\n", json::serialize(answer).c_str());
   } else {
@@ -71,7 +69,7 @@ void add_status_commands(CLI::App& app, Action& action) {
 
   auto* past = app.add_subcommand("history", "Flips and rollbacks, newest first, with their times");
   past->footer("Example:\n  switchback history shop --limit 5");
-  past->add_option("SERVICE", options->service, "The service; may be left out where there is one")
+  past->add_option("SERVICE", options->service, "The service; left out: all of them")
       ->type_name("");
   past->add_option("--limit", options->limit, "How many")->type_name("N")->capture_default_str();
   past->callback([options, &action] {

@@ -9,7 +9,7 @@ namespace {
 
 constexpr const char* flip_id = "01JD0000000000000000000000";
 
-constexpr const char* receipt_text = R"({
+constexpr const char* receipt_text = R"json({
   "flip":"01JD0000000000000000000000","kind":"promote","service":"shop","from":"blue","to":"green",
   "from_release":"v1.2","to_release":"v1.3","epoch":43,"actor":"uid 0 (root)","reason":"release 1.3",
   "state":"drained","moved":true,"already":false,"durable":true,
@@ -17,7 +17,7 @@ constexpr const char* receipt_text = R"({
   "counts":{"request":{"accepted":14,"completed":13,"failed":0,"client_gone":1,"moved":0,"forced":0,"in_flight":0,"retried":0},
             "stream":{"accepted":2,"completed":1,"failed":0,"client_gone":0,"moved":0,"forced":1,"in_flight":0,"retried":0},
             "tunnel":{"accepted":0,"completed":0,"failed":0,"client_gone":0,"moved":0,"forced":0,"in_flight":0,"retried":0}},
-  "warnings":[]})";
+  "warnings":[]})json";
 
 constexpr const char* service_text = R"({
   "service":"shop","active":"green","epoch":43,"releases":{"blue":"v1.2","green":"v1.3"},

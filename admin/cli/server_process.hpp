@@ -1,0 +1,50 @@
+// A whole switchback in one object: state, ledger, data plane, controller and admin server, made in
+// the right order and ended in the reverse one. `serve` and `demo` are both thin around it.
+//
+// Threads: every method on the thread that runs the io_context (the control thread); the data
+// plane brings its own. Lifetime: the io_context outlives this and is not run after it.
+// Errors: start() and adopt() return "" or one clear line; nothing throws.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "admin/release/controller.hpp"
+#include "config/model.hpp"
+#include "proxy/worker/data_plane.hpp"
+
+namespace switchback::cli {
+
+class ServerProcess {
+ public:
+  ServerProcess(boost::asio::io_context& io, config::Config config);
+  ~ServerProcess();   // ends at once what still runs
+  ServerProcess(const ServerProcess&) = delete;
+
+  std::string start();
+
+  std::vector<std::string> listener_addresses() const;   // "http://127.0.0.1:8080"
+  std::vector<std::string> admin_addresses() const;      // "unix:/run/…", "http://127.0.0.1:9900"
+  const config::Config& config() const;                  // the one in force
+  worker::DataPlane& plane();
+  release::Controller& controller();
+
+  // Adopts what can change at run time; the caller has checked the difference and keeps from
+  // `fresh` what cannot (listeners, folders, admin addresses, workers). `changes`: what changed, in
+  // words, for the event stream.
+  std::string adopt(config::Config fresh, const std::string& changes);
+  void reopen_logs();
+
+  // Stops accepting, lets what runs end (at most `limit`), writes what is queued; `done` on the
+  // control thread. The admin plane answers until then.
+  void shut_down(config::Duration limit, std::function<void()> done);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace switchback::cli
