@@ -1,0 +1,63 @@
+#include "proxy/downstream/host.hpp"
+
+#include <unistd.h>
+
+#include "proxy/downstream/session.hpp"
+
+namespace switchback::downstream {
+
+Host::Host(exchange::WorkerContext& context)
+    : context_(context), scratch_(std::make_unique<char[]>(scratch_bytes)) {}
+
+Host::~Host() { close_all(); }
+
+void Host::accepted(int fd, const sockaddr_storage& peer) {
+  if (free_.empty()) {
+    all_.push_back(std::make_unique<Session>(*this));
+    free_.push_back(all_.back().get());
+  }
+  Session* session = free_.back();
+  free_.pop_back();
+  ++open_;
+  context_.stats->connections.add();
+  context_.stats->open_connections.add(1);
+  session->open(fd, peer);
+}
+
+void Host::recycle(Session& session) {
+  --open_;
+  context_.stats->open_connections.add(-1);
+  dead_.push_back(&session);
+  reactor().defer(*this);
+}
+
+void Host::on_deferred() {
+  free_.insert(free_.end(), dead_.begin(), dead_.end());
+  dead_.clear();
+}
+
+ActiveRequest& Host::take_request() {
+  if (free_requests_.empty()) {
+    requests_.push_back(std::make_unique<ActiveRequest>(context_));
+    free_requests_.push_back(requests_.back().get());
+  }
+  ActiveRequest* request = free_requests_.back();
+  free_requests_.pop_back();
+  return *request;
+}
+
+void Host::give_back(ActiveRequest& request) { free_requests_.push_back(&request); }
+
+void Host::begin_shutdown() {
+  for (const auto& session : all_) {
+    if (session->is_open()) session->begin_shutdown();
+  }
+}
+
+void Host::close_all() {
+  for (const auto& session : all_) {
+    if (session->is_open()) session->cut();
+  }
+}
+
+}  // namespace switchback::downstream

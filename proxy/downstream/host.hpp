@@ -1,0 +1,69 @@
+// What all client connections of a worker share: the loop, limits, scratch memory, recycling.
+//
+// Threads: one worker. Bounded: sessions by the process's descriptors, requests by sessions.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <memory>
+#include <vector>
+
+#include "proxy/exchange/exchange.hpp"
+#include "proxy/http1/decoder.hpp"
+
+namespace switchback::downstream {
+
+class Session;
+
+// Everything that lives only while a request is under way, so that idle connections stay small.
+struct ActiveRequest {
+  explicit ActiveRequest(exchange::WorkerContext& context) : exchange(context) {}
+  http::FieldTable fields;
+  http::RequestHead head;
+  http1::BodyDecoder body;
+  exchange::Exchange exchange;
+};
+
+struct HostLimits {          // the widest of all services: before routing nothing narrower is known
+  http1::HeadLimits head;
+  Nanos request_head_ns = 10'000'000'000;   // 0: none
+  Nanos idle_ns = 60'000'000'000;           // 0: none
+};
+
+class Host final : public net::Deferred {
+ public:
+  static constexpr std::size_t scratch_bytes = 160 * 1024;
+  explicit Host(exchange::WorkerContext& context);
+  ~Host();
+
+  void accepted(int fd, const sockaddr_storage& peer);   // takes fd over
+  void configure(const HostLimits& limits) { limits_ = limits; }
+  // No new requests after the running ones; idle connections are closed now.
+  void begin_shutdown();
+  void close_all();
+  std::size_t open_sessions() const { return open_; }
+
+  exchange::WorkerContext& context() { return context_; }
+  net::Reactor& reactor() { return context_.reactor; }
+  const HostLimits& limits() const { return limits_; }
+  char* scratch() { return scratch_.get(); }
+  iovec* slices() { return slices_; }        // valid until the next decode of any session
+  ActiveRequest& take_request();
+  void give_back(ActiveRequest& request);
+  void recycle(Session& session);            // memory is used again after the running batch
+
+ private:
+  void on_deferred() override;
+  exchange::WorkerContext& context_;
+  HostLimits limits_;
+  std::unique_ptr<char[]> scratch_;
+  iovec slices_[http1::BodyDecoder::max_slices];
+  std::vector<std::unique_ptr<Session>> all_;
+  std::vector<Session*> free_;
+  std::vector<Session*> dead_;
+  std::vector<std::unique_ptr<ActiveRequest>> requests_;
+  std::vector<ActiveRequest*> free_requests_;
+  std::size_t open_ = 0;
+};
+
+}  // namespace switchback::downstream

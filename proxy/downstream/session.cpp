@@ -1,0 +1,321 @@
+// Connection life: events, heads, idle, closing.
+#include "proxy/downstream/session.hpp"
+
+#include "proxy/log/access_log.hpp"
+
+namespace switchback::downstream {
+
+using exchange::Ending;
+using exchange::SendResult;
+using http1::DecodeStatus;
+using http::Reason;
+
+namespace {
+constexpr Nanos linger_ns = 2'000'000'000;
+constexpr std::uint32_t linger_bytes = 1 << 20;
+}  // namespace
+
+void Session::open(int fd, const sockaddr_storage& peer) {
+  ip_ = net::IpText(peer);
+  ip16_ = net::ip_bytes(reinterpret_cast<const sockaddr*>(&peer));
+  state_ = State::idle;
+  scanned_ = discarded_ = 0;
+  parsing_ = body_wanted_ = close_ = head_only_ = tunnel_ = tunnel_ended_ = hung_up_ = false;
+  any_byte_ = false;
+  if (!stream_.open(host_.reactor(), fd, *this)) {
+    close();
+    return;
+  }
+  arm(host_.limits().request_head_ns);   // a client that connects and says nothing
+}
+
+void Session::arm(Nanos in_ns) {
+  if (in_ns > 0) host_.reactor().timers().arm(*this, host_.reactor().now_ns() + in_ns);
+}
+
+void Session::on_event(std::uint32_t events) {
+  stream_.note(events);
+  if (events & (EPOLLHUP | EPOLLERR)) hung_up_ = true;
+  if (!flush()) return;
+  switch (state_) {
+    case State::idle:
+    case State::reading_head:
+      if (stream_.readable()) read_head();
+      return;
+    case State::exchanging:
+      exchanging_event(events);
+      return;
+    case State::flushing:
+      if (hung_up_) close();
+      return;
+    case State::lingering:
+      discard_input();
+      return;
+    case State::closed:
+      return;
+  }
+}
+
+void Session::exchanging_event(std::uint32_t events) {
+  if (body_wanted_ && stream_.readable()) {
+    read_body_some();
+    return;
+  }
+  // A FIN after the request is no cancel: the client may be waiting for its answer. A reset is.
+  if ((events & (EPOLLHUP | EPOLLERR)) && !tunnel_) peer_reset();
+}
+
+void Session::peer_reset() { active_->exchange.on_downstream_gone(Reason::client_reset); }
+
+// Sends what the client had not taken. False when the connection went away meanwhile.
+bool Session::flush() {
+  if (!out_.pending() || !stream_.writable()) return true;
+  const SendResult result = out_.flush(stream_);
+  if (result == SendResult::blocked) return true;
+  if (result == SendResult::failed) {
+    out_.clear();
+    if (state_ == State::exchanging) {
+      peer_reset();
+    } else {
+      close();
+    }
+    return false;
+  }
+  if (state_ == State::flushing) {
+    close_after_answer(true);
+    return false;
+  }
+  if (tunnel_ && tunnel_ended_) stream_.shutdown_write();
+  if (state_ == State::exchanging) active_->exchange.on_downstream_writable();
+  return state_ != State::closed;
+}
+
+void Session::read_head() {
+  while (state_ == State::idle || state_ == State::reading_head) {
+    if (!in_.prepare(host_.reactor().buffers(), net::BufferSize::small)) {
+      reject(Reason::head_too_large);
+      return;
+    }
+    const net::Transfer got = stream_.read(in_.room(), in_.room_size());
+    if (got.status == net::IoStatus::would_block) break;
+    if (got.status != net::IoStatus::ok) {
+      close();
+      return;
+    }
+    in_.commit(got.bytes);
+    parse();
+    if (!stream_.readable()) break;
+  }
+  if (state_ == State::idle) in_.release_if_empty();
+}
+
+// Starts as many requests as are there and end at once; stops at the first that takes time.
+void Session::parse() {
+  parsing_ = true;
+  while ((state_ == State::idle || state_ == State::reading_head) && !in_.empty()) {
+    active_ = &host_.take_request();
+    std::size_t scanned = scanned_;
+    const http1::DecodeResult got =
+        http1::decode_request_head(in_.data(), in_.size(), host_.limits().head, scanned,
+                                   active_->fields, active_->head);
+    scanned_ = static_cast<std::uint32_t>(scanned);
+    if (got.status == DecodeStatus::complete) {
+      active_->head.head_bytes = static_cast<std::uint32_t>(got.consumed);
+      in_.consume(got.consumed);
+      start_exchange();
+      continue;
+    }
+    host_.give_back(*active_);
+    active_ = nullptr;
+    if (got.status == DecodeStatus::rejected) {
+      reject(got.reason);
+    } else {
+      if (!any_byte_) arm(host_.limits().request_head_ns);
+      any_byte_ = true;
+      state_ = State::reading_head;
+    }
+    break;
+  }
+  parsing_ = false;
+}
+
+void Session::start_exchange() {
+  const http::RequestHead& head = active_->head;
+  scanned_ = 0;
+  any_byte_ = false;
+  state_ = State::exchanging;
+  head_only_ = head.method == http::Method::head;
+  close_ = !head.keep_alive || host_.context().shutting_down;
+  body_wanted_ = false;
+  active_->body.start(head.body, head.content_length, host_.limits().head);
+  active_->exchange.begin(*this, head);
+}
+
+void Session::reject(Reason reason) {
+  const unsigned status = http::status_of(reason);
+  host_.context().count(reason);
+  record_reject(reason, status);
+  head_only_ = false;
+  close_ = true;
+  if (status == 0) {
+    close();
+    return;
+  }
+  char id[32];
+  const std::string_view request_id =
+      host_.context().request_ids.next(id, host_.context().wall_us());
+  const SendResult result = send_own_answer(status, http::sentence_of(reason), request_id, true);
+  if (result == SendResult::failed) {
+    close();
+  } else if (result == SendResult::blocked) {
+    state_ = State::flushing;
+    arm(linger_ns);
+  } else {
+    close_after_answer(true);
+  }
+}
+
+void Session::record_reject(Reason reason, unsigned status) {
+  if (!host_.context().access) return;
+  log::AccessRecord record;
+  record.wall_us = host_.context().wall_us();
+  record.status = static_cast<std::uint16_t>(status);
+  record.reason = reason;
+  record.client = ip_.view();
+  if (!host_.context().access->push(record)) host_.context().stats->access_dropped.add();
+}
+
+void Session::on_timer() {
+  switch (state_) {
+    case State::idle:
+      if (any_byte_) host_.context().count(Reason::head_timeout);
+      close();
+      return;
+    case State::reading_head:
+      reject(Reason::head_timeout);
+      return;
+    case State::flushing:
+    case State::lingering:
+      close();
+      return;
+    case State::exchanging:   // the exchange keeps its own deadlines
+    case State::closed:
+      return;
+  }
+}
+
+void Session::on_deferred() {
+  switch (state_) {
+    case State::idle:
+    case State::reading_head:
+      if (!in_.empty()) parse();
+      if ((state_ == State::idle || state_ == State::reading_head) && stream_.readable()) {
+        read_head();
+      } else if (state_ == State::idle) {
+        in_.release_if_empty();
+      }
+      return;
+    case State::exchanging:
+      if (body_wanted_) read_body_some();
+      return;
+    default:
+      return;
+  }
+}
+
+void Session::exchange_finished(Ending ending) {
+  ActiveRequest* done = active_;
+  const bool body_over = done->body.finished();
+  active_ = nullptr;
+  host_.give_back(*done);
+  body_wanted_ = false;
+  if (ending == Ending::abort) {
+    // Pending bytes or a body that ends with the connection: only a reset says "incomplete".
+    close(out_.pending() || framer_.kind() == http::BodyKind::until_close);
+    return;
+  }
+  if (ending == Ending::close || close_ || !body_over || hung_up_) {
+    close_after_answer(!body_over);
+    return;
+  }
+  go_idle();
+}
+
+void Session::go_idle() {
+  state_ = State::idle;
+  if (!body_in_.empty()) {
+    in_.take_over(body_in_);
+  } else {
+    body_in_.release();
+  }
+  arm(host_.limits().idle_ns);
+  if (parsing_) return;   // the loop goes on
+  if (!in_.empty() || stream_.readable()) {
+    host_.reactor().defer(*this);
+  } else {
+    in_.release();
+  }
+}
+
+void Session::close_after_answer(bool unread_possible) {
+  if (tunnel_) unread_possible = false;
+  const bool nothing_left = !unread_possible && in_.empty() && body_in_.empty() &&
+                            (!stream_.readable() || stream_.peer_closed());
+  if (nothing_left || hung_up_) {
+    close();
+  } else {
+    linger();
+  }
+}
+
+void Session::linger() {
+  state_ = State::lingering;
+  in_.release();
+  body_in_.release();
+  stream_.shutdown_write();
+  arm(linger_ns);
+  if (!parsing_ || stream_.readable()) discard_input();
+}
+
+void Session::discard_input() {
+  char* sink = host_.scratch();
+  while (stream_.readable()) {
+    const net::Transfer got = stream_.read(sink, Host::scratch_bytes);
+    if (got.status == net::IoStatus::would_block) return;
+    discarded_ += static_cast<std::uint32_t>(got.bytes);
+    if (got.status != net::IoStatus::ok || discarded_ > linger_bytes) {
+      close();
+      return;
+    }
+  }
+}
+
+void Session::begin_shutdown() {
+  close_ = true;
+  if (state_ == State::idle) close();
+}
+
+void Session::cut() {
+  if (state_ == State::exchanging) {
+    active_->exchange.on_downstream_gone(Reason::shutting_down);
+  } else {
+    close();
+  }
+}
+
+void Session::close(bool with_reset) {
+  if (state_ == State::closed) return;
+  state_ = State::closed;
+  host_.reactor().timers().disarm(*this);
+  if (with_reset) {
+    stream_.reset();
+  } else {
+    stream_.close();
+  }
+  in_.release();
+  body_in_.release();
+  out_.clear();
+  host_.recycle(*this);
+}
+
+}  // namespace switchback::downstream

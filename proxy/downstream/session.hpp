@@ -1,0 +1,95 @@
+// A client's HTTP/1.0 or 1.1 connection: heads in, exchanges run one after the other, answers out.
+//
+// It holds no buffer and no request state while idle (sizeof is what an idle connection costs).
+// States: idle -> reading_head -> exchanging -> idle … -> [lingering] -> closed.
+// Closing (RFC 9112 §9.6): when the client may still be sending, the write side is shut first and
+// what comes is read and thrown away for a while, so that a reset cannot destroy the answer.
+#pragma once
+
+#include "proxy/downstream/host.hpp"
+#include "proxy/http1/body_framer.hpp"
+#include "proxy/net/input_buffer.hpp"
+#include "proxy/net/output.hpp"
+#include "proxy/net/socket.hpp"
+#include "proxy/net/stream.hpp"
+
+namespace switchback::downstream {
+
+class Session final : public exchange::Downstream,
+                      public net::EventHandler,
+                      public net::Timer,
+                      public net::Deferred {
+ public:
+  explicit Session(Host& host) : host_(host) {}
+  ~Session() = default;
+
+  void open(int fd, const sockaddr_storage& peer);
+  void begin_shutdown();   // closes when idle, else after the running answer
+  void cut();              // ends whatever runs
+  bool is_open() const { return state_ != State::closed; }
+
+ private:
+  enum class State : std::uint8_t { closed, idle, reading_head, exchanging, flushing, lingering };
+
+  // exchange::Downstream
+  exchange::BodyPiece pull_body() override;
+  void read_body(bool wanted) override;
+  exchange::SendResult send_informational(const http::ResponseHead& head) override;
+  exchange::SendResult send_response(const http::ResponseHead* head,
+                                     const exchange::BodyPiece& piece) override;
+  exchange::SendResult send_own_answer(unsigned status, std::string_view sentence,
+                                       std::string_view request_id, bool close) override;
+  void begin_tunnel() override;
+  void exchange_finished(exchange::Ending ending) override;
+  std::string_view client_ip() const override { return ip_.view(); }
+  const std::uint8_t* client_ip16() const override { return ip16_.data(); }
+  std::string_view scheme() const override { return "http"; }
+  bool peer_gone() const override { return hung_up_; }
+
+  void on_event(std::uint32_t events) override;
+  void on_timer() override;
+  void on_deferred() override;
+
+  void exchanging_event(std::uint32_t events);
+  void read_head();
+  void parse();
+  void start_exchange();
+  void reject(http::Reason reason);
+  void record_reject(http::Reason reason, unsigned status);
+  void read_body_some();
+  bool process_body(net::InputBuffer& from);
+  void body_ended_early();
+  void peer_reset();
+  http1::DecodeStatus decode_piece(net::InputBuffer& from, exchange::BodyPiece& piece);
+  exchange::SendResult send(iovec* pieces, std::size_t count, const net::BufferRef* owner);
+  bool flush();
+  void go_idle();
+  void close_after_answer(bool unread_possible);
+  void linger();
+  void discard_input();
+  void close(bool with_reset = false);
+  void arm(Nanos in_ns);
+
+  Host& host_;
+  ActiveRequest* active_ = nullptr;
+  net::Stream stream_;
+  net::InputBuffer in_;        // heads, and what follows them
+  net::InputBuffer body_in_;   // streamed bodies: the head in `in_` must stay readable
+  net::Output out_;
+  http1::BodyFramer framer_;
+  std::uint32_t scanned_ = 0;
+  std::uint32_t discarded_ = 0;
+  net::IpText ip_;
+  net::IpBytes ip16_{};
+  State state_ = State::closed;
+  bool parsing_ = false;
+  bool body_wanted_ = false;
+  bool close_ = false;          // this connection ends with the running answer
+  bool head_only_ = false;
+  bool tunnel_ = false;
+  bool tunnel_ended_ = false;   // towards the client
+  bool hung_up_ = false;
+  bool any_byte_ = false;       // of the head being read
+};
+
+}  // namespace switchback::downstream

@@ -1,0 +1,191 @@
+// Bodies in both directions, answers, tunnels.
+#include "proxy/downstream/session.hpp"
+
+namespace switchback::downstream {
+
+using exchange::BodyPiece;
+using exchange::Flow;
+using exchange::SendResult;
+using http1::DecodeStatus;
+using http::BodyKind;
+using http::Reason;
+
+namespace {
+constexpr int reads_per_turn = 4;
+}
+
+DecodeStatus Session::decode_piece(net::InputBuffer& from, BodyPiece& piece) {
+  iovec(&slices)[http1::BodyDecoder::max_slices] =
+      *reinterpret_cast<iovec(*)[http1::BodyDecoder::max_slices]>(host_.slices());
+  http1::BodyDecoder& body = active_->body;
+  if (body.finished()) {
+    piece.end = true;
+    return DecodeStatus::complete;
+  }
+  const http1::BodyDecoder::Result got = body.decode(from.data(), from.size(), slices);
+  if (got.status == DecodeStatus::rejected) {
+    active_->exchange.on_request_rejected(got.reason);
+    return got.status;
+  }
+  from.consume(got.consumed);
+  piece.slices = slices;
+  piece.count = got.slice_count;
+  piece.bytes = got.body_bytes;
+  piece.owner = &from.owner();
+  piece.end = got.status == DecodeStatus::complete;
+  if (piece.end && body.trailers_size() > 0) piece.trailers = {body.trailers(), body.trailers_size()};
+  return got.status;
+}
+
+BodyPiece Session::pull_body() {
+  BodyPiece piece;
+  if (!in_.empty() || active_->body.finished()) decode_piece(in_, piece);
+  return piece;
+}
+
+void Session::read_body(bool wanted) {
+  if (wanted == body_wanted_) return;
+  body_wanted_ = wanted;
+  if (wanted && (stream_.readable() || !in_.empty() || !body_in_.empty())) {
+    host_.reactor().defer(*this);
+  }
+}
+
+// Passes on what `from` holds. False: stop (paused, ended, or the exchange is over).
+bool Session::process_body(net::InputBuffer& from) {
+  while (!from.empty()) {
+    BodyPiece piece;
+    const std::size_t before = from.size();
+    const DecodeStatus status = decode_piece(from, piece);
+    if (status == DecodeStatus::rejected) return false;
+    if (piece.bytes == 0 && !piece.end) {
+      if (from.size() == before) return true;   // a part of a trailer section: more must come
+      continue;
+    }
+    const Flow flow = active_->exchange.on_request_body(piece);
+    if (flow == Flow::over) return false;
+    if (flow == Flow::pause || piece.end) {
+      body_wanted_ = false;
+      return false;
+    }
+  }
+  return true;
+}
+
+void Session::read_body_some() {
+  if (!in_.empty()) {
+    if (!process_body(in_)) return;
+    if (!in_.empty()) {   // joined with what follows, where there is room
+      body_in_.prepare(host_.reactor().buffers(), net::BufferSize::large);
+      std::memcpy(body_in_.room(), in_.data(), in_.size());
+      body_in_.commit(in_.size());
+      in_.consume(in_.size());
+    }
+  }
+  if (!body_in_.empty() && !process_body(body_in_)) return;
+  for (int turn = 0; turn < reads_per_turn; ++turn) {
+    if (!stream_.readable()) {
+      body_in_.release_if_empty();
+      return;
+    }
+    if (!body_in_.prepare(host_.reactor().buffers(), net::BufferSize::large)) {
+      active_->exchange.on_request_rejected(Reason::trailers_too_large);
+      return;
+    }
+    const net::Transfer got = stream_.read(body_in_.room(), body_in_.room_size());
+    if (got.status == net::IoStatus::would_block) continue;
+    if (got.status != net::IoStatus::ok) {
+      body_in_.release_if_empty();
+      if (got.status == net::IoStatus::error) {
+        peer_reset();
+      } else {
+        body_ended_early();
+      }
+      return;
+    }
+    body_in_.commit(got.bytes);
+    if (!process_body(body_in_)) return;
+  }
+  body_in_.release_if_empty();
+  host_.reactor().defer(*this);
+}
+
+// The client's end of stream in the middle of a body: the request is lost; in a tunnel it is a
+// half-close, which the server is told.
+void Session::body_ended_early() {
+  body_wanted_ = false;
+  if (!tunnel_) {
+    active_->exchange.on_downstream_gone(Reason::client_closed);
+    return;
+  }
+  BodyPiece end;
+  end.end = true;
+  active_->exchange.on_request_body(end);
+}
+
+SendResult Session::send(iovec* pieces, std::size_t count, const net::BufferRef* owner) {
+  return out_.send(stream_, host_.reactor().buffers(), {pieces, count},
+                   owner ? *owner : net::BufferRef{});
+}
+
+SendResult Session::send_informational(const http::ResponseHead& head) {
+  const std::size_t size =
+      http1::write_informational_head(host_.scratch(), Host::scratch_bytes, head);
+  iovec piece{host_.scratch(), size};
+  return send(&piece, 1, nullptr);
+}
+
+SendResult Session::send_response(const http::ResponseHead* head, const BodyPiece& piece) {
+  iovec pieces[http1::BodyDecoder::max_slices + http1::BodyFramer::extra_pieces + 1];
+  std::size_t count = 0;
+  if (head) {
+    http1::ResponseFraming framing;
+    const bool old_client = active_->head.minor_version == 0;
+    framing.body = head->body;
+    framing.content_length = head->content_length;
+    const bool open_ended = head->body == BodyKind::chunked || head->body == BodyKind::until_close;
+    if (open_ended) framing.body = old_client ? BodyKind::until_close : BodyKind::chunked;
+    if (framing.body == BodyKind::until_close) close_ = true;
+    framing.write_content_length =
+        head->body == BodyKind::none && head->find(http::FieldId::content_length) != nullptr;
+    if (host_.context().shutting_down) close_ = true;
+    framing.close = close_ && head->status != 101;
+    framing.keep_alive_1_0 = old_client && !close_;
+    framer_.start(framing.body);
+    const std::size_t size =
+        http1::write_response_head(host_.scratch(), Host::scratch_bytes, *head, framing);
+    if (size == 0) return SendResult::failed;
+    pieces[count++] = {host_.scratch(), size};
+  }
+  if (piece.bytes > 0 || piece.end) {
+    count = framer_.frame(pieces, count, piece.slices, piece.count, piece.bytes, piece.end,
+                          piece.trailers);
+  }
+  const SendResult result = send(pieces, count, piece.owner);
+  if (tunnel_ && piece.end) {
+    tunnel_ended_ = true;
+    if (result == SendResult::sent) stream_.shutdown_write();
+  }
+  return result;
+}
+
+SendResult Session::send_own_answer(unsigned status, std::string_view sentence,
+                                    std::string_view request_id, bool close) {
+  if (out_.pending()) return SendResult::failed;   // a client that did not even take a 1xx
+  if (close) close_ = true;
+  framer_.start(BodyKind::length);
+  const std::size_t size =
+      http1::write_own_answer(host_.scratch(), Host::scratch_bytes, status, sentence, request_id,
+                              close_, head_only_);
+  iovec piece{host_.scratch(), size};
+  return send(&piece, 1, nullptr);
+}
+
+void Session::begin_tunnel() {
+  tunnel_ = true;
+  close_ = true;
+  framer_.start(BodyKind::until_close);
+  active_->body.start(BodyKind::until_close, 0, host_.limits().head);
+}
+
+}  // namespace switchback::downstream

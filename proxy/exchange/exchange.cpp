@@ -1,0 +1,346 @@
+// The request's half: from the complete head to the last byte of the request's body.
+#include "proxy/exchange/exchange.hpp"
+
+#include <charconv>
+#include <cstring>
+
+#include "proxy/http/forwarded.hpp"
+#include "proxy/http/traceparent.hpp"
+
+namespace switchback::exchange {
+
+using http::BodyKind;
+using http::FieldId;
+using http::Reason;
+
+void Exchange::reset(Downstream& downstream, const http::RequestHead& head) {
+  SB_ASSERT(phase_ == Phase::idle);
+  down_ = &downstream;
+  head_ = &head;
+  up_ = nullptr;
+  runtime_ = nullptr;
+  last_server_ = nullptr;
+  replay_bytes_ = 0;
+  phase_ = Phase::connecting;
+  reason_ = Reason::none;
+  after_answer_ = Ending::reusable;
+  request_ended_ = head.body == BodyKind::none ||
+                   (head.body == BodyKind::length && head.content_length == 0);
+  claimed_ = response_started_ = response_ended_ = upload_broken_ = wrote_ = false;
+  replayable_ = true;
+  fresh_next_ = free_retry_used_ = preview_ = trusted_ = false;
+  retries_ = counted_ = 0;
+  status_ = 0;
+  error_number_ = 0;
+  begun_ns_ = claimed_ns_ = attempt_ns_ = context_.reactor.now_ns();
+  connect_ns_ = first_byte_ns_ = 0;
+  wall_us_ = context_.wall_us();
+  bytes_in_ = bytes_out_ = 0;
+  server_name_size_ = 0;
+}
+
+void Exchange::begin(Downstream& downstream, const http::RequestHead& head) {
+  reset(downstream, head);
+  runtime_ = context_.route(head);
+  choose_identity();
+  if (refuse_early()) return;
+  choose_color();
+}
+
+// What is answered before a color is claimed.
+bool Exchange::refuse_early() {
+  if (!runtime_) {
+    answer(Reason::no_service);
+    return true;
+  }
+  const config::Limits& limits = service().limits;
+  if (head_->head_bytes > limits.head || head_->fields.size() > limits.fields) {
+    answer(head_->head_bytes > limits.head ? Reason::head_too_large : Reason::too_many_fields);
+    return true;
+  }
+  if (limits.body != 0 && head_->body == BodyKind::length && head_->content_length > limits.body) {
+    answer(Reason::body_too_large);
+    return true;
+  }
+  // RFC 9110 §7.6.2: a TRACE or OPTIONS that has used up its hops is answered here.
+  const bool hops = head_->method == http::Method::trace || head_->method == http::Method::options;
+  if (hops) {
+    const http::Field* field = head_->find(FieldId::max_forwards);
+    if (field && field->value() == "0") {
+      answer(Reason::loop_detected);
+      return true;
+    }
+  }
+  return false;
+}
+
+void Exchange::choose_identity() {
+  trusted_ = runtime_ && !service().forwarded.trust.empty() &&
+             http::trusted(service().forwarded.trust,
+                           *reinterpret_cast<const std::uint8_t(*)[16]>(down_->client_ip16()));
+  const http::Field* sent = trusted_ ? head_->find(FieldId::x_request_id) : nullptr;
+  if (sent && http::valid_request_id(sent->value())) {
+    request_id_view_ = sent->value();
+  } else {
+    request_id_view_ = context_.request_ids.next(request_id_.data(), wall_us_);
+  }
+  const http::Field* trace = head_->find(FieldId::traceparent);
+  if (trace && http::valid_traceparent(trace->value())) {
+    traceparent_view_ = {};
+  } else {
+    traceparent_view_ =
+        http::begin_traceparent(traceparent_.data(), context_.request_ids.random());
+  }
+}
+
+Color Exchange::preview_or(Color active, bool& preview) const {
+  preview = false;
+  const std::string& name = service().preview_header;
+  if (name.empty()) return active;
+  const http::Field* field = nullptr;
+  for (const http::Field& f : head_->fields) {
+    if (f.id == FieldId::other && f.name_size == name.size() && http::iequals(f.name(), name)) {
+      field = &f;
+      break;
+    }
+  }
+  if (!field || field->value().empty() || field->value() == "0") return active;
+  preview = true;
+  if (http::iequals(field->value(), "blue")) return Color::blue;
+  if (http::iequals(field->value(), "green")) return Color::green;
+  return other(active);
+}
+
+void Exchange::choose_color() {
+  const route::ActiveWord word = runtime_->control->load();
+  const Color color = preview_or(word.color, preview_);
+  if (!preview_ && (word.paused || !runtime_->door.empty())) {
+    wait_at_door();
+    return;
+  }
+  enter(color, word.epoch);
+}
+
+void Exchange::wait_at_door() {
+  if (runtime_->door.full()) {
+    answer(Reason::queue_full);
+    return;
+  }
+  phase_ = Phase::waiting;
+  runtime_->stats->paused_total.add();
+  runtime_->stats->waiting.add(1);
+  runtime_->door.wait(*this);
+}
+
+void Exchange::on_door_open() {
+  runtime_->stats->waiting.add(-1);
+  phase_ = Phase::connecting;
+  const route::ActiveWord word = runtime_->control->load();
+  if (word.paused) {   // shut again while the queue was being let out
+    wait_at_door();
+    return;
+  }
+  claimed_ns_ = context_.reactor.now_ns();
+  enter(preview_or(word.color, preview_), word.epoch);
+}
+
+void Exchange::enter(Color color, std::uint64_t epoch) {
+  claimed_ = true;
+  runtime_->gate.enter(*this, color, epoch);
+  color_stats().requests.add();
+  attempt();
+}
+
+void Exchange::attempt() {
+  phase_ = Phase::connecting;
+  wrote_ = false;
+  attempt_ns_ = context_.reactor.now_ns();
+  UpstreamPool* pool = runtime_->pools[index_of(color())];
+  AcquireWish wish{fresh_next_, last_server_, head_};
+  Acquired got = pool->acquire(*this, wish);
+  if (got.status == AcquireStatus::ready && got.upstream->reused() &&
+      !runtime_->may_retry(*head_) && !got.upstream->verify_idle()) {
+    // What must not be sent twice takes a connection that was alive just now.
+    got.upstream->release(false);
+    wish.fresh = true;
+    got = pool->acquire(*this, wish);
+  }
+  last_server_ = got.server_key;
+  switch (got.status) {
+    case AcquireStatus::no_server:
+      answer(Reason::no_server);
+      return;
+    case AcquireStatus::connecting:
+      up_ = got.upstream;
+      color_stats().connects.add();
+      arm(Deadline::connect, service().timeouts.connect);
+      return;
+    case AcquireStatus::ready:
+      up_ = got.upstream;
+      send_request();
+      return;
+  }
+}
+
+void Exchange::on_connected(Upstream& upstream) {
+  up_ = &upstream;
+  connect_ns_ = context_.reactor.now_ns() - attempt_ns_;
+  send_request();
+}
+
+
+void Exchange::send_request() {
+  phase_ = Phase::requesting;
+  server_name_size_ = static_cast<std::uint8_t>(
+      std::min(up_->server().size(), server_name_.size()));
+  std::memcpy(server_name_.data(), up_->server().data(), server_name_size_);
+
+  http::RequestAdditions additions;
+  additions.client_ip = down_->client_ip();
+  additions.scheme = down_->scheme();
+  additions.trusted = trusted_;
+  additions.request_id = request_id_view_;
+  additions.traceparent = traceparent_view_;
+  additions.body = head_->body;
+  additions.content_length = head_->content_length;
+
+  BodyPiece piece;
+  iovec kept;
+  if (replay_bytes_ > 0) {
+    kept = {replay_.data(), replay_bytes_};
+    piece = {&kept, 1, replay_bytes_, &replay_, request_ended_, {}};
+  } else if (request_ended_) {
+    piece.end = true;
+  } else {
+    piece = down_->pull_body();
+    if (phase_ != Phase::requesting) return;   // the body's framing was refused
+    if (!note_body(piece)) return;
+  }
+  const SendResult result = up_->send_request(*head_, additions, piece);
+  wrote_ = wrote_ || result != SendResult::failed;
+  if (result == SendResult::failed) {
+    attempt_failed(Reason::server_write_failed, 0);
+    return;
+  }
+  after_request_bytes(result, piece.end);
+}
+
+void Exchange::after_request_bytes(SendResult result, bool end) {
+  if (end) request_ended_ = true;
+  if (result == SendResult::blocked) {
+    down_->read_body(false);
+    if (!response_started_) arm(Deadline::response_head, service().timeouts.response_head);
+    return;
+  }
+  if (request_ended_) {
+    if (!response_started_) arm(Deadline::response_head, service().timeouts.response_head);
+    return;
+  }
+  down_->read_body(true);
+  if (!response_started_) arm(Deadline::body_idle, service().timeouts.request_body_idle);
+}
+
+// Counts and keeps body bytes; false when the request was answered instead (too large).
+bool Exchange::note_body(const BodyPiece& piece) {
+  bytes_in_ += piece.bytes;
+  const std::uint64_t limit = service().limits.body;
+  if (limit != 0 && bytes_in_ > limit) {
+    drop_upstream(false);
+    if (response_started_) {
+      reason_ = Reason::body_too_large;
+      finish(drain::Outcome::failed, Ending::abort);
+    } else {
+      answer(Reason::body_too_large);
+    }
+    return false;
+  }
+  if (piece.bytes > 0) remember(piece);
+  return true;
+}
+
+// Keeps the body for a retry while that is allowed and small enough.
+void Exchange::remember(const BodyPiece& piece) {
+  if (!replayable_) return;
+  const std::size_t limit = std::min(service().limits.replay, net::large_buffer_bytes);
+  const bool worth = runtime_->may_retry(*head_) && replay_bytes_ + piece.bytes <= limit &&
+                     !response_started_;
+  if (!worth) {
+    replayable_ = false;
+    replay_.reset();
+    replay_bytes_ = 0;
+    return;
+  }
+  if (!replay_) {
+    const bool fits_small = head_->body == BodyKind::length &&
+                            head_->content_length <= net::small_buffer_bytes;
+    replay_ = context_.reactor.buffers().take(fits_small ? net::BufferSize::small
+                                                         : net::BufferSize::large);
+  }
+  for (std::size_t i = 0; i < piece.count; ++i) {
+    std::memcpy(replay_.data() + replay_bytes_, piece.slices[i].iov_base, piece.slices[i].iov_len);
+    replay_bytes_ += static_cast<std::uint32_t>(piece.slices[i].iov_len);
+  }
+}
+
+Flow Exchange::on_request_body(const BodyPiece& piece) {
+  if (phase_ == Phase::idle || phase_ == Phase::answering) return Flow::over;
+  if (!up_ || phase_ == Phase::connecting) return Flow::pause;
+  if (phase_ == Phase::tunnel) {
+    bytes_in_ += piece.bytes;
+    if (piece.end) request_ended_ = true;
+  } else if (!note_body(piece)) {
+    return Flow::over;
+  }
+  const SendResult result = up_->send_body(piece);
+  if (result == SendResult::failed && phase_ == Phase::tunnel) {
+    attempt_failed(Reason::server_write_failed, 0);
+    return Flow::over;
+  }
+  if (result == SendResult::failed) {
+    // The server may have answered before it closed: its event tells. No more of the body, though.
+    upload_broken_ = true;
+    if (!response_started_) arm(Deadline::response_head, service().timeouts.response_head);
+    return Flow::pause;
+  }
+  if (phase_ == Phase::tunnel) {
+    if (request_ended_ && response_ended_ && result == SendResult::sent) {
+      complete();
+      return Flow::over;
+    }
+    return result == SendResult::blocked ? Flow::pause : Flow::proceed;
+  }
+  after_request_bytes(result, piece.end);
+  return result == SendResult::blocked ? Flow::pause : Flow::proceed;
+}
+
+void Exchange::on_upstream_writable() {
+  if (phase_ == Phase::tunnel) {
+    if (request_ended_ && response_ended_) {
+      complete();
+    } else if (!request_ended_) {
+      down_->read_body(true);
+    }
+    return;
+  }
+  if (upload_broken_) return;
+  after_request_bytes(SendResult::sent, false);
+}
+
+void Exchange::on_request_rejected(Reason reason) {
+  if (phase_ == Phase::idle || phase_ == Phase::answering) return;
+  drop_upstream(false);
+  if (response_started_) {
+    reason_ = reason;
+    finish(drain::Outcome::client_gone, Ending::abort);
+  } else {
+    answer(reason);
+  }
+}
+
+void Exchange::on_downstream_gone(Reason reason) {
+  if (phase_ == Phase::idle) return;
+  if (reason_ == Reason::none) reason_ = reason;
+  finish(drain::Outcome::client_gone, Ending::abort);
+}
+
+}  // namespace switchback::exchange

@@ -1,0 +1,119 @@
+// One request and its response, from the complete head to both bodies' ends: routing, claim of a
+// color, attempts and retries, streaming with back-pressure, deadlines, drain, accounting. It knows neither
+// HTTP/1 nor sockets (ports.hpp); one instance is used for many requests, one after the other.
+//
+// States: idle -> [waiting] -> connecting <-> requesting -> responding -> (tunnel) -> idle, or
+// answering (an own answer that the client has not taken yet).
+// Claim: the color is read and its gate entered in one turn, so no drain can miss a request; it is
+// chosen anew when the request leaves the door and when it is retried.
+// Lifetime: the downstream side owns it; after Downstream::exchange_finished it may be begun again.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "proxy/exchange/retry_policy.hpp"
+#include "proxy/exchange/service_runtime.hpp"
+
+namespace switchback::exchange {
+
+class Exchange final : public UpstreamUser,
+                       public DoorWaiter,
+                       public drain::Ticket,
+                       public net::Timer {
+ public:
+  explicit Exchange(WorkerContext& context) : context_(context) {}
+  ~Exchange() = default;
+
+  // `head` and the downstream stay valid until exchange_finished.
+  void begin(Downstream& downstream, const http::RequestHead& head);
+  bool active() const { return phase_ != Phase::idle; }
+
+  // From the downstream side.
+  Flow on_request_body(const BodyPiece& piece);
+  void on_request_rejected(http::Reason reason);       // the body's framing or size is wrong
+  void on_downstream_writable();                       // what was blocked has been taken
+  void on_downstream_gone(http::Reason reason);        // client_closed, client_reset
+
+ private:
+  enum class Phase : std::uint8_t { idle, waiting, connecting, requesting, responding, tunnel, answering };
+  enum class Deadline : std::uint8_t { connect, body_idle, response_head, response_idle, write_idle };
+
+  // UpstreamUser
+  void on_connected(Upstream& upstream) override;
+  void on_connect_failed(http::Reason reason, int error_number, std::string_view server) override;
+  Flow on_informational(const http::ResponseHead& head) override;
+  Flow on_response(const http::ResponseHead* head, const BodyPiece& piece) override;
+  void on_upstream_writable() override;
+  void on_upstream_failed(http::Reason reason, int error_number) override;
+  void on_door_open() override;
+  void on_timer() override;
+  void force_end() override;
+
+  void reset(Downstream& downstream, const http::RequestHead& head);
+  bool refuse_early();
+  void choose_identity();
+  void choose_color();
+  void wait_at_door();
+  void enter(Color color, std::uint64_t epoch);
+  Color preview_or(Color active, bool& preview) const;
+  void attempt();
+  void send_request();
+  bool note_body(const BodyPiece& piece);
+  void remember(const BodyPiece& piece);
+  void after_request_bytes(SendResult result, bool end);
+  bool start_response(const http::ResponseHead& head);
+  void attempt_failed(http::Reason reason, int error_number);
+  bool try_again(http::Reason reason);
+  void drop_upstream(bool reusable);
+  void arm(Deadline kind, config::Duration limit);
+  void disarm_timer();
+  void answer(http::Reason reason);
+  drain::Outcome own_answer_outcome() const;
+  void complete();
+  void finish(drain::Outcome outcome, Ending ending);
+  void record_stats();
+  void record_access(drain::Outcome outcome);
+  const config::Service& service() const { return *runtime_->config; }
+  stats::ColorStats& color_stats() { return runtime_->stats->color[index_of(color())]; }
+
+  WorkerContext& context_;
+  Downstream* down_ = nullptr;
+  Upstream* up_ = nullptr;
+  ServiceRuntime* runtime_ = nullptr;
+  const http::RequestHead* head_ = nullptr;
+  const void* last_server_ = nullptr;
+  net::BufferRef replay_;
+  std::uint32_t replay_bytes_ = 0;
+  Phase phase_ = Phase::idle;
+  Deadline deadline_ = Deadline::connect;
+  http::Reason reason_ = http::Reason::none;
+  Ending after_answer_ = Ending::reusable;
+  bool claimed_ = false;            // a ticket was entered for this request
+  bool request_ended_ = false;
+  bool response_started_ = false;
+  bool response_ended_ = false;
+  bool replayable_ = true;
+  bool upload_broken_ = false;
+  bool wrote_ = false;
+  bool fresh_next_ = false;
+  bool free_retry_used_ = false;
+  bool trusted_ = false;
+  bool preview_ = false;
+  std::uint8_t retries_ = 0;        // all extra attempts, for the record
+  std::uint8_t counted_ = 0;        // of them, counted ones
+  std::uint16_t status_ = 0;
+  int error_number_ = 0;
+  Nanos begun_ns_ = 0, claimed_ns_ = 0, connect_ns_ = 0, first_byte_ns_ = 0, attempt_ns_ = 0;
+  std::int64_t wall_us_ = 0;
+  std::uint64_t bytes_in_ = 0, bytes_out_ = 0;
+  std::array<char, 56> traceparent_;
+  std::array<char, 32> request_id_;
+  std::string_view request_id_view_;
+  std::string_view traceparent_view_;
+  std::array<char, 64> server_name_;
+  std::uint8_t server_name_size_ = 0;
+};
+
+}  // namespace switchback::exchange

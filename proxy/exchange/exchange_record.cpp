@@ -1,0 +1,60 @@
+// What is left of a request when it is over: counters, histograms, the access record.
+#include <array>
+#include <cstring>
+
+#include "proxy/exchange/exchange.hpp"
+
+namespace switchback::exchange {
+
+void Exchange::record_stats() {
+  if (reason_ != http::Reason::none) context_.count(reason_);
+  if (!claimed_) return;
+  stats::ColorStats& stats = color_stats();
+  const Nanos now = context_.reactor.now_ns();
+  const std::size_t status_class = status_ / 100;
+  stats.by_status_class[status_class < stats.by_status_class.size() ? status_class : 0].add();
+  if (bytes_in_) stats.bytes_in.add(bytes_in_);
+  if (bytes_out_) stats.bytes_out.add(bytes_out_);
+  stats.total.record(now - begun_ns_);
+  if (first_byte_ns_) stats.first_byte.record(first_byte_ns_);
+}
+
+void Exchange::record_access(drain::Outcome outcome) {
+  log::AccessRecord record;
+  record.wall_us = wall_us_;
+  record.wait_ns = claimed_ns_ - begun_ns_;
+  record.connect_ns = connect_ns_;
+  record.first_byte_ns = first_byte_ns_;
+  record.total_ns = context_.reactor.now_ns() - begun_ns_;
+  record.bytes_in = bytes_in_;
+  record.bytes_out = bytes_out_;
+  record.status = status_;
+  record.retries = retries_;
+  record.minor_version = head_->minor_version;
+  record.reason = reason_;
+  record.client = down_->client_ip();
+  record.method = head_->method_text;
+  record.host = head_->authority;
+  record.target = head_->target;
+  record.request_id = request_id_view_;
+  if (runtime_) record.service = service().name;
+  if (claimed_) {
+    record.has_color = true;
+    record.color = color();
+    record.epoch = epoch();
+    record.traffic_class = drain::to_string(traffic_class());
+    record.server = {server_name_.data(), server_name_size_};
+  }
+  if (const http::Field* agent = head_->find(http::FieldId::user_agent)) {
+    record.user_agent = agent->value();
+  }
+  if (const http::Field* referer = head_->find(http::FieldId::referer)) {
+    record.referer = referer->value();
+  }
+  std::array<char, 128> cause;
+  if (error_number_ != 0) record.detail = ::strerror_r(error_number_, cause.data(), cause.size());
+  if (outcome == drain::Outcome::forced && record.detail.empty()) record.detail = "drain deadline";
+  if (!context_.access->push(record)) context_.stats->access_dropped.add();
+}
+
+}  // namespace switchback::exchange

@@ -1,0 +1,280 @@
+// The response's half: heads and bodies from the server, failures, retries, own answers.
+#include "proxy/exchange/exchange.hpp"
+
+namespace switchback::exchange {
+
+using drain::Outcome;
+using drain::TrafficClass;
+using http::FieldId;
+using http::Reason;
+
+namespace {
+bool starts_with_folded(std::string_view text, std::string_view lower) {
+  return text.size() >= lower.size() && http::iequals(text.substr(0, lower.size()), lower);
+}
+
+// SSE and gRPC answers last as long as they like: their drain has its own limit.
+bool is_stream(const http::ResponseHead& head) {
+  const http::Field* type = head.find(FieldId::content_type);
+  return type && (starts_with_folded(type->value(), "text/event-stream") ||
+                  starts_with_folded(type->value(), "application/grpc"));
+}
+}  // namespace
+
+Flow Exchange::on_informational(const http::ResponseHead& head) {
+  // RFC 9110 §15.2: an HTTP/1.0 client must not be sent a 1xx.
+  if (head_->minor_version == 0) return Flow::proceed;
+  const SendResult result = down_->send_informational(head);
+  if (result == SendResult::failed) {
+    on_downstream_gone(Reason::client_reset);
+    return Flow::over;
+  }
+  return result == SendResult::blocked ? Flow::pause : Flow::proceed;
+}
+
+// False when the exchange ended here.
+bool Exchange::start_response(const http::ResponseHead& head) {
+  if (head.status == 101 && !head_->upgrade) {
+    attempt_failed(Reason::bad_response, 0);
+    return false;
+  }
+  const Nanos now = context_.reactor.now_ns();
+  response_started_ = true;
+  status_ = static_cast<std::uint16_t>(head.status);
+  first_byte_ns_ = now - begun_ns_;
+  phase_ = Phase::responding;
+  replay_.reset();
+  replay_bytes_ = 0;
+  replayable_ = false;
+  runtime_->gate.first_response(epoch(), now);
+  if (head.status == 101) {
+    phase_ = Phase::tunnel;
+    request_ended_ = false;
+    runtime_->gate.reclassify(*this, TrafficClass::tunnel, now);
+    runtime_->drain_changed();
+  } else if (is_stream(head)) {
+    runtime_->gate.reclassify(*this, TrafficClass::stream, now);
+    runtime_->drain_changed();
+  }
+  return true;
+}
+
+Flow Exchange::on_response(const http::ResponseHead* head, const BodyPiece& piece) {
+  if (head && !start_response(*head)) return Flow::over;
+  bytes_out_ += piece.bytes;
+  const SendResult result = down_->send_response(head, piece);
+  if (result == SendResult::failed) {
+    on_downstream_gone(Reason::client_reset);
+    return Flow::over;
+  }
+  if (piece.end) response_ended_ = true;
+  if (head && phase_ == Phase::tunnel) {
+    up_->begin_tunnel();
+    down_->begin_tunnel();
+    disarm_timer();
+    if (result == SendResult::sent) down_->read_body(true);
+    return result == SendResult::blocked ? Flow::pause : Flow::proceed;
+  }
+  if (response_ended_ && phase_ != Phase::tunnel) drop_upstream(!upload_broken_ && request_ended_);
+  if (result == SendResult::blocked) {
+    arm(Deadline::write_idle, service().timeouts.write_idle);
+    return response_ended_ ? Flow::over : Flow::pause;
+  }
+  if (response_ended_ && (phase_ != Phase::tunnel || request_ended_)) {
+    complete();
+    return Flow::over;
+  }
+  if (phase_ != Phase::tunnel) arm(Deadline::response_idle, service().timeouts.response_idle);
+  return Flow::proceed;
+}
+
+void Exchange::on_downstream_writable() {
+  if (phase_ == Phase::answering) {
+    finish(own_answer_outcome(), after_answer_);
+    return;
+  }
+  if (phase_ == Phase::tunnel) {
+    disarm_timer();
+    if (response_ended_ && request_ended_) {
+      complete();
+      return;
+    }
+    if (!request_ended_) down_->read_body(true);
+    if (!response_ended_) up_->resume_response();
+    return;
+  }
+  if (phase_ == Phase::requesting && up_) up_->resume_response();   // a 1xx was taken at last
+  if (phase_ != Phase::responding) return;
+  if (response_ended_) {
+    complete();
+    return;
+  }
+  arm(Deadline::response_idle, service().timeouts.response_idle);
+  up_->resume_response();
+}
+
+void Exchange::on_connect_failed(Reason reason, int error_number, std::string_view server) {
+  server_name_size_ = static_cast<std::uint8_t>(std::min(server.size(), server_name_.size()));
+  std::copy_n(server.data(), server_name_size_, server_name_.data());
+  color_stats().connect_failures.add();
+  attempt_failed(reason, error_number);
+}
+
+void Exchange::on_upstream_failed(Reason reason, int error_number) {
+  attempt_failed(reason, error_number);
+}
+
+void Exchange::attempt_failed(Reason reason, int error_number) {
+  error_number_ = error_number;
+  if (phase_ == Phase::tunnel) {
+    // One side of a tunnel is gone: what the other had is over too, but it was not our failure.
+    reason_ = reason;
+    finish(Outcome::completed, Ending::abort);
+    return;
+  }
+  if (response_started_) {
+    reason_ = reason == Reason::server_closed ? Reason::response_truncated : reason;
+    finish(Outcome::failed, Ending::abort);
+    return;
+  }
+  if (try_again(reason)) return;
+  drop_upstream(false);
+  answer(retries_ > 0 && reason != Reason::response_timeout ? Reason::retries_exhausted : reason);
+}
+
+bool Exchange::try_again(Reason reason) {
+  RetryFacts facts;
+  facts.failure = reason;
+  facts.wrote = wrote_;
+  facts.reused = up_ && up_->reused();
+  facts.method_allowed = runtime_->may_retry(*head_);
+  facts.replayable = replayable_ && (!head_->expect_continue || bytes_in_ == 0);
+  facts.free_retry_used = free_retry_used_;
+  facts.attempts_used = counted_;
+  facts.attempts_allowed = service().retries.attempts;
+  const RetryVerdict verdict = judge_retry(facts);
+  if (verdict == RetryVerdict::give_up) return false;
+  drop_upstream(false);
+  down_->read_body(false);
+  upload_broken_ = false;
+  if (verdict == RetryVerdict::free) {
+    free_retry_used_ = fresh_next_ = true;
+    last_server_ = nullptr;
+  } else {
+    ++counted_;
+  }
+  ++retries_;
+  color_stats().retries.add();
+  runtime_->gate.retried(*this);
+  const route::ActiveWord word = runtime_->control->load();
+  const Color now_wanted = preview_or(word.color, preview_);
+  if (now_wanted != color()) {
+    const Nanos now = context_.reactor.now_ns();
+    runtime_->gate.leave(*this, Outcome::moved, now);
+    runtime_->gate.enter(*this, now_wanted, word.epoch);
+    last_server_ = nullptr;
+  }
+  attempt();
+  return true;
+}
+
+void Exchange::drop_upstream(bool reusable) {
+  if (!up_) return;
+  Upstream* gone = up_;
+  up_ = nullptr;
+  gone->release(reusable);
+}
+
+void Exchange::arm(Deadline kind, config::Duration limit) {
+  deadline_ = kind;
+  if (limit.count() == 0) {
+    disarm_timer();
+    return;
+  }
+  context_.reactor.timers().arm(*this, context_.reactor.now_ns() + to_nanos(limit));
+}
+
+void Exchange::disarm_timer() { context_.reactor.timers().disarm(*this); }
+
+void Exchange::on_timer() {
+  switch (deadline_) {
+    case Deadline::connect:
+      color_stats().connect_failures.add();
+      attempt_failed(Reason::connect_timeout, 0);
+      return;
+    case Deadline::body_idle:
+      drop_upstream(false);
+      answer(Reason::body_timeout);
+      return;
+    case Deadline::response_head:
+    case Deadline::response_idle:
+      attempt_failed(Reason::response_timeout, 0);
+      return;
+    case Deadline::write_idle:
+      on_downstream_gone(Reason::client_write_timeout);
+      return;
+  }
+}
+
+// The drain's deadline: 504 before a head, a cut after it.
+void Exchange::force_end() {
+  if (phase_ == Phase::idle) return;
+  if (response_started_ || phase_ == Phase::answering) {
+    reason_ = Reason::drain_forced;
+    finish(Outcome::forced, Ending::abort);
+    return;
+  }
+  drop_upstream(false);
+  answer(Reason::drain_forced);
+}
+
+void Exchange::answer(Reason reason) {
+  reason_ = reason;
+  phase_ = Phase::answering;
+  status_ = static_cast<std::uint16_t>(http::status_of(reason));
+  disarm_timer();
+  after_answer_ = request_ended_ ? Ending::reusable : Ending::close;
+  down_->read_body(false);
+  const SendResult result = down_->send_own_answer(status_, http::sentence_of(reason),
+                                                   request_id_view_, !request_ended_);
+  if (result == SendResult::failed) {
+    finish(Outcome::client_gone, Ending::abort);
+  } else if (result == SendResult::sent) {
+    finish(own_answer_outcome(), after_answer_);
+  } else {
+    arm(Deadline::write_idle, config::Timeouts{}.write_idle);
+  }
+}
+
+Outcome Exchange::own_answer_outcome() const {
+  return reason_ == Reason::drain_forced ? Outcome::forced : Outcome::failed;
+}
+
+void Exchange::complete() {
+  if (phase_ == Phase::tunnel) {
+    finish(Outcome::completed, Ending::close);
+  } else {
+    finish(Outcome::completed, request_ended_ ? Ending::reusable : Ending::close);
+  }
+}
+
+void Exchange::finish(Outcome outcome, Ending ending) {
+  SB_ASSERT(phase_ != Phase::idle);
+  disarm_timer();
+  if (phase_ == Phase::waiting) {
+    runtime_->stats->waiting.add(-1);
+    runtime_->door.leave(*this);
+  }
+  drop_upstream(false);
+  replay_.reset();
+  replay_bytes_ = 0;
+  record_stats();
+  if (context_.access) record_access(outcome);
+  if (claimed_) runtime_->gate.leave(*this, outcome, context_.reactor.now_ns());
+  phase_ = Phase::idle;
+  Downstream* down = down_;
+  down_ = nullptr;
+  down->exchange_finished(ending);
+}
+
+}  // namespace switchback::exchange

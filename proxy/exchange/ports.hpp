@@ -1,0 +1,131 @@
+// The two sides of an exchange, as it sees them: a client's side (Downstream) and a server's side
+// (Upstream). An HTTP/1 connection implements them today; TLS changes nothing here, and an HTTP/2
+// stream is one more implementation.
+//
+// Flow control: a send that answers `blocked` has kept what was given to it (by reference to the
+// owner buffer) and says "writable" later; until then its source is paused. So one exchange holds
+// at most one buffer a direction.
+// Re-entrancy: an implementation may call the exchange back only from its own event, never from
+// inside a call the exchange made to it; failures are answers, not calls.
+// Threads: one worker.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstdint>
+#include <string_view>
+
+#include "proxy/http/additions.hpp"
+#include "proxy/http/head.hpp"
+#include "proxy/http/reject.hpp"
+#include "proxy/net/output.hpp"
+
+namespace switchback::exchange {
+
+using net::SendResult;
+
+// Body bytes in order. Slices lie in `owner`'s memory (or are empty). `end`: nothing follows.
+struct BodyPiece {
+  const iovec* slices = nullptr;
+  std::size_t count = 0;
+  std::size_t bytes = 0;
+  const net::BufferRef* owner = nullptr;
+  bool end = false;
+  std::string_view trailers;   // with end: raw "Name: value\r\n" lines, filtered
+};
+
+enum class Flow : std::uint8_t {
+  proceed,   // give more as it comes
+  pause,     // stop until resumed
+  over,      // the exchange is finished with this side: the source must not touch it again
+};
+
+// How an exchange leaves its client's connection behind.
+enum class Ending : std::uint8_t {
+  reusable,    // the answer is complete and the request was read to its end
+  close,       // the answer is complete, but the connection cannot go on
+  abort,       // the answer is cut: it must not look complete
+};
+
+class Downstream {
+ public:
+  // What has already arrived of the request body. Never blocks; may be empty.
+  virtual BodyPiece pull_body() = 0;
+  // From now on give body bytes to the exchange as they come (on_request_body), or stop.
+  virtual void read_body(bool wanted) = 0;
+  virtual SendResult send_informational(const http::ResponseHead& head) = 0;
+  // `head` with the first piece only.
+  virtual SendResult send_response(const http::ResponseHead* head, const BodyPiece& piece) = 0;
+  // An answer of the proxy's own, complete. `close`: the connection cannot be used again.
+  virtual SendResult send_own_answer(unsigned status, std::string_view sentence,
+                                     std::string_view request_id, bool close) = 0;
+  // After the 101 was sent: bytes in both directions are raw, `end` means half-close.
+  virtual void begin_tunnel() = 0;
+  // The exchange is over and is not to be called again.
+  virtual void exchange_finished(Ending ending) = 0;
+  virtual std::string_view client_ip() const = 0;
+  virtual const std::uint8_t* client_ip16() const = 0;   // 16 bytes, v4-mapped
+  virtual std::string_view scheme() const = 0;
+  virtual bool peer_gone() const = 0;   // reset, or closed both ways
+
+ protected:
+  ~Downstream() = default;
+};
+
+class Upstream {
+ public:
+  virtual SendResult send_request(const http::RequestHead& head,
+                                  const http::RequestAdditions& additions,
+                                  const BodyPiece& piece) = 0;
+  virtual SendResult send_body(const BodyPiece& piece) = 0;
+  virtual void resume_response() = 0;   // may deliver from a later event only
+  virtual void begin_tunnel() = 0;
+  // Ends the attempt; the pointer is dead afterwards. `reusable`: the response was read to its end
+  // and the request was sent to its end; the connection decides the rest.
+  virtual void release(bool reusable) = 0;
+  virtual bool reused() const = 0;      // it has served a request before
+  virtual bool verify_idle() = 0;       // a reused connection still has nothing to read and no end
+  virtual std::string_view server() const = 0;
+
+ protected:
+  ~Upstream() = default;
+};
+
+// What an upstream tells its exchange.
+class UpstreamUser {
+ public:
+  virtual void on_connected(Upstream& upstream) = 0;
+  virtual void on_connect_failed(http::Reason reason, int error_number, std::string_view server) = 0;
+  virtual Flow on_informational(const http::ResponseHead& head) = 0;
+  virtual Flow on_response(const http::ResponseHead* head, const BodyPiece& piece) = 0;
+  virtual void on_upstream_writable() = 0;
+  virtual void on_upstream_failed(http::Reason reason, int error_number) = 0;
+
+ protected:
+  ~UpstreamUser() = default;
+};
+
+// One attempt's wishes.
+struct AcquireWish {
+  bool fresh = false;                 // a new connection, not a kept one
+  const void* avoid = nullptr;        // a server that has just failed, if another can do it
+  const http::RequestHead* head = nullptr;   // for hash balancing
+};
+
+enum class AcquireStatus : std::uint8_t { ready, connecting, no_server };
+struct Acquired {
+  AcquireStatus status = AcquireStatus::no_server;
+  Upstream* upstream = nullptr;       // ready, or connecting: then release(false) is all it may be told
+  const void* server_key = nullptr;   // identity for `avoid`
+};
+
+// One color's servers on one worker.
+class UpstreamPool {
+ public:
+  virtual Acquired acquire(UpstreamUser& user, const AcquireWish& wish) = 0;
+
+ protected:
+  ~UpstreamPool() = default;
+};
+
+}  // namespace switchback::exchange

@@ -1,0 +1,184 @@
+#include "proxy/upstream/connection.hpp"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+
+#include "proxy/net/socket.hpp"
+#include "proxy/upstream/dialer.hpp"
+#include "proxy/upstream/idle_list.hpp"
+
+namespace switchback::upstream {
+
+using exchange::BodyPiece;
+using exchange::Flow;
+using exchange::SendResult;
+using http::BodyKind;
+using http::Reason;
+
+namespace {
+
+Reason connect_reason(int error_number) {
+  return error_number == ECONNREFUSED ? Reason::connect_refused : Reason::connect_failed;
+}
+}  // namespace
+
+void Connection::dial(WorkerServer& server, exchange::UpstreamUser& user) {
+  server_ = &server;
+  user_ = &user;
+  ++server.connections;
+  server.add_load(1);
+  served_ = 0;
+  dial_error_ = 0;
+  state_ = State::connecting;
+  begin_request(http::Method::get);
+  const ResolvedAddress* address = server.shared->state->resolved();
+  const int fd = address ? net::start_connect(reinterpret_cast<const sockaddr*>(&address->storage),
+                                              address->size)
+                         : -EHOSTUNREACH;
+  if (fd >= 0 && stream_.open(dialer_.reactor(), fd, *this)) return;
+  dial_error_ = fd < 0 ? -fd : errno;
+  state_ = State::dial_failed;
+  dialer_.reactor().defer(*this);   // told from an event of its own
+}
+
+void Connection::lend(exchange::UpstreamUser& user) {
+  SB_ASSERT(state_ == State::idle);
+  IdleList::remove(*server_, *this);
+  dialer_.stats().upstream_idle.add(-1);
+  dialer_.reactor().timers().disarm(*this);
+  state_ = State::busy;
+  user_ = &user;
+  server_->add_load(1);
+  begin_request(http::Method::get);
+}
+
+void Connection::begin_request(http::Method method) {
+  method_ = method;
+  scanned_ = 0;
+  informational_ = 0;
+  head_done_ = response_complete_ = request_complete_ = false;
+  keep_alive_ = paused_ = write_failed_ = tunnel_ = false;
+}
+
+void Connection::finish_dial() {
+  const int error_number = -net::connect_result(stream_.fd());
+  if (error_number != 0) {
+    state_ = State::dial_failed;
+    user_->on_connect_failed(connect_reason(error_number), error_number, server());
+    return;
+  }
+  state_ = State::busy;
+  user_->on_connected(*this);
+}
+
+void Connection::close() {
+  if (state_ == State::closed) return;
+  if (state_ == State::idle) {
+    IdleList::remove(*server_, *this);
+    dialer_.stats().upstream_idle.add(-1);
+  }
+  if (user_) {
+    server_->add_load(-1);
+    user_ = nullptr;
+  }
+  state_ = State::closed;
+  dialer_.reactor().timers().disarm(*this);
+  stream_.close();
+  in_.release();
+  out_.clear();
+  --server_->connections;
+  dialer_.recycle(*this);
+}
+
+bool Connection::verify_idle() {
+  char byte;
+  const ssize_t n = ::recv(stream_.fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+SendResult Connection::send_request(const http::RequestHead& head,
+                                    const http::RequestAdditions& additions,
+                                    const BodyPiece& piece) {
+  ++served_;
+  method_ = head.method;
+  framer_.start(additions.body);
+  const std::size_t size =
+      http1::write_request_head(dialer_.scratch(), Dialer::scratch_bytes, head, additions);
+  if (size == 0) return SendResult::failed;
+  iovec pieces[http1::BodyDecoder::max_slices + http1::BodyFramer::extra_pieces + 1];
+  pieces[0] = {dialer_.scratch(), size};
+  const std::size_t count = framer_.frame(pieces, 1, piece.slices, piece.count, piece.bytes,
+                                          piece.end, piece.trailers);
+  request_complete_ = piece.end;
+  return out_.send(stream_, dialer_.buffers(), {pieces, count},
+                   piece.owner ? *piece.owner : net::BufferRef{});
+}
+
+SendResult Connection::send_body(const BodyPiece& piece) {
+  if (write_failed_) return SendResult::failed;
+  iovec pieces[http1::BodyDecoder::max_slices + http1::BodyFramer::extra_pieces];
+  const std::size_t count = framer_.frame(pieces, 0, piece.slices, piece.count, piece.bytes,
+                                          piece.end, piece.trailers);
+  if (piece.end) request_complete_ = true;
+  const SendResult result = out_.send(stream_, dialer_.buffers(), {pieces, count},
+                                      piece.owner ? *piece.owner : net::BufferRef{});
+  if (tunnel_ && piece.end && result == SendResult::sent) stream_.shutdown_write();
+  return result;
+}
+
+void Connection::begin_tunnel() {
+  tunnel_ = true;
+  keep_alive_ = false;
+  request_complete_ = false;
+  framer_.start(BodyKind::until_close);
+}
+
+void Connection::resume_response() {
+  paused_ = false;
+  dialer_.reactor().defer(*this);
+}
+
+void Connection::on_deferred() {
+  if (state_ == State::dial_failed) {
+    if (user_) user_->on_connect_failed(connect_reason(dial_error_), dial_error_, server());
+    return;
+  }
+  if (state_ != State::busy || paused_ || !user_) return;
+  if (!in_.empty() && !process()) return;
+  if (stream_.readable()) read_some();
+}
+
+void Connection::release(bool reusable) {
+  if (state_ == State::closed) return;
+  const bool clean = reusable && state_ == State::busy && response_complete_ && request_complete_ &&
+                     keep_alive_ && !write_failed_ && !out_.pending() && in_.empty() &&
+                     !stream_.peer_closed() && !server_->removed &&
+                     server_->idle_count < Dialer::max_idle_per_server;
+  if (!clean || (stream_.readable() && !verify_idle())) {
+    close();
+    return;
+  }
+  keep();
+}
+
+void Connection::keep() {
+  user_ = nullptr;
+  server_->add_load(-1);
+  in_.release();
+  state_ = State::idle;
+  IdleList::push(*server_, *this);
+  dialer_.stats().upstream_idle.add(1);
+  if (dialer_.idle_timeout_ns() > 0) {
+    dialer_.reactor().timers().arm(*this, dialer_.reactor().now_ns() + dialer_.idle_timeout_ns());
+  }
+}
+
+void Connection::on_timer() { close(); }
+
+void Connection::fail(Reason reason, int error_number) {
+  keep_alive_ = false;
+  user_->on_upstream_failed(reason, error_number);
+}
+
+}  // namespace switchback::upstream

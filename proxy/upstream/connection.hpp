@@ -1,0 +1,92 @@
+// An HTTP/1.1 connection to a server: dialled, lent to one exchange at a time, kept alive in
+// between. Reads only what was asked for: a byte or an end while idle closes it, so a stale
+// connection is mostly found before it is used.
+//
+// Threads: its worker. Ownership: the Dialer recycles it after the running batch of events, so a
+// connection may be released from inside its own callbacks.
+#pragma once
+
+#include "proxy/exchange/ports.hpp"
+#include "proxy/http1/body_framer.hpp"
+#include "proxy/http1/decoder.hpp"
+#include "proxy/net/input_buffer.hpp"
+#include "proxy/net/output.hpp"
+#include "proxy/net/stream.hpp"
+#include "proxy/upstream/worker_server.hpp"
+
+namespace switchback::upstream {
+
+class Dialer;
+
+class Connection final : public exchange::Upstream,
+                         public net::EventHandler,
+                         public net::Timer,
+                         public net::Deferred {
+ public:
+  explicit Connection(Dialer& dialer) : dialer_(dialer) {}
+  ~Connection() = default;
+
+  // A dial begins; the user hears on_connected or on_connect_failed from a later event.
+  void dial(WorkerServer& server, exchange::UpstreamUser& user);
+  void lend(exchange::UpstreamUser& user);   // from idle
+  void close();                              // whatever the state; recycled later
+  bool idle() const { return state_ == State::idle; }
+
+ private:
+  friend class IdleList;
+  friend class Dialer;
+  enum class State : std::uint8_t { closed, connecting, dial_failed, idle, busy };
+
+  // exchange::Upstream
+  exchange::SendResult send_request(const http::RequestHead& head,
+                                    const http::RequestAdditions& additions,
+                                    const exchange::BodyPiece& piece) override;
+  exchange::SendResult send_body(const exchange::BodyPiece& piece) override;
+  void resume_response() override;
+  void begin_tunnel() override;
+  void release(bool reusable) override;
+  bool reused() const override { return served_ > 1; }
+  bool verify_idle() override;
+  std::string_view server() const override { return server_->shared->state->address.text; }
+
+  void on_event(std::uint32_t events) override;
+  void on_timer() override;      // idle for too long
+  void on_deferred() override;   // a dial that failed at once, a resumed response, more to read
+
+  void finish_dial();
+  void begin_request(http::Method method);
+  bool flush();
+  void read_some();
+  bool process();
+  bool read_head(bool& again);
+  bool deliver(const http::ResponseHead* head, bool& again);
+  void peer_ended();
+  void fail(http::Reason reason, int error_number);
+  void keep();
+
+  Dialer& dialer_;
+  WorkerServer* server_ = nullptr;
+  exchange::UpstreamUser* user_ = nullptr;
+  Connection* previous_ = nullptr;   // in the server's idle list
+  Connection* next_ = nullptr;
+  net::Stream stream_;
+  net::InputBuffer in_;
+  net::Output out_;
+  http1::BodyDecoder decoder_;
+  http1::BodyFramer framer_;
+  std::size_t scanned_ = 0;
+  int dial_error_ = 0;
+  std::uint32_t served_ = 0;
+  http::Method method_ = http::Method::get;
+  State state_ = State::closed;
+  std::uint8_t informational_ = 0;
+  bool head_done_ = false;
+  bool response_complete_ = false;
+  bool request_complete_ = false;
+  bool keep_alive_ = false;
+  bool paused_ = false;
+  bool write_failed_ = false;
+  bool tunnel_ = false;
+};
+
+}  // namespace switchback::upstream

@@ -1,0 +1,182 @@
+// The reading half of a connection to a server.
+#include <algorithm>
+
+#include "proxy/upstream/connection.hpp"
+#include "proxy/upstream/dialer.hpp"
+
+namespace switchback::upstream {
+
+using exchange::BodyPiece;
+using exchange::Flow;
+using exchange::SendResult;
+using http1::DecodeStatus;
+using http::BodyKind;
+using http::Reason;
+
+namespace {
+constexpr int reads_per_turn = 4;   // then others have their turn
+constexpr unsigned max_informational = 32;
+}  // namespace
+
+void Connection::on_event(std::uint32_t events) {
+  stream_.note(events);
+  switch (state_) {
+    case State::connecting:
+      if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) finish_dial();
+      // A server that spoke or hung up at once: that edge will not come again.
+      if (state_ == State::busy && (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP))) read_some();
+      return;
+    case State::idle:
+      // Nothing was asked: an end, a reset, or bytes that belong to no request. An event that only
+      // says "writable" is none of these.
+      if (events & ~static_cast<std::uint32_t>(EPOLLOUT)) close();
+      return;
+    case State::busy:
+      if (!flush()) return;
+      if (!paused_ && stream_.readable()) read_some();
+      return;
+    case State::dial_failed:
+    case State::closed:
+      return;
+  }
+}
+
+// False when the connection was lost to its user on the way.
+bool Connection::flush() {
+  if (!out_.pending() || !stream_.writable()) return true;
+  const SendResult result = out_.flush(stream_);
+  if (result == SendResult::blocked) return true;
+  if (result == SendResult::failed) {
+    // The server may have answered before it closed: read that first, read_some reports the end.
+    out_.clear();
+    write_failed_ = true;
+    return true;
+  }
+  if (tunnel_ && request_complete_) stream_.shutdown_write();
+  exchange::UpstreamUser* user = user_;
+  user->on_upstream_writable();
+  return user_ == user && state_ == State::busy;
+}
+
+void Connection::read_some() {
+  if (response_complete_) return;   // a half-closed tunnel's other direction
+  for (int turn = 0; turn < reads_per_turn; ++turn) {
+    if (!in_.prepare(dialer_.buffers(), net::BufferSize::large)) {
+      fail(Reason::response_too_large, 0);
+      return;
+    }
+    const net::Transfer got = stream_.read(in_.room(), in_.room_size());
+    switch (got.status) {
+      case net::IoStatus::would_block:
+        in_.release_if_empty();
+        return;
+      case net::IoStatus::end:
+        peer_ended();
+        return;
+      case net::IoStatus::error:
+        fail(head_done_ ? Reason::response_truncated : Reason::server_reset, got.error_number);
+        return;
+      case net::IoStatus::ok:
+        in_.commit(got.bytes);
+        break;
+    }
+    if (!process()) return;
+    if (!stream_.readable()) {
+      in_.release_if_empty();
+      return;
+    }
+  }
+  in_.release_if_empty();
+  dialer_.reactor().defer(*this);
+}
+
+// Works off what was received. False: stop reading (paused, failed, or given up).
+bool Connection::process() {
+  bool again = true;
+  while (again) {
+    again = false;
+    if (!(head_done_ ? deliver(nullptr, again) : read_head(again))) return false;
+  }
+  return true;
+}
+
+bool Connection::read_head(bool& again) {
+  http::ResponseHead head;
+  const http1::DecodeResult got =
+      http1::decode_response_head(in_.data(), in_.size(), dialer_.head_limits(), scanned_, method_,
+                                  dialer_.fields(), head);
+  if (got.status == DecodeStatus::need_more) return true;
+  if (got.status == DecodeStatus::rejected) {
+    const bool large =
+        got.reason == Reason::head_too_large || got.reason == Reason::too_many_fields;
+    fail(large ? Reason::response_too_large : Reason::bad_response, 0);
+    return false;
+  }
+  in_.consume(got.consumed);
+  scanned_ = 0;
+  if (head.status < 200 && head.status != 101) {
+    if (++informational_ > max_informational) {
+      fail(Reason::bad_response, 0);
+      return false;
+    }
+    const Flow flow = user_->on_informational(head);
+    if (flow == Flow::pause) paused_ = true;
+    if (flow != Flow::proceed) return false;
+    again = !in_.empty();
+    return true;
+  }
+  head_done_ = true;
+  keep_alive_ = head.keep_alive && head.body != BodyKind::until_close;
+  decoder_.start(head.status == 101 ? BodyKind::until_close : head.body, head.content_length,
+                 dialer_.head_limits());
+  return deliver(&head, again);
+}
+
+bool Connection::deliver(const http::ResponseHead* head, bool& again) {
+  iovec slices[http1::BodyDecoder::max_slices];
+  http1::BodyDecoder::Result got{DecodeStatus::complete};
+  if (!decoder_.finished()) got = decoder_.decode(in_.data(), in_.size(), slices);
+  if (got.status == DecodeStatus::rejected) {
+    // A head that was not passed on yet can still become a clean 502.
+    if (head) head_done_ = false;
+    fail(Reason::bad_response, 0);
+    return false;
+  }
+  in_.consume(got.consumed);
+  const bool end = got.status == DecodeStatus::complete;
+  if (!head && !end && got.body_bytes == 0) return true;
+  if (end) {
+    response_complete_ = true;
+    if (!in_.empty()) keep_alive_ = false;   // more than was asked for
+  }
+  BodyPiece piece{slices, got.slice_count, got.body_bytes, &in_.owner(), end, {}};
+  if (end && decoder_.trailers_size() > 0) piece.trailers = {decoder_.trailers(), decoder_.trailers_size()};
+  const Flow flow = user_->on_response(head, piece);
+  if (flow == Flow::over) return false;
+  if (flow == Flow::pause) {
+    paused_ = true;
+    return false;
+  }
+  again = !end && !in_.empty() && got.consumed > 0;
+  return !end || tunnel_;
+}
+
+void Connection::peer_ended() {
+  if (!head_done_) {
+    fail(in_.empty() ? (write_failed_ ? Reason::server_write_failed : Reason::server_closed)
+                     : Reason::bad_response,
+         0);
+    return;
+  }
+  if (decoder_.end_of_stream() != DecodeStatus::complete) {
+    fail(Reason::response_truncated, 0);
+    return;
+  }
+  response_complete_ = true;
+  keep_alive_ = false;
+  BodyPiece piece;
+  piece.end = true;
+  if (user_->on_response(nullptr, piece) == Flow::pause) paused_ = true;
+}
+
+}  // namespace switchback::upstream

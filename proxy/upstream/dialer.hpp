@@ -1,0 +1,52 @@
+// What all of a worker's connections to servers share: the loop, scratch memory, recycling.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "proxy/http1/decoder.hpp"
+#include "proxy/net/reactor.hpp"
+#include "proxy/stats/counters.hpp"
+#include "proxy/upstream/connection.hpp"
+
+namespace switchback::upstream {
+
+class Dialer final : public net::Deferred {
+ public:
+  // Room for the largest head plus what the proxy adds to it.
+  static constexpr std::size_t scratch_bytes = 160 * 1024;
+  static constexpr unsigned max_idle_per_server = 1024;   // of one worker
+
+  Dialer(net::Reactor& reactor, stats::WorkerStats& stats)
+      : reactor_(reactor), stats_(stats), scratch_(std::make_unique<char[]>(scratch_bytes)) {}
+
+  net::Reactor& reactor() { return reactor_; }
+  net::BufferPool& buffers() { return reactor_.buffers(); }
+  stats::WorkerStats& stats() { return stats_; }
+  char* scratch() { return scratch_.get(); }
+  http::FieldTable& fields() { return fields_; }
+  const http1::HeadLimits& head_limits() const { return head_limits_; }
+  Nanos idle_timeout_ns() const { return idle_timeout_ns_; }
+  void configure(std::size_t head_bytes, unsigned fields, Nanos idle_timeout_ns) {
+    head_limits_.head_bytes = head_bytes;
+    head_limits_.fields = fields;
+    idle_timeout_ns_ = idle_timeout_ns;
+  }
+
+  Connection& make();
+  void recycle(Connection& connection);   // usable again after the running batch
+
+ private:
+  void on_deferred() override;
+  net::Reactor& reactor_;
+  stats::WorkerStats& stats_;
+  std::unique_ptr<char[]> scratch_;
+  http::FieldTable fields_;
+  http1::HeadLimits head_limits_;
+  Nanos idle_timeout_ns_ = 60'000'000'000;
+  std::vector<std::unique_ptr<Connection>> all_;
+  std::vector<Connection*> free_;
+  std::vector<Connection*> dead_;
+};
+
+}  // namespace switchback::upstream

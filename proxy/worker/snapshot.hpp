@@ -1,0 +1,34 @@
+// What a configuration is to the workers: immutable, built on the control thread, adopted by each
+// worker on its own thread, freed when the last of them has let go of it.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/model.hpp"
+#include "proxy/exchange/service_runtime.hpp"
+#include "proxy/upstream/pool.hpp"
+
+namespace switchback::worker {
+
+struct ServiceShared {
+  config::Service config;
+  std::shared_ptr<route::ServiceControl> control;                    // goes on across reloads
+  std::vector<std::shared_ptr<exchange::ServiceRuntime>> runtimes;   // one per worker; go on too
+  std::vector<std::shared_ptr<stats::ServiceStats>> stats;           // one per worker; go on too
+  std::array<std::vector<upstream::PoolMember>, 2> pools;            // by Color
+};
+
+struct Snapshot {
+  std::vector<std::shared_ptr<const ServiceShared>> services;   // in configuration order
+  std::vector<config::Service> match_order;                     // what the matcher is built from
+  // The widest of all services: what holds before a request is routed.
+  http1::HeadLimits head_limits;
+  Nanos request_head_ns = 0;
+  Nanos client_idle_ns = 0;
+  Nanos server_idle_ns = 0;
+};
+
+}  // namespace switchback::worker

@@ -1,0 +1,210 @@
+#include "proxy/worker/worker.hpp"
+
+#include <pthread.h>
+
+#include <algorithm>
+
+namespace switchback::worker {
+
+namespace {
+constexpr Nanos second_ns = 1'000'000'000;
+constexpr Nanos shutdown_poll_ns = 16'000'000;
+}  // namespace
+
+// A service on this worker: its runtime, its two pools, the timer of its drains, its door's opener.
+struct Worker::Service final : net::Timer, net::Deferred {
+  Service(Worker& w, std::shared_ptr<const ServiceShared> s)
+      : worker(w),
+        shared(std::move(s)),
+        runtime(shared->runtimes[w.index_]),
+        pools{std::make_unique<upstream::Pool>(w.dialer_, w.index_, seed(w, 1)),
+              std::make_unique<upstream::Pool>(w.dialer_, w.index_, seed(w, 2))} {}
+
+  static std::uint64_t seed(const Worker& w, std::uint64_t n) {
+    return (static_cast<std::uint64_t>(monotonic_ns()) << 8) ^ (w.index_ * 0x9e3779b97f4a7c15ULL) ^ n;
+  }
+  void arm_drain() {
+    const Nanos next = runtime->gate.next_deadline_ns();
+    if (next != 0) {
+      worker.reactor_.timers().arm(*this, next);
+    } else {
+      worker.reactor_.timers().disarm(*this);
+    }
+  }
+  void on_timer() override {
+    runtime->gate.enforce(worker.reactor_.now_ns());
+    arm_drain();
+  }
+  void on_deferred() override {
+    if (runtime->control->load().paused) return;   // shut again: who waits goes on waiting
+    if (runtime->door.open_some()) worker.reactor_.defer(*this);
+  }
+  bool busy() const {
+    if (pools[0]->busy() || pools[1]->busy() || !runtime->door.empty()) return true;
+    for (const Color color : {Color::blue, Color::green}) {
+      for (std::size_t c = 0; c < drain::class_count; ++c) {
+        if (runtime->gate.in_flight(color, static_cast<drain::TrafficClass>(c)) > 0) return true;
+      }
+    }
+    return false;
+  }
+
+  Worker& worker;
+  std::shared_ptr<const ServiceShared> shared;
+  std::shared_ptr<exchange::ServiceRuntime> runtime;
+  std::array<std::unique_ptr<upstream::Pool>, 2> pools;
+};
+
+Worker::Worker(unsigned index, log::AccessRing* access)
+    : index_(index), context_(reactor_), host_(context_), dialer_(reactor_, stats_) {
+  context_.stats = &stats_;
+  context_.access = access;
+}
+
+Worker::~Worker() {
+  reactor_.stop();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Worker::start(std::shared_ptr<const Snapshot> snapshot,
+                   const std::vector<net::OpenedListener>& listeners) {
+  for (const net::OpenedListener& listener : listeners) {
+    const bool shared = listener.fds.size() == 1 && listener.address.kind != config::AddressKind::tcp;
+    listener_fds_.emplace_back(shared ? listener.fds[0] : listener.fds[index_], shared);
+  }
+  thread_ = std::thread([this, snapshot = std::move(snapshot)]() mutable {
+    const std::string name = "sb-worker-" + std::to_string(index_);
+    ::pthread_setname_np(::pthread_self(), name.c_str());
+    run(std::move(snapshot));
+  });
+}
+
+void Worker::run(std::shared_ptr<const Snapshot> snapshot) {
+  refresh_wall_clock();
+  adopt(std::move(snapshot));
+  for (const auto& [fd, shared] : listener_fds_) {
+    acceptors_.push_back(std::make_unique<net::Acceptor>(
+        reactor_, fd, shared,
+        [this](int client, const sockaddr_storage& peer) { host_.accepted(client, peer); }));
+  }
+  reactor_.timers().arm(*this, reactor_.now_ns() + second_ns);
+  reactor_.run();
+  acceptors_.clear();
+  host_.close_all();
+  for (auto& [name, service] : services_) {
+    service->pools[0]->close_idle();
+    service->pools[1]->close_idle();
+  }
+}
+
+std::unique_ptr<Worker::Service> Worker::make_service(
+    const std::shared_ptr<const ServiceShared>& shared) {
+  auto service = std::make_unique<Service>(*this, shared);
+  Service* raw = service.get();
+  service->runtime->drain_changed = [raw] { raw->arm_drain(); };
+  return service;
+}
+
+void Worker::update_service(Service& service, const std::shared_ptr<const ServiceShared>& shared) {
+  exchange::ServiceRuntime& runtime = *service.runtime;
+  const config::Service& config = shared->config;
+  for (const Color color : {Color::blue, Color::green}) {
+    upstream::Pool& pool = *service.pools[index_of(color)];
+    pool.update(shared->pools[index_of(color)], config.balance);
+    runtime.pools[index_of(color)] = &pool;
+  }
+  runtime.config = &config;
+  runtime.control = shared->control.get();
+  runtime.stats = shared->stats[index_].get();
+  runtime.retry_methods = exchange::method_mask(config.retries.methods);
+  const std::size_t workers = shared->runtimes.size();
+  runtime.door.set_limit(std::max<std::size_t>(1, (config.limits.queue + workers - 1) / workers));
+  service.shared = shared;   // last: the old configuration may die with it
+}
+
+void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
+  std::map<std::string, std::unique_ptr<Service>> next;
+  context_.services.clear();
+  for (const auto& shared : snapshot->services) {
+    const std::string& name = shared->config.name;
+    const auto known = services_.find(name);
+    auto service = known != services_.end() ? std::move(known->second) : make_service(shared);
+    if (known != services_.end()) services_.erase(known);
+    update_service(*service, shared);
+    context_.services.push_back(service->runtime.get());
+    next.emplace(name, std::move(service));
+  }
+  for (auto& [name, service] : services_) {
+    service->pools[0]->close_idle();
+    service->pools[1]->close_idle();
+    retired_.push_back(std::move(service));
+  }
+  services_ = std::move(next);
+  context_.matcher = std::make_unique<route::Matcher>(snapshot->match_order);
+  downstream::HostLimits limits;
+  limits.head = snapshot->head_limits;
+  limits.request_head_ns = snapshot->request_head_ns;
+  limits.idle_ns = snapshot->client_idle_ns;
+  host_.configure(limits);
+  dialer_.configure(snapshot->head_limits.head_bytes, snapshot->head_limits.fields,
+                    snapshot->server_idle_ns);
+  snapshot_ = std::move(snapshot);
+  sweep_retired();
+}
+
+void Worker::begin_switch(const std::shared_ptr<exchange::ServiceRuntime>& runtime,
+                          std::shared_ptr<drain::SwitchRecord> record) {
+  runtime->gate.begin(std::move(record), runtime->config->drain, monotonic_ns());
+  if (runtime->drain_changed) runtime->drain_changed();
+}
+
+void Worker::open_door(const std::shared_ptr<exchange::ServiceRuntime>& runtime) {
+  const auto own = [&](const auto& service) { return service->runtime == runtime; };
+  for (auto& [name, service] : services_) {
+    if (own(service)) reactor_.defer(*service);
+  }
+  for (auto& service : retired_) {
+    if (own(service)) reactor_.defer(*service);
+  }
+}
+
+void Worker::sweep_retired() {
+  std::erase_if(retired_, [](const auto& service) { return !service->busy(); });
+}
+
+void Worker::refresh_wall_clock() {
+  context_.wall_offset_us = switchback::wall_us() - monotonic_ns() / 1000;
+}
+
+void Worker::begin_shutdown(Nanos limit_ns, std::function<void()> done) {
+  for (auto& acceptor : acceptors_) acceptor->stop();
+  context_.shutting_down = true;
+  shutdown_done_ = std::move(done);
+  shutdown_at_ns_ = reactor_.now_ns() + limit_ns;
+  host_.begin_shutdown();
+  for (auto& [name, service] : services_) {   // nobody is left standing at a shut door
+    if (!service->runtime->door.empty()) reactor_.defer(*service);
+  }
+  reactor_.timers().arm(*this, reactor_.now_ns() + shutdown_poll_ns);
+}
+
+void Worker::on_timer() {
+  std::uint64_t pauses = 0;
+  for (const auto& acceptor : acceptors_) pauses += acceptor->pauses();
+  stats_.accept_pauses.add(pauses - accept_pauses_seen_);
+  accept_pauses_seen_ = pauses;
+  if (!shutdown_done_ && !context_.shutting_down) {
+    refresh_wall_clock();
+    sweep_retired();
+    reactor_.timers().arm(*this, reactor_.now_ns() + second_ns);
+    return;
+  }
+  if (reactor_.now_ns() >= shutdown_at_ns_) host_.close_all();
+  if (host_.open_sessions() > 0) {
+    reactor_.timers().arm(*this, reactor_.now_ns() + shutdown_poll_ns);
+    return;
+  }
+  if (shutdown_done_) std::exchange(shutdown_done_, nullptr)();
+}
+
+}  // namespace switchback::worker

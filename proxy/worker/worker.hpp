@@ -1,0 +1,62 @@
+// One core's share of the data plane: its loop, its listeners, its client and server connections.
+//
+// Threads: constructed and started by the control thread; everything marked [loop] runs on the
+// worker's own thread, reached by post(). A connection never leaves its worker.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "proxy/downstream/host.hpp"
+#include "proxy/net/listener.hpp"
+#include "proxy/worker/snapshot.hpp"
+
+namespace switchback::worker {
+
+class Worker final : public net::Timer {
+ public:
+  Worker(unsigned index, log::AccessRing* access);
+  ~Worker();   // stops and joins
+
+  void start(std::shared_ptr<const Snapshot> snapshot,
+             const std::vector<net::OpenedListener>& listeners);
+  void post(std::function<void()> work) { reactor_.post(std::move(work)); }
+  const stats::WorkerStats& stats() const { return stats_; }
+
+  void adopt(std::shared_ptr<const Snapshot> snapshot);                             // [loop]
+  void begin_switch(const std::shared_ptr<exchange::ServiceRuntime>& runtime,
+                    std::shared_ptr<drain::SwitchRecord> record);                   // [loop]
+  void open_door(const std::shared_ptr<exchange::ServiceRuntime>& runtime);         // [loop]
+  void begin_shutdown(Nanos limit_ns, std::function<void()> done);                  // [loop]
+
+ private:
+  struct Service;
+  void on_timer() override;   // once a second; every few ms while shutting down
+  void run(std::shared_ptr<const Snapshot> snapshot);
+  std::unique_ptr<Service> make_service(const std::shared_ptr<const ServiceShared>& shared);
+  void update_service(Service& service, const std::shared_ptr<const ServiceShared>& shared);
+  void sweep_retired();
+  void refresh_wall_clock();
+
+  const unsigned index_;
+  net::Reactor reactor_;
+  stats::WorkerStats stats_;
+  exchange::WorkerContext context_;
+  downstream::Host host_;
+  upstream::Dialer dialer_;
+  std::shared_ptr<const Snapshot> snapshot_;
+  std::map<std::string, std::unique_ptr<Service>> services_;
+  std::vector<std::unique_ptr<Service>> retired_;   // gone from the configuration, still in use
+  std::vector<std::pair<int, bool>> listener_fds_;  // fd, shared with other workers
+  std::vector<std::unique_ptr<net::Acceptor>> acceptors_;
+  std::function<void()> shutdown_done_;
+  Nanos shutdown_at_ns_ = 0;
+  std::uint64_t accept_pauses_seen_ = 0;
+  std::thread thread_;
+};
+
+}  // namespace switchback::worker

@@ -1,0 +1,297 @@
+#include "proxy/worker/worker_group.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+#include <thread>
+
+namespace switchback::worker {
+
+unsigned WorkerGroup::count_workers(const config::Config& config) {
+  if (config.workers > 0) return config.workers;
+  return std::max(1u, std::thread::hardware_concurrency());
+}
+
+WorkerGroup::WorkerGroup(const config::Config& config, const std::vector<ServiceSeed>& seeds,
+                         std::shared_ptr<Observer> observer,
+                         std::vector<net::OpenedListener> listeners)
+    : worker_count_(count_workers(config)),
+      observer_(std::move(observer)),
+      listeners_(std::move(listeners)),
+      access_log_(config.log.access, config.log.path, worker_count_),
+      health_([o = observer_](const upstream::HealthChange& change) {
+        if (o) o->health_changed(change);
+      }) {
+  snapshot_ = build(config, seeds);
+  for (unsigned i = 0; i < worker_count_; ++i) {
+    workers_.push_back(
+        std::make_unique<Worker>(i, access_log_.enabled() ? &access_log_.ring(i) : nullptr));
+  }
+  set_health_targets();
+  for (auto& worker : workers_) worker->start(snapshot_, listeners_);
+}
+
+WorkerGroup::~WorkerGroup() {
+  workers_.clear();
+  for (net::OpenedListener& listener : listeners_) net::close_listener(listener);
+}
+
+const ServiceShared* WorkerGroup::find(const std::string& service) const {
+  if (!snapshot_) return nullptr;
+  for (const auto& shared : snapshot_->services) {
+    if (shared->config.name == service) return shared.get();
+  }
+  return nullptr;
+}
+
+std::vector<upstream::PoolMember> WorkerGroup::build_pool(const config::Pool& pool,
+                                                          const ServiceShared* before,
+                                                          Color color) const {
+  std::vector<upstream::PoolMember> members;
+  for (const config::Server& server : pool.servers) {
+    upstream::PoolMember member;
+    member.weight = server.weight;
+    if (before) {
+      for (const upstream::PoolMember& known : before->pools[index_of(color)]) {
+        if (known.shared->state->address == server.address) member.shared = known.shared;
+      }
+    }
+    if (!member.shared) {
+      member.shared = std::make_shared<upstream::ServerShared>(
+          std::make_shared<upstream::ServerState>(server.address), worker_count_);
+    }
+    members.push_back(std::move(member));
+  }
+  return members;
+}
+
+std::shared_ptr<const ServiceShared> WorkerGroup::build_service(
+    const config::Service& config, const std::vector<ServiceSeed>& seeds) const {
+  auto service = std::make_shared<ServiceShared>();
+  service->config = config;
+  const ServiceShared* before = find(config.name);
+  service->pools[index_of(Color::blue)] = build_pool(config.blue, before, Color::blue);
+  service->pools[index_of(Color::green)] = build_pool(config.green, before, Color::green);
+  if (before) {
+    service->control = before->control;
+    service->runtimes = before->runtimes;
+    service->stats = before->stats;
+    return service;
+  }
+  route::ActiveWord word;
+  word.color = config.initial == config::InitialColor::green ? Color::green : Color::blue;
+  word.epoch = 1;
+  for (const ServiceSeed& seed : seeds) {
+    if (seed.service == config.name) word = {seed.active, false, seed.epoch};
+  }
+  service->control = std::make_shared<route::ServiceControl>(word);
+  for (unsigned i = 0; i < worker_count_; ++i) {
+    service->runtimes.push_back(std::make_shared<exchange::ServiceRuntime>(
+        i, [o = observer_](const std::shared_ptr<drain::SwitchRecord>& record) {
+          if (o) o->switch_progressed(record);
+        }));
+    service->stats.push_back(std::make_shared<stats::ServiceStats>());
+  }
+  return service;
+}
+
+std::shared_ptr<const Snapshot> WorkerGroup::build(const config::Config& config,
+                                                   const std::vector<ServiceSeed>& seeds) const {
+  auto snapshot = std::make_shared<Snapshot>();
+  snapshot->match_order = config.services;
+  // 0 means "none", which is wider than any limit.
+  const auto widest = [](Nanos a, Nanos b) { return a == 0 || b == 0 ? 0 : std::max(a, b); };
+  bool first = true;
+  for (const config::Service& service : config.services) {
+    snapshot->services.push_back(build_service(service, seeds));
+    const Nanos head = to_nanos(service.timeouts.request_head);
+    const Nanos idle = to_nanos(service.timeouts.idle);
+    snapshot->request_head_ns = first ? head : widest(snapshot->request_head_ns, head);
+    snapshot->client_idle_ns = first ? idle : widest(snapshot->client_idle_ns, idle);
+    http1::HeadLimits& limits = snapshot->head_limits;
+    limits.head_bytes = first ? service.limits.head : std::max(limits.head_bytes, service.limits.head);
+    limits.fields = first ? service.limits.fields : std::max(limits.fields, service.limits.fields);
+    first = false;
+  }
+  snapshot->server_idle_ns = snapshot->client_idle_ns;
+  return snapshot;
+}
+
+void WorkerGroup::set_health_targets() {
+  std::vector<upstream::HealthTarget> targets;
+  for (const auto& service : snapshot_->services) {
+    for (const Color color : {Color::blue, Color::green}) {
+      for (const upstream::PoolMember& member : service->pools[index_of(color)]) {
+        targets.push_back(
+            {service->config.name, color, service->config.health_check, member.shared->state});
+      }
+    }
+  }
+  health_.set_targets(std::move(targets));
+}
+
+std::vector<std::string> WorkerGroup::listener_addresses() const {
+  std::vector<std::string> out;
+  for (const net::OpenedListener& listener : listeners_) {
+    const bool tcp = listener.address.kind == config::AddressKind::tcp;
+    out.push_back((tcp ? "http://" : "") + listener.local_text);
+  }
+  return out;
+}
+
+std::vector<std::string> WorkerGroup::services() const {
+  std::vector<std::string> names;
+  for (const auto& service : snapshot_->services) names.push_back(service->config.name);
+  return names;
+}
+
+PoolView WorkerGroup::pool_view(const ServiceShared& service, Color color, Color active) const {
+  PoolView view;
+  const config::Pool& pool = color == Color::blue ? service.config.blue : service.config.green;
+  view.release = pool.release;
+  std::uint64_t sum = 0;
+  for (std::size_t c = 0; c < drain::class_count; ++c) {
+    for (const auto& runtime : service.runtimes) {
+      view.in_flight[c] += runtime->gate.in_flight(color, static_cast<drain::TrafficClass>(c));
+    }
+    sum += view.in_flight[c];
+  }
+  view.draining = color != active && sum > 0;
+  for (const upstream::PoolMember& member : service.pools[index_of(color)]) {
+    const upstream::ServerState& state = *member.shared->state;
+    view.servers.push_back({state.address.text, member.weight, state.health(), state.last_reason(),
+                            member.shared->in_flight()});
+  }
+  return view;
+}
+
+std::optional<ServiceView> WorkerGroup::view(const std::string& name) const {
+  const ServiceShared* service = find(name);
+  if (!service) return std::nullopt;
+  const route::ActiveWord word = service->control->load();
+  ServiceView view;
+  view.service = name;
+  view.active = word.color;
+  view.epoch = word.epoch;
+  view.paused = word.paused;
+  for (const auto& stats : service->stats) {
+    const std::int64_t waiting = stats->waiting.read();
+    view.waiting += waiting > 0 ? static_cast<std::uint64_t>(waiting) : 0;
+  }
+  for (const Color color : {Color::blue, Color::green}) {
+    view.pools[index_of(color)] = pool_view(*service, color, word.color);
+  }
+  return view;
+}
+
+StatsView WorkerGroup::stats() const {
+  StatsView view;
+  for (const auto& worker : workers_) view.workers.push_back(&worker->stats());
+  for (const auto& service : snapshot_->services) {
+    StatsView::Service entry{service->config.name, {}};
+    for (const auto& shard : service->stats) entry.shards.push_back(shard.get());
+    view.services.push_back(std::move(entry));
+  }
+  return view;
+}
+
+std::shared_ptr<drain::SwitchRecord> WorkerGroup::switch_color(const std::string& name, Color to,
+                                                               std::uint64_t epoch) {
+  const ServiceShared* service = find(name);
+  if (!service) return nullptr;
+  const route::ActiveWord before = service->control->load();
+  SB_ASSERT(epoch > before.epoch);
+  auto record = std::make_shared<drain::SwitchRecord>(name, other(to), to, epoch, worker_count_);
+  record->stored_ns = monotonic_ns();
+  service->control->store({to, before.paused, epoch});
+  for (unsigned i = 0; i < worker_count_; ++i) {
+    Worker* worker = workers_[i].get();
+    worker->post([worker, runtime = service->runtimes[i], record] {
+      worker->begin_switch(runtime, record);
+    });
+  }
+  return record;
+}
+
+bool WorkerGroup::pause(const std::string& name) {
+  const ServiceShared* service = find(name);
+  if (!service) return false;
+  route::ActiveWord word = service->control->load();
+  word.paused = true;
+  service->control->store(word);
+  return true;
+}
+
+bool WorkerGroup::resume(const std::string& name) {
+  const ServiceShared* service = find(name);
+  if (!service) return false;
+  route::ActiveWord word = service->control->load();
+  word.paused = false;
+  service->control->store(word);
+  for (unsigned i = 0; i < worker_count_; ++i) {
+    Worker* worker = workers_[i].get();
+    worker->post([worker, runtime = service->runtimes[i]] { worker->open_door(runtime); });
+  }
+  return true;
+}
+
+void WorkerGroup::probe_pool(const std::string& name, Color color, config::Duration timeout,
+                             std::function<void(unsigned accepting)> done) {
+  std::vector<std::shared_ptr<upstream::ServerState>> servers;
+  if (const ServiceShared* service = find(name)) {
+    for (const upstream::PoolMember& member : service->pools[index_of(color)]) {
+      servers.push_back(member.shared->state);
+    }
+  }
+  health_.probe_connect(std::move(servers), timeout, std::move(done));
+}
+
+void WorkerGroup::reload(const config::Config& config, const std::vector<ServiceSeed>& seeds) {
+  snapshot_ = build(config, seeds);
+  set_health_targets();
+  for (auto& worker : workers_) {
+    worker->post([w = worker.get(), snapshot = snapshot_]() mutable { w->adopt(std::move(snapshot)); });
+  }
+  log::set_program_log_level(config.log.level);
+}
+
+void WorkerGroup::reopen_logs() { access_log_.reopen(); }
+
+void WorkerGroup::shut_down(config::Duration limit, std::function<void()> done) {
+  auto left = std::make_shared<std::atomic<unsigned>>(worker_count_);
+  auto finished = std::make_shared<std::function<void()>>(std::move(done));
+  for (auto& worker : workers_) {
+    worker->post([w = worker.get(), limit, left, finished] {
+      w->begin_shutdown(to_nanos(limit), [left, finished] {
+        if (left->fetch_sub(1) == 1) (*finished)();
+      });
+    });
+  }
+}
+
+StartResult start_data_plane(const config::Config& config, const std::vector<ServiceSeed>& seeds,
+                             std::shared_ptr<Observer> observer) {
+  StartResult result;
+  std::vector<net::OpenedListener> opened;
+  const unsigned workers = WorkerGroup::count_workers(config);
+  for (std::size_t i = 0; i < config.listeners.size() && result.error.empty(); ++i) {
+    net::OpenedListener listener;
+    const std::string fault = net::open_listener(config.listeners[i].bind, workers, listener);
+    if (fault.empty()) {
+      opened.push_back(std::move(listener));
+    } else {
+      result.error = "listeners[" + std::to_string(i) + "].bind: " + fault;
+    }
+  }
+  if (result.error.empty()) {
+    try {
+      result.plane = std::make_unique<WorkerGroup>(config, seeds, std::move(observer), opened);
+      return result;
+    } catch (const std::runtime_error& fault) {
+      result.error = fault.what();
+    }
+  }
+  for (net::OpenedListener& listener : opened) net::close_listener(listener);
+  return result;
+}
+
+}  // namespace switchback::worker

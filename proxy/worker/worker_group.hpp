@@ -1,0 +1,54 @@
+// The workers together: DataPlane's implementation on the control thread.
+#pragma once
+
+#include <map>
+
+#include "proxy/worker/data_plane.hpp"
+#include "proxy/worker/worker.hpp"
+
+namespace switchback::worker {
+
+class WorkerGroup final : public DataPlane {
+ public:
+  WorkerGroup(const config::Config& config, const std::vector<ServiceSeed>& seeds,
+              std::shared_ptr<Observer> observer, std::vector<net::OpenedListener> listeners);
+  ~WorkerGroup() override;
+
+  unsigned workers() const override { return worker_count_; }
+  std::vector<std::string> listener_addresses() const override;
+  std::vector<std::string> services() const override;
+  std::optional<ServiceView> view(const std::string& service) const override;
+  StatsView stats() const override;
+  std::shared_ptr<drain::SwitchRecord> switch_color(const std::string& service, Color to,
+                                                    std::uint64_t epoch) override;
+  bool pause(const std::string& service) override;
+  bool resume(const std::string& service) override;
+  void probe_pool(const std::string& service, Color color, config::Duration timeout,
+                  std::function<void(unsigned accepting)> done) override;
+  void reload(const config::Config& config, const std::vector<ServiceSeed>& seeds) override;
+  void reopen_logs() override;
+  void shut_down(config::Duration limit, std::function<void()> done) override;
+
+  static unsigned count_workers(const config::Config& config);
+
+ private:
+  std::shared_ptr<const Snapshot> build(const config::Config& config,
+                                        const std::vector<ServiceSeed>& seeds) const;
+  std::shared_ptr<const ServiceShared> build_service(const config::Service& config,
+                                                     const std::vector<ServiceSeed>& seeds) const;
+  std::vector<upstream::PoolMember> build_pool(const config::Pool& pool,
+                                               const ServiceShared* before, Color color) const;
+  const ServiceShared* find(const std::string& service) const;
+  void set_health_targets();
+  PoolView pool_view(const ServiceShared& service, Color color, Color active) const;
+
+  const unsigned worker_count_;
+  std::shared_ptr<Observer> observer_;
+  std::vector<net::OpenedListener> listeners_;
+  log::AccessLog access_log_;
+  std::shared_ptr<const Snapshot> snapshot_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  upstream::HealthChecker health_;
+};
+
+}  // namespace switchback::worker
