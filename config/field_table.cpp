@@ -1,0 +1,355 @@
+// The rows of the field table, in the order of the file. Changing a row changes what is read, what
+// is refused, what a reload says and the reference page; docs/configuration.md is made anew from
+// it.
+#include "config/field_rows.hpp"
+
+namespace switchback::config {
+
+namespace {
+
+constexpr std::int64_t one_day = 24 * 3'600'000;
+constexpr std::int64_t kib = 1024;
+// One byte more than a head may need must still fit the largest buffer (128 KiB).
+constexpr std::int64_t max_buffered = 127 * kib;
+
+constexpr std::string_view sockets_stay =
+    "listening sockets are opened once, before the workers start";
+constexpr std::string_view admin_stays = "the admin plane opens its sockets once, at the start";
+constexpr std::string_view folders_stay = "what is kept there belongs to the running process";
+
+std::vector<Field> top_fields() {
+  return {
+      section<&Config::admin>("", "admin",
+                              "The way in for people and pipelines: API, dashboard, metrics.")
+          .holds("admin"),
+      member<&Config::listeners>("", "listeners", "Where clients connect.")
+          .of_type("list of listeners")
+          .holds("listener")
+          .restart(sockets_stay)
+          .required(),
+      section<&Config::log>("", "log", "The access log and the program's own log.").holds("log"),
+      path<&Config::run_dir>(
+          "", "run_dir",
+          "What must survive the process, but not the machine; a memory file system suits it.")
+          .like(folder_rule)
+          .or_else("the folder of admin.socket")
+          .restart(folders_stay),
+      custom<read_services, show_services>(
+          "", "services",
+          "The services behind the proxy, each with a blue and a green "
+          "pool; names are a-z, 0-9, - and _, at most 63.")
+          .of_type("mapping of names")
+          .holds("service")
+          .required(),
+      path<&Config::state_dir>(
+          "", "state_dir", "What must survive a loss of power: the active colors and the history.")
+          .like(folder_rule)
+          .restart(folders_stay),
+      custom<read_workers, show_workers>("", "workers", "Worker threads; auto is one per core.")
+          .of_type("number")
+          .range(1, 256)
+          .allows("auto, or 1 to 256")
+          .restart("worker threads and their sockets are made once, at the start"),
+      later("", "fleet", "Several instances that flip together."),
+      later("", "notify", "Messages to other systems."),
+  };
+}
+
+std::vector<Field> listener_fields() {
+  return {
+      member<&Listener::bind>("listener", "bind",
+                              "Address to listen on; port 0 takes any free port.")
+          .allows("host:port, \"[v6]:port\" or unix:/path")
+          .required(),
+      later("listener", "tls", "HTTPS."),
+      later("listener", "protocols", "Which versions of HTTP are spoken."),
+      later("listener", "proxy_protocol", "The client's address from a load balancer in front."),
+      later("listener", "redirect_https", "Sends clients to the HTTPS address."),
+      later("listener", "hsts", "Tells browsers to stay with HTTPS."),
+  };
+}
+
+std::vector<Field> service_fields() {
+  return {
+      custom<read_balance, show_balance>(
+          "service", "balance",
+          "How a server is chosen: least_requests takes the less busy of two drawn by weight, "
+          "round_robin goes round by weight, hash keeps equal keys on one server.")
+          .of_type("word or mapping")
+          .holds("balance")
+          .allows("least_requests, round_robin, {hash: header NAME} or {hash: cookie NAME}"),
+      section<&Service::blue>("service", "blue", "One of the two sets of servers.").holds("pool"),
+      section<&Service::drain>("service", "drain",
+                               "How long the old color may take to finish after a flip.")
+          .holds("drain"),
+      section<&Service::forwarded>("service", "forwarded",
+                                   "What is believed of what stands in front of the proxy.")
+          .holds("forwarded"),
+      section<&Service::green>("service", "green", "The other set of servers.").holds("pool"),
+      section<&Service::health_check>("service", "health_check",
+                                      "How servers of both colors are checked.")
+          .holds("health_check"),
+      choice<&Service::initial>("service", "initial",
+                                "The active color while no state exists yet."),
+      section<&Service::limits>("service", "limits", "What one client or request may take.")
+          .holds("limits"),
+      custom<read_match, show_match>(
+          "service", "match",
+          "Which requests come here; without it, those that match no other service.")
+          .of_type("mapping")
+          .holds("match")
+          .or_else("none: the default service"),
+      custom<read_preview, show_preview_header>(
+          "service", "preview",
+          "Reaching the standby on purpose, to try it before a flip; false switches it off.")
+          .of_type("mapping")
+          .holds_itself("preview"),
+      section<&Service::retries>("service", "retries",
+                                 "Requests sent again after a failed attempt.")
+          .holds("retries"),
+      section<&Service::timeouts>("service", "timeouts", "How long things may take.")
+          .holds("timeouts"),
+  };
+}
+
+std::vector<Field> later_service_fields() {
+  return {
+      later("service", "outlier", "Servers taken out for failing real requests."),
+      later("service", "mirror", "Copies of requests to the standby."),
+      later("service", "verify", "Proof that a flip worked."),
+      later("service", "database", "Whether the old release can still use the database."),
+      later("service", "bake", "Watching a release for a while after its flip."),
+      later("service", "holdback", "A share of requests kept on the old color."),
+      later("service", "redirect_https", "Sends clients to the HTTPS address."),
+      later("service", "hsts", "Tells browsers to stay with HTTPS."),
+      later("service", "tls", "TLS to servers."),
+  };
+}
+
+std::vector<Field> match_and_pool_fields() {
+  return {
+      member<&Match::hosts>("match", "hosts",
+                            "Names in the Host field, in any case and on any port; an exact name "
+                            "goes before a wildcard, a longer wildcard before a shorter one.")
+          .of_type("list of host names")
+          .like(host_pattern_rule)
+          .or_else("any host"),
+      member<&Match::path_prefix>(
+          "match", "path_prefix",
+          "The path, or the segments it begins with: /api takes /api and /api/x, not /apix.")
+          .like(path_prefix_rule),
+      member<&Pool::release>("pool", "release",
+                             "The release that runs here, for flips by name and for the history.")
+          .like(release_rule)
+          .or_else("unknown"),
+      member<&Pool::servers>("pool", "servers",
+                             "Addresses, or mappings of address and weight; an empty standby is "
+                             "one that is not deployed yet.")
+          .of_type("list of servers")
+          .holds("server"),
+      later("pool", "tls", "TLS to servers."),
+      member<&Server::address>(
+          "server", "address",
+          "Where the server listens; names are resolved again before each check.")
+          .allows("host:port, \"[v6]:port\" or unix:/path")
+          .required(),
+      member<&Server::weight>(
+          "server", "weight",
+          "Its share of requests beside the other servers; 0 takes no new ones.")
+          .range(0, 1000),
+      later("server", "tls", "TLS to servers."),
+      custom<read_hash, show_hash>("balance", "hash",
+                                   "What is hashed, so that equal values go to the same server.")
+          .of_type("text")
+          .allows("header NAME or cookie NAME")
+          .required(),
+  };
+}
+
+std::vector<Field> check_fields() {
+  return {
+      member<&HealthCheck::fall>("health_check", "fall",
+                                 "Failed checks in a row that take a server out.")
+          .range(1, 100),
+      member<&HealthCheck::host>("health_check", "host", "Host field of the check.")
+          .like(host_header_rule)
+          .or_else("the server's address"),
+      member<&HealthCheck::interval>("health_check", "interval", "From one check to the next.")
+          .range(10, 3'600'000),
+      member<&HealthCheck::path>("health_check", "path",
+                                 "Path of a GET; without it, a connect is the check.")
+          .like(request_path_rule)
+          .or_else("connect only"),
+      member<&HealthCheck::rise>("health_check", "rise",
+                                 "Passed checks in a row that bring a server back.")
+          .range(1, 100),
+      custom<read_status, show_status>("health_check", "status", "Statuses that pass.")
+          .of_type("status or range")
+          .allows("200 to 599, or a range such as 200-399"),
+      member<&HealthCheck::timeout>(
+          "health_check", "timeout",
+          "A check that takes longer has failed; not longer than interval.")
+          .range(1, 3'600'000),
+  };
+}
+
+std::vector<Field> timeout_fields() {
+  return {
+      member<&Timeouts::connect>("timeouts", "connect", "Connecting to a server.")
+          .range(0, one_day),
+      member<&Timeouts::idle>("timeouts", "idle",
+                              "A kept-alive connection without a request, on both sides.")
+          .range(0, one_day),
+      member<&Timeouts::request_body_idle>("timeouts", "request_body_idle",
+                                           "Between two reads of a request's body.")
+          .range(0, one_day),
+      member<&Timeouts::request_head>("timeouts", "request_head",
+                                      "The whole head of a request, from its first byte.")
+          .range(0, one_day),
+      member<&Timeouts::response_head>("timeouts", "response_head",
+                                       "From the end of the request to the head of the response.")
+          .range(0, one_day),
+      member<&Timeouts::response_idle>("timeouts", "response_idle",
+                                       "Between two reads of a response's body.")
+          .range(0, one_day),
+      member<&Timeouts::write_idle>("timeouts", "write_idle",
+                                    "A client that takes no byte for this long is cut off.")
+          .range(0, one_day),
+  };
+}
+
+std::vector<Field> limit_fields() {
+  return {
+      member<&Limits::body>("limits", "body", "A request's body; 0 is no limit.")
+          .allows("any size"),
+      member<&Limits::fields>("limits", "fields", "Header fields in one head.").range(1, 256),
+      member<&Limits::head>(
+          "limits", "head",
+          "Request line and header fields together; also trailers, and heads of responses.")
+          .range(kib, max_buffered),
+      member<&Limits::queue>("limits", "queue",
+                             "Requests that wait while the service is paused, all workers "
+                             "together; the next ones get 503.")
+          .range(1, 1'000'000),
+      member<&Limits::replay>(
+          "limits", "replay",
+          "A request's body kept for another attempt; a larger one is sent once only.")
+          .range(0, max_buffered),
+      later("limits", "connections_per_server", "Connections to one server."),
+      later("limits", "queue_timeout", "How long a request waits at the door."),
+      member<&Retries::attempts>("retries", "attempts", "Attempts after the first.").range(0, 10),
+      member<&Retries::methods>(
+          "retries", "methods",
+          "Methods that may be sent again once something was written to a server.")
+          .of_type("list of methods")
+          .like(method_rule)
+          .or_else("none"),
+  };
+}
+
+std::vector<Field> drain_and_trust_fields() {
+  return {
+      member<&Drain::stream>("drain", "stream", "Event streams and gRPC: ended after this.")
+          .range(0, one_day),
+      member<&Drain::timeout>("drain", "timeout", "Other requests: ended after this.")
+          .range(0, one_day),
+      member<&Drain::websocket>(
+          "drain", "websocket",
+          "Tunnels: untouched for this long, closed spread evenly over as long again, then cut.")
+          .range(0, one_day),
+      custom<read_preview_header, show_preview_header>(
+          "preview", "header",
+          "A request that carries it with a color as its value goes to that color.")
+          .of_type("text")
+          .like(header_name_rule)
+          .or_else("no preview"),
+      member<&Forwarded::trust>(
+          "forwarded", "trust",
+          "Whose X-Forwarded-* and X-Request-Id are believed; everybody else's are replaced.")
+          .of_type("list of networks")
+          .allows("10.0.0.0/8, 192.0.2.7, \"fd00::/8\"")
+          .or_else("nobody"),
+  };
+}
+
+std::vector<Field> admin_fields() {
+  return {
+      member<&Admin::access>("admin", "access",
+                             "Who may do what over the unix socket; root and the user that runs "
+                             "switchback are admin, all others need a rule.")
+          .of_type("list of rules")
+          .holds("access")
+          .or_else("none"),
+      member<&Admin::bind>("admin", "bind",
+                           "TCP address of the API, the dashboard and /metrics; without tokens it "
+                           "answers reads from loopback only.")
+          .allows("host:port or \"[v6]:port\"")
+          .or_else("none")
+          .restart(admin_stays),
+      path<&Admin::socket>("admin", "socket",
+                           "Unix socket of the API; who connects is known by peer credentials.")
+          .like(socket_path_rule)
+          .or_else("none")
+          .restart(admin_stays),
+      member<&Admin::tokens>("admin", "tokens", "Who may do what over TCP.")
+          .of_type("list of tokens")
+          .holds("token")
+          .or_else("none"),
+      later("admin", "tls", "HTTPS for the admin address."),
+      later("admin", "client_ca", "Client certificates for the admin address."),
+  };
+}
+
+std::vector<Field> access_fields() {
+  return {
+      member<&AccessRule::group>("access", "group", "A group; either this or user.")
+          .like(account_rule)
+          .or_else("none"),
+      choice<&AccessRule::role>("access", "role",
+                                "What it allows; each role includes those before it.")
+          .required(),
+      member<&AccessRule::user>("access", "user", "A user; either this or group.")
+          .like(account_rule)
+          .or_else("none"),
+      member<&Token::name>("token", "name", "Who holds it, for the history.")
+          .like(token_name_rule)
+          .required(),
+      choice<&Token::role>("token", "role", "What it allows; each role includes those before it.")
+          .required(),
+      member<&Token::sha256>("token", "sha256",
+                             "SHA-256 of the whole token text; the token itself is nowhere.")
+          .like(sha256_rule)
+          .required(),
+      later("token", "expires", "An end to the token's life."),
+      later("token", "services", "The services a token is for."),
+  };
+}
+
+std::vector<Field> log_fields() {
+  return {
+      choice<&Log::access>("log", "access",
+                           "A line per request: JSON, the combined text format, or none.")
+          .restart("the access log is set up once, at the start"),
+      choice<&Log::level>("log", "level", "The program's own log, on stderr."),
+      path<&Log::path>("log", "path", "Where access records go; a file is opened again on SIGUSR1.")
+          .like(log_path_rule)
+          .restart("the access log is set up once, at the start"),
+  };
+}
+
+}  // namespace
+
+const std::vector<Field>& all_fields() {
+  static const std::vector<Field> table = [] {
+    std::vector<Field> rows;
+    for (auto part : {top_fields, listener_fields, service_fields, later_service_fields,
+                      match_and_pool_fields, check_fields, timeout_fields, limit_fields,
+                      drain_and_trust_fields, admin_fields, access_fields, log_fields}) {
+      for (Field& field : part()) rows.push_back(std::move(field));
+    }
+    return rows;
+  }();
+  return table;
+}
+
+}  // namespace switchback::config

@@ -1,0 +1,321 @@
+#include "config/validate.hpp"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+#include <string>
+
+#include "config/address.hpp"
+
+namespace switchback::config {
+
+namespace {
+
+std::string element(const std::string& list, std::size_t i) {
+  return list + "[" + std::to_string(i) + "]";
+}
+
+// The same endpoint however it was written; the text is good enough for everything but case.
+std::string endpoint(const Address& address) {
+  if (address.kind != AddressKind::tcp) return address.text;
+  std::string host = address.host;
+  for (char& c : host) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  return host + " " + std::to_string(address.port);
+}
+
+class Rules {
+ public:
+  Rules(const Config& config, const Places& places, Report& report)
+      : config_(config), places_(places), report_(report) {}
+
+  void run() {
+    listeners();
+    if (config_.services.empty() && places_.sound("services")) {
+      report_.error(places_.at("services"), "services is empty: there is nothing to proxy to",
+                    "name a service with a blue pool");
+    }
+    for (const Service& service : config_.services) one_service(service);
+    routes();
+    admin();
+    folders();
+  }
+
+ private:
+  std::string line_of(const std::string& path) const {
+    return "line " + std::to_string(places_.at(path).line);
+  }
+
+  void listeners();
+  void one_service(const Service& service);
+  void pools(const Service& service, const std::string& path);
+  void one_pool(const Pool& pool, const std::string& path);
+  void own_address(const Server& server, const std::string& path);
+  void health_check(const Service& service, const std::string& path);
+  void routes();
+  void admin();
+  void access_rules();
+  void tokens();
+  void folders();
+
+  const Config& config_;
+  const Places& places_;
+  Report& report_;
+};
+
+void Rules::listeners() {
+  if (config_.listeners.empty() && places_.sound("listeners")) {
+    report_.error(places_.at("listeners"), "listeners is empty: there is nowhere to connect to",
+                  "for example - bind: 0.0.0.0:8080");
+  }
+  std::map<std::string, std::string> taken;  // endpoint to the path that took it
+  for (std::size_t i = 0; i < config_.listeners.size(); ++i) {
+    const std::string path = element("listeners", i) + ".bind";
+    const Address& bind = config_.listeners[i].bind;
+    if (!places_.sound(path)) continue;
+    if (bind.kind == AddressKind::tcp && bind.port == 0) continue;
+    const auto [first, fresh] = taken.emplace(endpoint(bind), path);
+    if (!fresh) {
+      report_.error(places_.at(path), bind.text + " is listened on twice",
+                    "first in " + line_of(first->second) + "; keep one");
+    }
+  }
+  if (config_.admin.bind && config_.admin.bind->port != 0 && places_.sound("admin.bind") &&
+      taken.contains(endpoint(*config_.admin.bind))) {
+    report_.error(places_.at("admin.bind"), "admin.bind is an address that a listener takes",
+                  "give the admin plane an address of its own");
+  }
+  if (!config_.admin.socket.empty() && places_.sound("admin.socket") &&
+      taken.contains("unix:" + config_.admin.socket)) {
+    report_.error(places_.at("admin.socket"), "admin.socket is a socket that a listener takes",
+                  "give the admin plane a socket of its own");
+  }
+}
+
+void Rules::own_address(const Server& server, const std::string& path) {
+  const Address& to = server.address;
+  for (const Listener& listener : config_.listeners) {
+    const Address& bind = listener.bind;
+    const bool direct = endpoint(to) == endpoint(bind);
+    const bool through_any = to.kind == AddressKind::tcp && is_any_address(bind) &&
+                             is_loopback(to) && to.port == bind.port && bind.port != 0;
+    if (!direct && !through_any) continue;
+    report_.error(places_.at(path),
+                  to.text + " is this proxy's own listener: requests would go round in a circle",
+                  "");
+    return;
+  }
+}
+
+void Rules::one_pool(const Pool& pool, const std::string& path) {
+  std::map<std::string, std::size_t> seen;
+  bool takes_requests = pool.servers.empty();
+  for (std::size_t i = 0; i < pool.servers.size(); ++i) {
+    const std::string server = element(path + ".servers", i);
+    takes_requests = takes_requests || pool.servers[i].weight > 0;
+    if (!places_.sound(server)) continue;
+    const auto [first, fresh] = seen.emplace(endpoint(pool.servers[i].address), i);
+    if (!fresh) {
+      report_.error(places_.at(server), pool.servers[i].address.text + " is twice in " + path,
+                    "first in " + line_of(element(path + ".servers", first->second)) +
+                        "; a weight gives it a larger share");
+    }
+    own_address(pool.servers[i], server);
+  }
+  if (!takes_requests && places_.sound(path)) {
+    report_.warning(places_.at(path),
+                    path + ": every server has weight 0, so that none takes a request", "");
+  }
+}
+
+void Rules::pools(const Service& service, const std::string& path) {
+  const std::string blue = path + ".blue", green = path + ".green";
+  one_pool(service.blue, blue);
+  one_pool(service.green, green);
+  if (!places_.sound(blue) || !places_.sound(green)) return;
+  if (service.blue.servers.empty() && service.green.servers.empty()) {
+    report_.error(places_.at(path), path + " has no server in either color",
+                  "for example blue: {servers: [\"127.0.0.1:9001\"]}");
+    return;
+  }
+  const bool starts_blue = service.initial == InitialColor::blue;
+  if ((starts_blue ? service.blue : service.green).servers.empty()) {
+    report_.warning(
+        places_.at(starts_blue ? blue : green),
+        path + " starts with " + (starts_blue ? "blue" : "green") + ", which has no server",
+        std::string("set initial: ") + (starts_blue ? "green" : "blue") + ", or add servers");
+  }
+  std::set<std::string> in_blue;
+  for (const Server& server : service.blue.servers) in_blue.insert(endpoint(server.address));
+  for (std::size_t i = 0; i < service.green.servers.size(); ++i) {
+    if (!in_blue.contains(endpoint(service.green.servers[i].address))) continue;
+    report_.warning(places_.at(element(green + ".servers", i)),
+                    service.green.servers[i].address.text +
+                        " is in blue and in green: a flip changes nothing for it",
+                    "give each color servers of its own");
+  }
+  if (!service.blue.release.empty() && service.blue.release == service.green.release) {
+    report_.warning(places_.at(green + ".release"),
+                    "blue and green both declare release " + service.blue.release +
+                        ": a flip to it by name cannot tell them apart",
+                    "");
+  }
+}
+
+void Rules::health_check(const Service& service, const std::string& path) {
+  const HealthCheck& check = service.health_check;
+  const std::string here = path + ".health_check";
+  if (!places_.sound(here)) return;
+  if (check.timeout > check.interval) {
+    const bool written = places_.has(here + ".timeout");
+    report_.error(places_.at(here + (written ? ".timeout" : ".interval")),
+                  here + ": timeout is longer than interval",
+                  "a check must end before the next begins");
+  }
+  if (!check.path.empty()) return;
+  for (const char* key : {".status", ".host"}) {
+    if (!places_.has(here + key)) continue;
+    report_.warning(places_.at(here + key), here + key + " has no effect without a path",
+                    "add path: /healthz, or leave it out");
+  }
+}
+
+void Rules::one_service(const Service& service) {
+  const std::string path = "services." + service.name;
+  // A service whose name is wrong stands under another path; its name has to be mended first.
+  if (!places_.has(path)) return;
+  pools(service, path);
+  health_check(service, path);
+  static constexpr std::array<std::string_view, 7> repeatable{"GET",    "HEAD",  "OPTIONS", "PUT",
+                                                              "DELETE", "TRACE", "PROPFIND"};
+  for (std::size_t i = 0; i < service.retries.methods.size(); ++i) {
+    const std::string method = element(path + ".retries.methods", i);
+    if (!places_.sound(method) || !places_.has(method)) continue;
+    if (std::find(repeatable.begin(), repeatable.end(), service.retries.methods[i]) !=
+        repeatable.end())
+      continue;
+    report_.warning(places_.at(method),
+                    service.retries.methods[i] + " may do its work twice when it is sent again",
+                    "leave it out unless every server takes it twice without harm");
+  }
+}
+
+void Rules::routes() {
+  const Service* fallback = nullptr;
+  std::map<std::string, std::string> taken;  // "host path" to the service that took it
+  const auto claim = [&](const Service& service, const std::string& host, const std::string& path) {
+    const auto [first, fresh] =
+        taken.emplace(host + " " + service.match->path_prefix, service.name);
+    if (fresh) return;
+    const std::string what =
+        (host.empty() ? "every host" : host) + " with path " + service.match->path_prefix;
+    const bool own = first->second == service.name;
+    report_.error(
+        places_.at(path),
+        what + (own ? " is named twice" : " goes to service " + first->second + " already"),
+        own ? "keep one" : "see " + line_of("services." + first->second));
+  };
+  for (const Service& service : config_.services) {
+    const std::string path = "services." + service.name;
+    if (!places_.has(path) || !places_.sound(path + ".match")) continue;
+    if (!service.match) {
+      if (fallback) {
+        report_.error(places_.at(path),
+                      "services " + fallback->name + " and " + service.name +
+                          " both have no match: one service only can be the default",
+                      "give one of them match: {hosts: [...]}");
+      }
+      if (!fallback) fallback = &service;
+      continue;
+    }
+    if (service.match->hosts.empty()) claim(service, "", path + ".match");
+    for (std::size_t i = 0; i < service.match->hosts.size(); ++i) {
+      claim(service, service.match->hosts[i], element(path + ".match.hosts", i));
+    }
+  }
+  const auto everything = taken.find(" /");
+  if (fallback && everything != taken.end()) {
+    report_.error(places_.at("services." + everything->second + ".match"),
+                  "every host with path / goes to service " + everything->second +
+                      ", so that nothing is left for " + fallback->name + ", which has no match",
+                  "leave match out of one service only");
+  }
+}
+
+void Rules::admin() {
+  const Admin& admin = config_.admin;
+  access_rules();
+  tokens();
+  if (admin.socket.empty() && !admin.bind && places_.sound("admin")) {
+    report_.error(places_.at("admin.socket"),
+                  "the admin plane has neither a socket nor an address: nobody could flip",
+                  "keep admin.socket, or set admin.bind");
+  }
+  if (!admin.bind || !places_.sound("admin.bind")) return;
+  if (admin.bind->kind != AddressKind::tcp) {
+    report_.error(places_.at("admin.bind"), "admin.bind takes a TCP address",
+                  "a path belongs into admin.socket");
+    return;
+  }
+  if (admin.tokens.empty() && !is_loopback(*admin.bind) && places_.sound("admin.tokens")) {
+    report_.warning(
+        places_.at("admin.bind"),
+        "admin.bind can be reached from other machines, but without tokens it answers none of them",
+        "`switchback token new` makes a token");
+  }
+}
+
+void Rules::access_rules() {
+  std::map<std::string, std::string> seen;
+  for (std::size_t i = 0; i < config_.admin.access.size(); ++i) {
+    const AccessRule& rule = config_.admin.access[i];
+    const std::string path = element("admin.access", i);
+    if (!places_.sound(path)) continue;
+    if (rule.user.empty() == rule.group.empty()) {
+      report_.error(places_.at(path),
+                    path + (rule.user.empty() ? " names nobody" : " names a user and a group"),
+                    rule.user.empty() ? "add user: NAME or group: NAME" : "write a rule for each");
+      continue;
+    }
+    const std::string who = rule.user.empty() ? "group " + rule.group : "user " + rule.user;
+    const auto [first, fresh] = seen.emplace(who, path);
+    if (fresh) continue;
+    report_.error(places_.at(path), who + " has two rules in admin.access",
+                  "first in " + line_of(first->second) + "; keep one");
+  }
+}
+
+void Rules::tokens() {
+  std::map<std::string, std::string> names, hashes;
+  for (std::size_t i = 0; i < config_.admin.tokens.size(); ++i) {
+    const Token& token = config_.admin.tokens[i];
+    const std::string path = element("admin.tokens", i);
+    if (!places_.sound(path)) continue;
+    if (const auto [first, fresh] = names.emplace(token.name, path); !fresh) {
+      report_.error(
+          places_.at(path + ".name"), "two tokens are named " + token.name,
+          "first in " + line_of(first->second) + "; the history could not tell them apart");
+    }
+    if (const auto [first, fresh] = hashes.emplace(token.sha256, path); !fresh) {
+      report_.error(places_.at(path + ".sha256"), "two tokens have the same sha256",
+                    "first in " + line_of(first->second) + "; keep one");
+    }
+  }
+}
+
+void Rules::folders() {
+  if (config_.run_dir.empty() && config_.admin.socket.empty() && places_.sound("run_dir") &&
+      places_.sound("admin.socket")) {
+    report_.error(places_.at("admin.socket"),
+                  "run_dir is missing: it cannot be taken from admin.socket, which is off",
+                  "for example run_dir: /run/switchback");
+  }
+}
+
+}  // namespace
+
+void validate(const Config& config, const Places& places, Report& report) {
+  Rules(config, places, report).run();
+}
+
+}  // namespace switchback::config
