@@ -7,10 +7,12 @@
 namespace switchback::drain {
 namespace {
 
-constexpr std::uint64_t no_epoch = std::numeric_limits<std::uint64_t>::max();
-
-constexpr std::size_t index_of(TrafficClass c) { return static_cast<std::size_t>(c); }
-constexpr std::size_t index_of(Outcome o) { return static_cast<std::size_t>(o); }
+constexpr std::size_t index_of(TrafficClass c) {
+  return static_cast<std::size_t>(c);
+}
+constexpr std::size_t index_of(Outcome o) {
+  return static_cast<std::size_t>(o);
+}
 
 void set_stage(std::atomic<Nanos>& stage, Nanos at_ns) {
   stage.store(at_ns, std::memory_order_release);
@@ -21,25 +23,19 @@ void set_stage(std::atomic<Nanos>& stage, Nanos at_ns) {
 // One open drain, as this worker sees it.
 struct DrainGate::Cohort {
   std::shared_ptr<SwitchRecord> record;
-  SwitchShard* shard = nullptr;   // this worker's, inside `record`
+  SwitchShard* shard = nullptr;  // this worker's, inside `record`
   config::Drain limits;
   Nanos begun_ns = 0;
   std::array<std::uint64_t, class_count> remaining{};
-  bool turned = false;    // its color is active again (or was when its barrier came): counts only
-  bool passed = false;    // a stage that `progress` has not been told
-  bool drained = false;   // closed as soon as that is told
+  bool turned = false;   // its color is active again (or was when its barrier came): counts only
+  bool passed = false;   // a stage that `progress` has not been told
+  bool drained = false;  // closed as soon as that is told
 
   // Whoever is in flight with this color and an older epoch was so at the barrier, because
   // nothing of an older epoch can be entered after it.
   bool holds(const Ticket& ticket) const {
     return ticket.color() == record->from && ticket.epoch() < record->epoch;
   }
-};
-
-// A switch that has had no response of its own epochs, [record->epoch, until), on this worker.
-struct DrainGate::Waiter {
-  std::shared_ptr<SwitchRecord> record;
-  std::uint64_t until = no_epoch;   // epoch of the switch after it
 };
 
 DrainGate::DrainGate(unsigned worker, Progress progress)
@@ -65,12 +61,12 @@ void DrainGate::note_first_response(std::uint64_t epoch, Nanos now_ns) {
     early_response_ns_ = now_ns;
   }
   std::shared_ptr<SwitchRecord> answered;
-  for (auto waiter = waiters_.begin(); waiter != waiters_.end(); ++waiter) {
-    if (epoch < waiter->record->epoch || epoch >= waiter->until) continue;
-    answered = std::move(waiter->record);
+  const auto waiter = std::find_if(waiters_.begin(), waiters_.end(),
+                                   [&](const auto& record) { return record->epoch == epoch; });
+  if (waiter != waiters_.end()) {
+    answered = std::move(*waiter);
     waiters_.erase(waiter);
     set_stage(answered->shards[worker_].first_new_ns, now_ns);
-    break;   // epochs of different switches do not overlap
   }
   refresh_waiting();
   if (answered) progress_(answered);
@@ -137,21 +133,20 @@ void DrainGate::begin(std::shared_ptr<SwitchRecord> record, const config::Drain&
                       Nanos now_ns) {
   SB_ASSERT(worker_ < record->shards.size());
   SB_ASSERT(record->shards[worker_].barrier_ns.load(std::memory_order_relaxed) == 0);
-  now_ns = std::max<Nanos>(now_ns, 1);   // 0 in a shard means "not yet"
+  now_ns = std::max<Nanos>(now_ns, 1);  // 0 in a shard means "not yet"
   // A barrier that comes after that of a later switch only counts: the later one has settled
   // which color drains, and with what deadlines.
   const bool overtaken = record->epoch < newest_begun_;
   if (!overtaken) {
     cancel_deadlines();
     for (Cohort& cohort : cohorts_) cohort.turned = true;
-    for (Waiter& waiter : waiters_) waiter.until = std::min(waiter.until, record->epoch);
     newest_begun_ = record->epoch;
     newest_epoch_ = std::max(newest_epoch_, record->epoch);
     if (early_epoch_ == record->epoch && early_response_ns_ != 0) {
       set_stage(record->shards[worker_].first_new_ns, early_response_ns_);
     } else {
       if (waiters_.size() == max_open) waiters_.erase(waiters_.begin());
-      waiters_.push_back({record});
+      waiters_.push_back(record);
     }
   }
   Cohort& cohort = open_cohort(std::move(record), limits, overtaken, now_ns);
@@ -283,16 +278,16 @@ void DrainGate::refresh_open() {
 // anything is told, and the search starts again after each call: it may have changed the gate.
 void DrainGate::deliver() {
   for (;;) {
-    const auto cohort = std::find_if(cohorts_.begin(), cohorts_.end(),
-                                     [](const Cohort& c) { return c.passed; });
+    const auto cohort =
+        std::find_if(cohorts_.begin(), cohorts_.end(), [](const Cohort& c) { return c.passed; });
     if (cohort == cohorts_.end()) return;
     cohort->passed = false;
     const std::shared_ptr<SwitchRecord> record = cohort->record;
     if (cohort->drained) {
       cohorts_.erase(cohort);
       // Nothing is left of the epochs of the switches to this color that came before.
-      std::erase_if(waiters_, [&](const Waiter& w) {
-        return w.record->to == record->from && w.until <= record->epoch;
+      std::erase_if(waiters_, [&](const std::shared_ptr<SwitchRecord>& waiter) {
+        return waiter->to == record->from && waiter->epoch < record->epoch;
       });
       refresh_waiting();
     }

@@ -11,7 +11,8 @@
 // Deadlines: at most one drain of a service has any (the newest; a newer one turns it round), so
 // tickets that have one wait in a list per class that is sorted by itself, and the next deadline
 // is read off its head however many tunnels are open.
-// Threads: its worker; in_flight() and draining() are for everybody. Ownership: tickets belong to their exchanges and leave before they die.
+// Threads: its worker; in_flight() and draining() are for everybody. Ownership: tickets belong to
+// their exchanges and leave before they die.
 #pragma once
 
 #include <array>
@@ -67,10 +68,10 @@ class Ticket : private detail::Link {
   std::uint64_t epoch() const { return epoch_; }
   TrafficClass traffic_class() const { return class_; }
   bool entered() const { return gate_ != nullptr; }
-  bool forced() const { return forced_; }   // its drain's deadline has passed
+  bool forced() const { return forced_; }  // its drain's deadline has passed
 
  protected:
-  virtual ~Ticket() { SB_ASSERT(gate_ == nullptr); }   // must have left
+  virtual ~Ticket() { SB_ASSERT(gate_ == nullptr); }  // must have left
 
  private:
   friend class DrainGate;
@@ -79,11 +80,11 @@ class Ticket : private detail::Link {
   virtual void force_end() = 0;
   DrainGate* gate_ = nullptr;
   std::uint64_t epoch_ = 0;
-  Nanos force_at_ns_ = 0;   // 0: no deadline
+  Nanos force_at_ns_ = 0;  // 0: no deadline
   Color color_ = Color::blue;
   TrafficClass class_ = TrafficClass::request;
   bool forced_ = false;
-  std::uint8_t retried_ = 0;   // stays at 255
+  std::uint8_t retried_ = 0;  // stays at 255
 };
 
 class DrainGate {
@@ -93,7 +94,7 @@ class DrainGate {
   // drained), after everything about the call that led to it is settled: it may call the gate.
   using Progress = std::function<void(const std::shared_ptr<SwitchRecord>&)>;
   DrainGate(unsigned worker, Progress progress);
-  ~DrainGate();   // all tickets must have left
+  ~DrainGate();  // all tickets must have left
   DrainGate(const DrainGate&) = delete;
   DrainGate& operator=(const DrainGate&) = delete;
 
@@ -117,7 +118,7 @@ class DrainGate {
   // deadline, counted from the drain's begin (a tunnel the end of the spread). A ticket whose
   // deadline has already passed gets no new one.
   void reclassify(Ticket& ticket, TrafficClass to, Nanos now_ns);
-  void retried(Ticket& ticket);   // one more attempt; also counted for drains that begin after it
+  void retried(Ticket& ticket);  // one more attempt; also counted for drains that begin after it
   // A ticket that was forced is counted as forced whatever is said, save completed.
   void leave(Ticket& ticket, Outcome outcome, Nanos now_ns) {
     SB_ASSERT(ticket.gate_ == this);
@@ -137,8 +138,8 @@ class DrainGate {
   // `limits`: deadlines by class, 0 is never; tunnels get theirs spread evenly over
   // [websocket, 2*websocket], in the order in which they were entered.
   void begin(std::shared_ptr<SwitchRecord> record, const config::Drain& limits, Nanos now_ns);
-  void enforce(Nanos now_ns);        // force_end() on whatever is due
-  Nanos next_deadline_ns() const;    // 0: none; arm a timer for it after begin/reclassify/enforce
+  void enforce(Nanos now_ns);      // force_end() on whatever is due
+  Nanos next_deadline_ns() const;  // 0: none; arm a timer for it after begin/reclassify/enforce
 
   // Any thread: in flight now, and whether a drain of that color is open and not turned round.
   std::uint64_t in_flight(Color color, TrafficClass c) const {
@@ -152,7 +153,6 @@ class DrainGate {
 
  private:
   struct Cohort;
-  struct Waiter;
   using Counter = std::atomic<std::uint64_t>;
 
   // Counters have one writer, so a plain load and store will do and no bus lock is paid.
@@ -177,11 +177,11 @@ class DrainGate {
   void refresh_open();
   void deliver();
 
-  std::array<detail::Link, 2> live_;             // by color: without a deadline, in entry order
-  std::array<detail::Link, class_count> due_;    // by class: with one, the next first
-  detail::Link ending_;                          // force_end() was called
+  std::array<detail::Link, 2> live_;           // by color: without a deadline, in entry order
+  std::array<detail::Link, class_count> due_;  // by class: with one, the next first
+  detail::Link ending_;                        // force_end() was called
   std::array<std::array<Counter, class_count>, 2> in_flight_{};
-  std::uint64_t newest_epoch_ = 0;               // seen at the door or in a barrier
+  std::uint64_t newest_epoch_ = 0;  // seen at the door or in a barrier
   bool any_open_ = false;
   bool waiting_first_new_ = false;
   std::array<std::atomic<bool>, 2> draining_{};
@@ -189,11 +189,11 @@ class DrainGate {
 
   const unsigned worker_;
   const Progress progress_;
-  std::vector<Cohort> cohorts_;                  // open ones, oldest first
-  std::vector<Waiter> waiters_;                  // switches without a first new response yet
+  std::vector<Cohort> cohorts_;                         // open ones, oldest first
+  std::vector<std::shared_ptr<SwitchRecord>> waiters_;  // without a first new response yet
   std::uint64_t newest_begun_ = 0;
-  std::uint64_t early_epoch_ = 0;                // entered before its barrier
-  Nanos early_response_ns_ = 0;                  // and answered before it; 0: not
+  std::uint64_t early_epoch_ = 0;  // entered before its barrier
+  Nanos early_response_ns_ = 0;    // and answered before it; 0: not
 };
 
 }  // namespace switchback::drain

@@ -30,20 +30,28 @@ Nanos latest(const std::vector<SwitchShard>& shards, Stage stage) {
 
 std::string_view to_string(TrafficClass c) {
   switch (c) {
-    case TrafficClass::request: return "request";
-    case TrafficClass::stream: return "stream";
-    case TrafficClass::tunnel: return "tunnel";
+    case TrafficClass::request:
+      return "request";
+    case TrafficClass::stream:
+      return "stream";
+    case TrafficClass::tunnel:
+      return "tunnel";
   }
   return "unknown";
 }
 
 std::string_view to_string(Outcome o) {
   switch (o) {
-    case Outcome::completed: return "completed";
-    case Outcome::failed: return "failed";
-    case Outcome::client_gone: return "client_gone";
-    case Outcome::moved: return "moved";
-    case Outcome::forced: return "forced";
+    case Outcome::completed:
+      return "completed";
+    case Outcome::failed:
+      return "failed";
+    case Outcome::client_gone:
+      return "client_gone";
+    case Outcome::moved:
+      return "moved";
+    case Outcome::forced:
+      return "forced";
   }
   return "unknown";
 }
@@ -65,9 +73,13 @@ SwitchRecord::SwitchRecord(std::string service_name, Color from_color, Color to_
   SB_ASSERT(workers > 0);
 }
 
-bool SwitchRecord::switched() const { return switched_ns() != 0; }
+bool SwitchRecord::switched() const {
+  return switched_ns() != 0;
+}
 
-bool SwitchRecord::drained() const { return drained_ns() != 0; }
+bool SwitchRecord::drained() const {
+  return drained_ns() != 0;
+}
 
 std::vector<unsigned> SwitchRecord::lagging() const {
   std::vector<unsigned> result;
@@ -77,7 +89,9 @@ std::vector<unsigned> SwitchRecord::lagging() const {
   return result;
 }
 
-Nanos SwitchRecord::switched_ns() const { return latest(shards, &SwitchShard::barrier_ns); }
+Nanos SwitchRecord::switched_ns() const {
+  return latest(shards, &SwitchShard::barrier_ns);
+}
 
 Nanos SwitchRecord::first_new_ns() const {
   Nanos result = 0;
@@ -88,9 +102,13 @@ Nanos SwitchRecord::first_new_ns() const {
   return result;
 }
 
-Nanos SwitchRecord::last_old_ns() const { return latest(shards, &SwitchShard::last_old_ns); }
+Nanos SwitchRecord::last_old_ns() const {
+  return latest(shards, &SwitchShard::last_old_ns);
+}
 
-Nanos SwitchRecord::drained_ns() const { return latest(shards, &SwitchShard::drained_ns); }
+Nanos SwitchRecord::drained_ns() const {
+  return latest(shards, &SwitchShard::drained_ns);
+}
 
 // Ends are read before `accepted`: a ticket that changed its class and then ended is thus seen
 // either as not ended or with its class changed, and a class never shows more ends than tickets.

@@ -18,8 +18,7 @@ constexpr auto stream = TrafficClass::stream;
 constexpr auto tunnel = TrafficClass::tunnel;
 
 struct Probe final : Ticket {
-  explicit Probe(std::function<void(Probe&)> when_forced = {})
-      : on_force(std::move(when_forced)) {}
+  explicit Probe(std::function<void(Probe&)> when_forced = {}) : on_force(std::move(when_forced)) {}
   void force_end() override {
     ++forces;
     if (on_force) on_force(*this);
@@ -29,9 +28,9 @@ struct Probe final : Ticket {
 };
 
 struct Bench {
-  std::vector<std::shared_ptr<SwitchRecord>> told;   // in the order of the Progress calls
+  std::vector<std::shared_ptr<SwitchRecord>> told;  // in the order of the Progress calls
   DrainGate gate{0, [this](const std::shared_ptr<SwitchRecord>& r) { told.push_back(r); }};
-  config::Drain limits;   // 30 s, websocket 10 s, stream 30 s
+  config::Drain limits;  // 30 s, websocket 10 s, stream 30 s
 
   std::shared_ptr<SwitchRecord> flip(Color to, std::uint64_t epoch, Nanos now_ns) {
     auto record = std::make_shared<SwitchRecord>("shop", other(to), to, epoch, 1);
@@ -89,7 +88,7 @@ TEST_CASE("a cohort is what was in flight on the old color, and nothing else") {
   Probe old_one, preview, early_new, late_new;
   b.gate.enter(old_one, blue, 1);
   b.gate.enter(preview, green, 1);
-  b.gate.enter(early_new, green, 2);   // after the store, before the barrier
+  b.gate.enter(early_new, green, 2);  // after the store, before the barrier
   const auto record = b.flip(green, 2, 100);
   CHECK(accepted(*record, request) == 1);
   CHECK(b.gate.draining(blue));
@@ -175,7 +174,7 @@ TEST_CASE("each class has its deadline, and nobody is ended before it") {
   CHECK(b.gate.next_deadline_ns() == 0);
   CHECK(record->drained());
   for (const TrafficClass c : {request, stream, tunnel}) {
-    CHECK(ended(*record, c, Outcome::forced) == 1);   // whatever the exchange said
+    CHECK(ended(*record, c, Outcome::forced) == 1);  // whatever the exchange said
   }
 }
 
@@ -252,7 +251,7 @@ TEST_CASE("a forced ticket is forced once, and completing after all is completin
   b.gate.enforce(40 * second);
   b.gate.enforce(41 * second);
   CHECK(slow.forced());
-  b.gate.reclassify(slow, stream, 42 * second);   // no new deadline
+  b.gate.reclassify(slow, stream, 42 * second);  // no new deadline
   b.gate.enforce(500 * second);
   CHECK(slow.forces == 1);
   CHECK(finishes.forces == 1);
@@ -295,11 +294,11 @@ TEST_CASE("a switch back turns the drain round: no deadlines, but counted to the
   const auto back = b.flip(blue, 3, 2 * second);
   CHECK_FALSE(b.gate.draining(blue));
   CHECK(b.gate.draining(green));
-  CHECK(b.gate.next_deadline_ns() == 32 * second);   // green's
+  CHECK(b.gate.next_deadline_ns() == 32 * second);  // green's
   b.gate.enforce(500 * second);
   CHECK(old_blue.forces == 0);
   CHECK(on_green.forces == 1);
-  b.gate.reclassify(old_blue, stream, 0);   // brings no deadline either
+  b.gate.reclassify(old_blue, stream, 0);  // brings no deadline either
   CHECK(b.gate.next_deadline_ns() == 0);
   b.gate.leave(on_green, Outcome::forced, 501 * second);
   CHECK(back->drained());
@@ -321,7 +320,7 @@ TEST_CASE("a request that outlives three switches is in each cohort of its color
   CHECK(accepted(*first, request) == 1);
   CHECK(accepted(*third, request) == 2);
   CHECK(b.gate.draining(blue));
-  CHECK(b.gate.next_deadline_ns() == 60 * second);   // fresh, not the first switch's 40
+  CHECK(b.gate.next_deadline_ns() == 60 * second);  // fresh, not the first switch's 40
   b.told.clear();
   b.gate.leave(old_blue, Outcome::completed, 31 * second);
   CHECK(first->drained());
@@ -384,7 +383,7 @@ TEST_CASE("more open drains than max_open: the oldest is closed with what is lef
     from_blue.push_back(b.flip(green, epoch++, 10));
     b.flip(blue, epoch++, 10);
   }
-  CHECK(b.gate.closed_early() == 1);   // switches that had nothing to drain close nobody
+  CHECK(b.gate.closed_early() == 1);  // switches that had nothing to drain close nobody
   b.gate.leave(old_blue, Outcome::completed, 20);
   CHECK_FALSE(from_blue[0]->drained());
   CHECK(of(from_blue[0]->counts(), request).in_flight() == 1);
@@ -438,7 +437,7 @@ TEST_CASE("an overtaken switch gets its own first response, not the one of the s
   SECTION("or never, once nothing of its epoch is left") {
     b.gate.leave(on_green, Outcome::failed, 130);
     CHECK(back->drained());
-    b.gate.first_response(2, 140);   // cannot happen; shows that nobody waits any more
+    b.gate.first_response(2, 140);  // cannot happen; shows that nobody waits any more
     CHECK(there->first_new_ns() == 0);
   }
 }
@@ -448,15 +447,15 @@ TEST_CASE("progress is told when everything is settled, and may use the gate") {
   DrainGate* self = nullptr;
   Probe entered_by_progress;
   DrainGate gate{0, [&](const std::shared_ptr<SwitchRecord>& record) {
-    told.push_back(record);
-    if (!record->drained()) return;
-    CHECK_FALSE(self->draining(blue));
-    CHECK(self->in_flight(blue, request) == 0);
-    if (record->epoch == 2) {
-      self->enter(entered_by_progress, green, 2);
-      self->begin(std::make_shared<SwitchRecord>("shop", green, blue, 3, 1), {}, 60);
-    }
-  }};
+                   told.push_back(record);
+                   if (!record->drained()) return;
+                   CHECK_FALSE(self->draining(blue));
+                   CHECK(self->in_flight(blue, request) == 0);
+                   if (record->epoch == 2) {
+                     self->enter(entered_by_progress, green, 2);
+                     self->begin(std::make_shared<SwitchRecord>("shop", green, blue, 3, 1), {}, 60);
+                   }
+                 }};
   self = &gate;
   Probe one;
   gate.enter(one, blue, 1);

@@ -6,7 +6,9 @@
 namespace switchback::drain {
 namespace {
 
-SwitchRecord two_workers() { return {"shop", Color::blue, Color::green, 2, 2}; }
+SwitchRecord two_workers() {
+  return {"shop", Color::blue, Color::green, 2, 2};
+}
 
 TEST_CASE("a switch is done when every worker has passed its barrier") {
   SwitchRecord record = two_workers();
