@@ -19,21 +19,11 @@ constexpr std::string_view folders_stay = "what is kept there belongs to the run
 
 std::vector<Field> top_fields() {
   return {
-      section<&Config::admin>("", "admin",
-                              "The way in for people and pipelines: API, dashboard, metrics.")
-          .holds("admin"),
       member<&Config::listeners>("", "listeners", "Where clients connect.")
           .of_type("list of listeners")
           .holds("listener")
           .restart(sockets_stay)
           .required(),
-      section<&Config::log>("", "log", "The access log and the program's own log.").holds("log"),
-      path<&Config::run_dir>(
-          "", "run_dir",
-          "What must survive the process, but not the machine; a memory file system suits it.")
-          .like(folder_rule)
-          .or_else("the folder of admin.socket")
-          .restart(folders_stay),
       custom<read_services, show_services>(
           "", "services",
           "The services behind the proxy, each with a blue and a green "
@@ -41,15 +31,25 @@ std::vector<Field> top_fields() {
           .of_type("mapping of names")
           .holds("service")
           .required(),
+      section<&Config::admin>("", "admin",
+                              "The way in for people and pipelines: API, dashboard, metrics.")
+          .holds("admin"),
       path<&Config::state_dir>(
           "", "state_dir", "What must survive a loss of power: the active colors and the history.")
           .like(folder_rule)
+          .restart(folders_stay),
+      path<&Config::run_dir>(
+          "", "run_dir",
+          "What must survive the process, but not the machine; a memory file system suits it.")
+          .like(folder_rule)
+          .or_else("the folder of admin.socket")
           .restart(folders_stay),
       custom<read_workers, show_workers>("", "workers", "Worker threads; auto is one per core.")
           .of_type("number")
           .range(1, 256)
           .allows("auto, or 1 to 256")
           .restart("worker threads and their sockets are made once, at the start"),
+      section<&Config::log>("", "log", "The access log and the program's own log.").holds("log"),
       later("", "fleet", "Several instances that flip together."),
       later("", "notify", "Messages to other systems."),
   };
@@ -71,6 +71,16 @@ std::vector<Field> listener_fields() {
 
 std::vector<Field> service_fields() {
   return {
+      custom<read_match, show_match>(
+          "service", "match",
+          "Which requests come here; without it, those that match no other service.")
+          .of_type("mapping")
+          .holds("match")
+          .or_else("none: the default service"),
+      choice<&Service::initial>("service", "initial",
+                                "The active color while no state exists yet."),
+      section<&Service::blue>("service", "blue", "One of the two sets of servers.").holds("pool"),
+      section<&Service::green>("service", "green", "The other set of servers.").holds("pool"),
       custom<read_balance, show_balance>(
           "service", "balance",
           "How a server is chosen: least_requests takes the less busy of two drawn by weight, "
@@ -78,37 +88,27 @@ std::vector<Field> service_fields() {
           .of_type("word or mapping")
           .holds("balance")
           .allows("least_requests, round_robin, {hash: header NAME} or {hash: cookie NAME}"),
-      section<&Service::blue>("service", "blue", "One of the two sets of servers.").holds("pool"),
-      section<&Service::drain>("service", "drain",
-                               "How long the old color may take to finish after a flip.")
-          .holds("drain"),
-      section<&Service::forwarded>("service", "forwarded",
-                                   "What is believed of what stands in front of the proxy.")
-          .holds("forwarded"),
-      section<&Service::green>("service", "green", "The other set of servers.").holds("pool"),
       section<&Service::health_check>("service", "health_check",
                                       "How servers of both colors are checked.")
           .holds("health_check"),
-      choice<&Service::initial>("service", "initial",
-                                "The active color while no state exists yet."),
+      section<&Service::timeouts>("service", "timeouts", "How long things may take.")
+          .holds("timeouts"),
       section<&Service::limits>("service", "limits", "What one client or request may take.")
           .holds("limits"),
-      custom<read_match, show_match>(
-          "service", "match",
-          "Which requests come here; without it, those that match no other service.")
-          .of_type("mapping")
-          .holds("match")
-          .or_else("none: the default service"),
+      section<&Service::retries>("service", "retries",
+                                 "Requests sent again after a failed attempt.")
+          .holds("retries"),
+      section<&Service::drain>("service", "drain",
+                               "How long the old color may take to finish after a flip.")
+          .holds("drain"),
       custom<read_preview, show_preview_header>(
           "service", "preview",
           "Reaching the standby on purpose, to try it before a flip; false switches it off.")
           .of_type("mapping")
           .holds_itself("preview"),
-      section<&Service::retries>("service", "retries",
-                                 "Requests sent again after a failed attempt.")
-          .holds("retries"),
-      section<&Service::timeouts>("service", "timeouts", "How long things may take.")
-          .holds("timeouts"),
+      section<&Service::forwarded>("service", "forwarded",
+                                   "What is believed of what stands in front of the proxy.")
+          .holds("forwarded"),
   };
 }
 
@@ -138,15 +138,15 @@ std::vector<Field> match_and_pool_fields() {
           "match", "path_prefix",
           "The path, or the segments it begins with: /api takes /api and /api/x, not /apix.")
           .like(path_prefix_rule),
-      member<&Pool::release>("pool", "release",
-                             "The release that runs here, for flips by name and for the history.")
-          .like(release_rule)
-          .or_else("unknown"),
       member<&Pool::servers>("pool", "servers",
                              "Addresses, or mappings of address and weight; an empty standby is "
                              "one that is not deployed yet.")
           .of_type("list of servers")
           .holds("server"),
+      member<&Pool::release>("pool", "release",
+                             "The release that runs here, for flips by name and for the history.")
+          .like(release_rule)
+          .or_else("unknown"),
       later("pool", "tls", "TLS to servers."),
       member<&Server::address>(
           "server", "address",
@@ -168,28 +168,28 @@ std::vector<Field> match_and_pool_fields() {
 
 std::vector<Field> check_fields() {
   return {
-      member<&HealthCheck::fall>("health_check", "fall",
-                                 "Failed checks in a row that take a server out.")
-          .range(1, 100),
-      member<&HealthCheck::host>("health_check", "host", "Host field of the check.")
-          .like(host_header_rule)
-          .or_else("the server's address"),
-      member<&HealthCheck::interval>("health_check", "interval", "From one check to the next.")
-          .range(10, 3'600'000),
       member<&HealthCheck::path>("health_check", "path",
                                  "Path of a GET; without it, a connect is the check.")
           .like(request_path_rule)
           .or_else("connect only"),
-      member<&HealthCheck::rise>("health_check", "rise",
-                                 "Passed checks in a row that bring a server back.")
-          .range(1, 100),
-      custom<read_status, show_status>("health_check", "status", "Statuses that pass.")
-          .of_type("status or range")
-          .allows("200 to 599, or a range such as 200-399"),
+      member<&HealthCheck::interval>("health_check", "interval", "From one check to the next.")
+          .range(10, 3'600'000),
       member<&HealthCheck::timeout>(
           "health_check", "timeout",
           "A check that takes longer has failed; not longer than interval.")
           .range(1, 3'600'000),
+      member<&HealthCheck::rise>("health_check", "rise",
+                                 "Passed checks in a row that bring a server back.")
+          .range(1, 100),
+      member<&HealthCheck::fall>("health_check", "fall",
+                                 "Failed checks in a row that take a server out.")
+          .range(1, 100),
+      custom<read_status, show_status>("health_check", "status", "Statuses that pass.")
+          .of_type("status or range")
+          .allows("200 to 599, or a range such as 200-399"),
+      member<&HealthCheck::host>("health_check", "host", "Host field of the check.")
+          .like(host_header_rule)
+          .or_else("the server's address"),
   };
 }
 
@@ -197,14 +197,11 @@ std::vector<Field> timeout_fields() {
   return {
       member<&Timeouts::connect>("timeouts", "connect", "Connecting to a server.")
           .range(0, one_day),
-      member<&Timeouts::idle>("timeouts", "idle",
-                              "A kept-alive connection without a request, on both sides.")
+      member<&Timeouts::request_head>("timeouts", "request_head",
+                                      "The whole head of a request, from its first byte.")
           .range(0, one_day),
       member<&Timeouts::request_body_idle>("timeouts", "request_body_idle",
                                            "Between two reads of a request's body.")
-          .range(0, one_day),
-      member<&Timeouts::request_head>("timeouts", "request_head",
-                                      "The whole head of a request, from its first byte.")
           .range(0, one_day),
       member<&Timeouts::response_head>("timeouts", "response_head",
                                        "From the end of the request to the head of the response.")
@@ -215,18 +212,21 @@ std::vector<Field> timeout_fields() {
       member<&Timeouts::write_idle>("timeouts", "write_idle",
                                     "A client that takes no byte for this long is cut off.")
           .range(0, one_day),
+      member<&Timeouts::idle>("timeouts", "idle",
+                              "A kept-alive connection without a request, on both sides.")
+          .range(0, one_day),
   };
 }
 
 std::vector<Field> limit_fields() {
   return {
-      member<&Limits::body>("limits", "body", "A request's body; 0 is no limit.")
-          .allows("any size"),
-      member<&Limits::fields>("limits", "fields", "Header fields in one head.").range(1, 256),
       member<&Limits::head>(
           "limits", "head",
           "Request line and header fields together; also trailers, and heads of responses.")
           .range(kib, max_buffered),
+      member<&Limits::fields>("limits", "fields", "Header fields in one head.").range(1, 256),
+      member<&Limits::body>("limits", "body", "A request's body; 0 is no limit.")
+          .allows("any size"),
       member<&Limits::queue>("limits", "queue",
                              "Requests that wait while the service is paused, all workers "
                              "together; the next ones get 503.")
@@ -249,13 +249,13 @@ std::vector<Field> limit_fields() {
 
 std::vector<Field> drain_and_trust_fields() {
   return {
-      member<&Drain::stream>("drain", "stream", "Event streams and gRPC: ended after this.")
-          .range(0, one_day),
       member<&Drain::timeout>("drain", "timeout", "Other requests: ended after this.")
           .range(0, one_day),
       member<&Drain::websocket>(
           "drain", "websocket",
           "Tunnels: untouched for this long, closed spread evenly over as long again, then cut.")
+          .range(0, one_day),
+      member<&Drain::stream>("drain", "stream", "Event streams and gRPC: ended after this.")
           .range(0, one_day),
       custom<read_preview_header, show_preview_header>(
           "preview", "header",
@@ -274,11 +274,20 @@ std::vector<Field> drain_and_trust_fields() {
 
 std::vector<Field> admin_fields() {
   return {
+      path<&Admin::socket>("admin", "socket",
+                           "Unix socket of the API; who connects is known by peer credentials.")
+          .like(socket_path_rule)
+          .or_else("none")
+          .restart(admin_stays),
       member<&Admin::access>("admin", "access",
                              "Who may do what over the unix socket; root and the user that runs "
                              "switchback are admin, all others need a rule.")
           .of_type("list of rules")
           .holds("access")
+          .or_else("none"),
+      member<&Admin::tokens>("admin", "tokens", "Who may do what over TCP.")
+          .of_type("list of tokens")
+          .holds("token")
           .or_else("none"),
       member<&Admin::bind>("admin", "bind",
                            "TCP address of the API, the dashboard and /metrics; without tokens it "
@@ -286,15 +295,6 @@ std::vector<Field> admin_fields() {
           .allows("host:port or \"[v6]:port\"")
           .or_else("none")
           .restart(admin_stays),
-      path<&Admin::socket>("admin", "socket",
-                           "Unix socket of the API; who connects is known by peer credentials.")
-          .like(socket_path_rule)
-          .or_else("none")
-          .restart(admin_stays),
-      member<&Admin::tokens>("admin", "tokens", "Who may do what over TCP.")
-          .of_type("list of tokens")
-          .holds("token")
-          .or_else("none"),
       later("admin", "tls", "HTTPS for the admin address."),
       later("admin", "client_ca", "Client certificates for the admin address."),
   };
@@ -302,15 +302,15 @@ std::vector<Field> admin_fields() {
 
 std::vector<Field> access_fields() {
   return {
+      member<&AccessRule::user>("access", "user", "A user; either this or group.")
+          .like(account_rule)
+          .or_else("none"),
       member<&AccessRule::group>("access", "group", "A group; either this or user.")
           .like(account_rule)
           .or_else("none"),
       choice<&AccessRule::role>("access", "role",
                                 "What it allows; each role includes those before it.")
           .required(),
-      member<&AccessRule::user>("access", "user", "A user; either this or group.")
-          .like(account_rule)
-          .or_else("none"),
       member<&Token::name>("token", "name", "Who holds it, for the history.")
           .like(token_name_rule)
           .required(),
@@ -330,10 +330,10 @@ std::vector<Field> log_fields() {
       choice<&Log::access>("log", "access",
                            "A line per request: JSON, the combined text format, or none.")
           .restart("the access log is set up once, at the start"),
-      choice<&Log::level>("log", "level", "The program's own log, on stderr."),
       path<&Log::path>("log", "path", "Where access records go; a file is opened again on SIGUSR1.")
           .like(log_path_rule)
           .restart("the access log is set up once, at the start"),
+      choice<&Log::level>("log", "level", "The program's own log, on stderr."),
   };
 }
 

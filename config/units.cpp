@@ -148,6 +148,8 @@ Parsed<std::uint64_t> parse_size(std::string_view text) {
 }
 
 std::string format_duration(Duration value) {
+  // 60s, not 1m: up to two minutes people count in seconds.
+  if (value >= 1s && value < 2min && value % 1s == 0s) return std::to_string(value / 1s) + "s";
   return format_scaled(static_cast<std::uint64_t>(value.count()), duration_units);
 }
 
