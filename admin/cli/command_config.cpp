@@ -1,0 +1,85 @@
+// check and init: the configuration before anything runs.
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+
+#include "admin/cli/exit_codes.hpp"
+#include "admin/cli/globals.hpp"
+#include "admin/cli/json_view.hpp"
+#include "config/starter.hpp"
+#include "config/yaml_loader.hpp"
+
+namespace switchback::cli {
+namespace {
+
+json::object diagnostic_object(const config::Diagnostic& fault) {
+  return {{"file", fault.file},       {"line", fault.line}, {"column", fault.column},
+          {"message", fault.message}, {"hint", fault.hint}, {"warning", fault.warning}};
+}
+
+int check(const std::string& file, const Globals& globals) {
+  const auto loaded = config::load_file(file);
+  const bool valid = loaded.config.has_value();
+  if (globals.json) {
+    json::array diagnostics;
+    for (const auto& fault : loaded.diagnostics) diagnostics.push_back(diagnostic_object(fault));
+    const json::object out{{"valid", valid}, {"diagnostics", std::move(diagnostics)}};
+    std::printf("%s\n", json::serialize(out).c_str());
+    return valid ? exit_done : exit_usage;
+  }
+  for (const auto& fault : loaded.diagnostics) std::fprintf(stderr, "%s\n", fault.text().c_str());
+  if (!valid) return exit_usage;
+  std::printf("%s: valid; %s, %s\n", file.c_str(),
+              format_count(loaded.config->listeners.size(), "listener").c_str(),
+              format_count(loaded.config->services.size(), "service").c_str());
+  return exit_done;
+}
+
+// Never over an existing file: that one may be in use.
+int init(const std::string& folder, const Globals&) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  const auto path = (std::filesystem::path(folder) / "switchback.yaml").string();
+  std::FILE* file = error ? nullptr : std::fopen(path.c_str(), "wx");
+  if (!file) {
+    const std::string why = error ? error.message() : std::strerror(errno);
+    throw CommandFailed{exit_usage, "switchback: " + path + ": " + why + "\n", ""};
+  }
+  const auto text = config::starter_yaml();
+  const bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size();
+  const bool closed = std::fclose(file) == 0;
+  if (!written || !closed) {
+    throw CommandFailed{exit_usage, "switchback: " + path + ": could not be written whole\n", ""};
+  }
+  std::printf("%s written. Name your servers in it, then:\n"
+              "  switchback check --config %s\n  switchback serve --config %s\n",
+              path.c_str(), path.c_str(), path.c_str());
+  return exit_done;
+}
+
+}  // namespace
+
+void add_config_commands(CLI::App& app, Action& action) {
+  auto file = std::make_shared<std::string>();
+  auto* verify = app.add_subcommand("check", "Say everything that is wrong with a configuration");
+  verify->footer("Example:\n  switchback check --config switchback.yaml");
+  verify->add_option("--config", *file, "The configuration")->required()->type_name("FILE");
+  verify->callback([file, &action] {
+    action = [file](const Globals& globals) { return check(*file, globals); };
+  });
+
+  auto folder = std::make_shared<std::string>(".");
+  auto* write = app.add_subcommand("init", "Write a commented switchback.yaml to begin with");
+  write->footer("Example:\n  switchback init /etc/switchback");
+  write->add_option("DIR", *folder, "Where; made if it is not there")
+      ->type_name("")
+      ->capture_default_str();
+  write->callback([folder, &action] {
+    action = [folder](const Globals& globals) { return init(*folder, globals); };
+  });
+}
+
+}  // namespace switchback::cli
