@@ -1,7 +1,6 @@
 #include "proxy/http1/fields.hpp"
 
 #include <bit>
-#include <cstring>
 #include <limits>
 
 #include "proxy/http/chars.hpp"
@@ -133,13 +132,17 @@ Progress read_fields(const char* p, const char* end, unsigned limit, http::Field
 bool worth_reading(const char* data, std::size_t size, std::size_t scanned) {
   if (scanned == 0 || std::bit_width(size) > std::bit_width(scanned)) return true;
   const char* const end = data + size;
-  for (const char* p = data + scanned; p < end; ++p) {
-    p = static_cast<const char*>(std::memchr(p, '\n', static_cast<std::size_t>(end - p)));
-    if (p == nullptr) return false;
-    if (p == data || p[-1] != '\r') return true;      // no line may end so
-    if (p - data >= 2 && p[-2] == '\n') return true;  // an empty line: the head is over
+  const char* p = data + scanned;
+  if (p[-1] == '\r') --p;  // its other half was not there yet
+  for (;;) {
+    p = scan::value_end(p, end);
+    if (p == end) return false;
+    if (*p != '\r') return true;  // a control character, or LF alone: nowhere allowed
+    if (end - p == 1) return false;
+    if (p[1] != '\n') return true;
+    if (p - data >= 2 && p[-2] == '\r' && p[-1] == '\n') return true;  // an empty line: the end
+    p += 2;
   }
-  return false;
 }
 
 Reason read_connection(http::FieldTable& table, const FieldFacts& facts, ConnectionOptions& out) {
