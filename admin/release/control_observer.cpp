@@ -1,0 +1,19 @@
+#include "admin/release/control_observer.hpp"
+
+#include <boost/asio/post.hpp>
+
+namespace switchback::release {
+
+void ControlObserver::switch_progressed(const std::shared_ptr<drain::SwitchRecord>& record) {
+  boost::asio::post(io_, [self = shared_from_this(), record] {
+    if (self->target_) self->target_->on_switch_progress(record);
+  });
+}
+
+void ControlObserver::health_changed(const upstream::HealthChange& change) {
+  boost::asio::post(io_, [self = shared_from_this(), change] {
+    if (self->target_) self->target_->on_health_change(change);
+  });
+}
+
+}  // namespace switchback::release
