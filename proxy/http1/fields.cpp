@@ -134,15 +134,8 @@ bool worth_reading(const char* data, std::size_t size, std::size_t scanned) {
   const char* const end = data + size;
   const char* p = data + scanned;
   if (p[-1] == '\r') --p;  // its other half was not there yet
-  for (;;) {
-    p = scan::value_end(p, end);
-    if (p == end) return false;
-    if (*p != '\r') return true;  // a control character, or LF alone: nowhere allowed
-    if (end - p == 1) return false;
-    if (p[1] != '\n') return true;
-    if (p - data >= 2 && p[-2] == '\r' && p[-1] == '\n') return true;  // an empty line: the end
-    p += 2;
-  }
+  p = scan::value_end(p, end);
+  return p != end && !(*p == '\r' && end - p == 1);
 }
 
 Reason read_connection(http::FieldTable& table, const FieldFacts& facts, ConnectionOptions& out) {

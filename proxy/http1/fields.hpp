@@ -40,8 +40,8 @@ Progress read_fields(const char* p, const char* end, unsigned limit, http::Field
                      FieldFacts& facts);
 
 // True when a full read of data[0..size) may now tell more than it did when only `scanned` bytes
-// were there: a control character came that belongs nowhere, the head ended, or the size doubled.
-// Keeps the sum of all reads of a head that trickles in linear.
+// were there: a line ended, a control character came, or the size doubled. So what is wrong is told
+// as soon as its line is there, and a head that trickles in is read once a line at most.
 bool worth_reading(const char* data, std::size_t size, std::size_t scanned);
 
 // What Connection says (RFC 9110 §7.6.1).
