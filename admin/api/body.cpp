@@ -160,6 +160,8 @@ Parsed<std::optional<std::uint64_t>> parse_if_match(std::string_view text) {
 }
 
 Parsed<std::string> parse_idempotency_key(std::string_view text) {
+  // The draft writes the key as a quoted string, people often leave the quotes out: one and the same.
+  if (text.size() >= 2 && text.front() == '"' && text.back() == '"') text = text.substr(1, text.size() - 2);
   const bool visible = std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
   if (text.size() > 255 || !visible) {
     return refusal(400, "bad_idempotency_key", fault_title,

@@ -1,0 +1,194 @@
+#include "admin/api/api.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+
+#include <spdlog/spdlog.h>
+
+#include "admin/api/body.hpp"
+#include "admin/api/views.hpp"
+
+namespace switchback::api {
+
+namespace json = boost::json;
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr unsigned refusals_logged_per_second = 10;
+
+web::Response text_response(std::string text, unsigned status = 200) {
+  web::Response response;
+  response.status = status;
+  response.content_type = "text/plain; charset=utf-8";
+  response.body = std::move(text);
+  response.fields.emplace_back("Cache-Control", "no-store");
+  return response;
+}
+
+}  // namespace
+
+Api::Api(asio::io_context& io, const config::Admin& admin, release::Controller& controller,
+         worker::DataPlane& plane, ApiOptions options)
+    : io_(io),
+      controller_(controller),
+      plane_(plane),
+      options_(options),
+      authenticator_(admin),
+      hub_(std::make_shared<EventHub>(io, controller, options.events)) {
+  for (const auto& warning : authenticator_.access().warnings()) spdlog::warn("{}", warning);
+}
+
+void Api::start() {
+  subscription_ = controller_.subscribe(
+      release::Controller::events_live_only,
+      [weak = weak_from_this()](const release::Event& event) {
+        if (const auto self = weak.lock()) self->count_flip(event);
+      });
+  subscribed_ = true;
+}
+
+void Api::stop() {
+  if (stopped_) return;
+  stopped_ = true;
+  if (subscribed_) controller_.unsubscribe(subscription_);
+  hub_->stop();
+}
+
+void Api::set_access(const config::Admin& admin) {
+  authenticator_.set_access(admin);
+  for (const auto& warning : authenticator_.access().warnings()) spdlog::warn("{}", warning);
+}
+
+void Api::count_flip(const release::Event& event) {
+  if (event.type != "flip.switched") return;
+  boost::system::error_code error;
+  const auto body = json::parse(event.json, error);
+  if (error || !body.is_object()) return;
+  const auto* service = body.get_object().if_contains("service");
+  const auto* kind = body.get_object().if_contains("kind");
+  if (service == nullptr || kind == nullptr || !service->is_string() || !kind->is_string()) return;
+  ++flips_[{std::string(service->get_string()), std::string(kind->get_string())}];
+}
+
+web::Response Api::refuse(const web::Request& request, const Refusal& refused) const {
+  return problem_response(refused, request.path);
+}
+
+// Refused changes belong into the log, but a stranger must not be able to fill it.
+void Api::audit_refusal(const web::Request& request, const Refusal& refused) {
+  const Nanos now = monotonic_ns();
+  if (now - refusals_since_ns_ > 1'000'000'000) {
+    refusals_since_ns_ = now;
+    refusals_logged_ = 0;
+  }
+  if (++refusals_logged_ > refusals_logged_per_second) return;
+  const auto& peer = request.peer;
+  const bool unix_peer = peer.kind == web::Peer::Kind::unix_socket;
+  spdlog::warn("audit {}", json::serialize(json::object{
+                               {"from", unix_peer ? "uid " + std::to_string(peer.uid) : peer.address},
+                               {"action", request.method + " " + request.path.substr(0, 200)},
+                               {"result", "refused"},
+                               {"code", refused.problem.code}}));
+}
+
+std::optional<Refusal> Api::unknown_service(const std::string& service) const {
+  const auto names = plane_.services();
+  for (const auto& name : names) {
+    if (name == service) return std::nullopt;
+  }
+  auto refused = refusal(404, "unknown_service", "There is no such service",
+                         "There is no service '" + service.substr(0, 64) + "'.", "switchback status");
+  json::array known;
+  for (const auto& name : names) known.emplace_back(name);
+  refused.more["services"] = std::move(known);
+  return refused;
+}
+
+web::Response Api::unmatched(const web::Request& request, const RouteMatch& match) {
+  if (!match.allow.empty()) {
+    std::string allow;
+    for (const auto method : match.allow) allow += (allow.empty() ? "" : ", ") + std::string(method);
+    auto refused = refusal(405, "method_not_allowed", "This path has no such method",
+                           request.path + " takes " + allow + ".");
+    refused.fields.emplace_back("Allow", allow);
+    return refuse(request, refused);
+  }
+  const auto near = near_paths(request.path, plane_.services());
+  auto refused = refusal(404, "unknown_path", "There is nothing at this path",
+                         "Did you mean " + near.front() + "? GET /v1/openapi.json lists all there is.");
+  json::array list;
+  for (const auto& path : near) list.emplace_back(path);
+  refused.more["near"] = std::move(list);
+  return refuse(request, refused);
+}
+
+asio::awaitable<web::Reply> Api::handle(std::shared_ptr<Api> api,
+                                        std::shared_ptr<const web::Request> request) {
+  if (api->stopped_) {
+    co_return api->refuse(*request, refusal(503, "shutting_down", "switchback is shutting down", ""));
+  }
+  const RouteMatch match = match_route(request->method, request->path);
+  Need need;
+  if (match.route != nullptr) {
+    need.gate = match.route->gate;
+    need.role = match.route->role;
+    need.change = match.route->method != "GET";
+    need.command = command_of(*match.route, match.parameter);
+  } else {
+    need.command = "switchback status";
+  }
+  Decision decision = api->authenticator_.decide(*request, need, monotonic_ns());
+  if (const auto* refused = std::get_if<Refusal>(&decision)) {
+    if (need.change) api->audit_refusal(*request, *refused);
+    co_return api->refuse(*request, *refused);
+  }
+  if (match.route == nullptr) co_return api->unmatched(*request, match);
+  const Call call{*request, *match.route, match.parameter, std::get<release::Actor>(decision)};
+  if (const auto refused = refuse_unknown_query(*request, match.route->query)) {
+    co_return api->refuse(*request, *refused);
+  }
+  if (!need.change) co_return api->read(call);
+  web::Response response = co_await api->change(call);
+  co_return response;
+}
+
+asio::awaitable<web::Response> Api::change(const Call& call) {
+  if (const auto refused = unknown_service(call.parameter)) co_return refuse(call.request, *refused);
+  if (call.route.operation == Operation::pause) co_return pause(call);
+  if (call.route.operation == Operation::resume) co_return resume(call);
+  web::Response response = co_await switch_service(call);
+  co_return response;
+}
+
+web::Reply Api::read(const Call& call) {
+  switch (call.route.operation) {
+    case Operation::list_services: return json_response(services_object(plane_, controller_));
+    case Operation::get_service: return get_service(call);
+    case Operation::service_flips: return list_flips(call, call.parameter);
+    case Operation::all_flips: return list_flips(call, "");
+    case Operation::get_flip: return get_flip(call);
+    case Operation::events: return events(call);
+    case Operation::whoami: return whoami(call);
+    case Operation::openapi: return openapi();
+    case Operation::healthz: return text_response("ok\n");
+    case Operation::readyz: return readyz();
+    case Operation::metrics: return metrics();
+    default: return status_page(call);
+  }
+}
+
+web::Response Api::readyz() {
+  auto fault = not_ready(plane_);
+  return fault.empty() ? text_response("ready\n") : text_response("not ready\n" + fault, 503);
+}
+
+web::Response Api::metrics() {
+  auto response = text_response(switchback::metrics::prometheus_text(plane_, controller_, counts()));
+  response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  return response;
+}
+
+}  // namespace switchback::api

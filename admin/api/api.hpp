@@ -1,0 +1,96 @@
+// The admin API without its sockets: takes a request, decides who asks, carries it out, answers.
+//
+// Threads: the control thread. Lifetime: requests that wait for a flip keep this object; after stop()
+// neither controller nor plane is touched.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "admin/api/auth.hpp"
+#include "admin/api/events.hpp"
+#include "admin/api/routes.hpp"
+#include "admin/http/server.hpp"
+#include "admin/metrics/collect.hpp"
+#include "proxy/worker/data_plane.hpp"
+
+namespace switchback::api {
+
+struct ApiOptions {
+  EventLimits events;
+  // The longest a call waits for its flip; drains have shorter deadlines of their own.
+  std::chrono::milliseconds longest_wait{15 * 60 * 1000};
+};
+
+class Api : public std::enable_shared_from_this<Api> {
+ public:
+  Api(boost::asio::io_context& io, const config::Admin& admin, release::Controller& controller,
+      worker::DataPlane& plane, ApiOptions options = {});
+
+  void start();   // begins to count flips; after the object is in a shared_ptr
+  void stop();
+  void set_access(const config::Admin& admin);
+  // For /metrics; `counters` outlives the calls of handle().
+  void show_server(std::function<web::ServerCounters()> counters) { server_counters_ = std::move(counters); }
+
+  static boost::asio::awaitable<web::Reply> handle(std::shared_ptr<Api> api,
+                                                   std::shared_ptr<const web::Request> request);
+
+ private:
+  struct Call {
+    const web::Request& request;
+    const Route& route;
+    std::string parameter;    // the value of {s} or {id}
+    release::Actor actor;
+  };
+  using Answer = web::Reply;
+
+  web::Response unmatched(const web::Request& request, const RouteMatch& match);
+  Answer read(const Call& call);
+  boost::asio::awaitable<web::Response> change(const Call& call);
+
+  // switching.cpp
+  boost::asio::awaitable<web::Response> switch_service(const Call& call);
+  boost::asio::awaitable<release::FlipAnswer> ask(release::FlipRequest request, bool rollback);
+  web::Response pause(const Call& call);
+  web::Response resume(const Call& call);
+  static web::Response receipt_response(const release::Receipt& receipt, bool async);
+  void audit(const Call& call, const release::FlipRequest& request, const release::FlipAnswer& answer);
+
+  // reading.cpp
+  web::Response get_service(const Call& call);
+  web::Response list_flips(const Call& call, const std::string& service);
+  web::Response get_flip(const Call& call);
+  web::Reply events(const Call& call);
+  web::Response whoami(const Call& call);
+  web::Response status_page(const Call& call);
+  web::Response openapi();
+  web::Response metrics();
+  web::Response readyz();
+  switchback::metrics::AdminCounts counts() const;
+
+  std::optional<Refusal> unknown_service(const std::string& service) const;
+  web::Response refuse(const web::Request& request, const Refusal& refused) const;
+  void audit_refusal(const web::Request& request, const Refusal& refused);
+  void count_flip(const release::Event& event);
+
+  boost::asio::io_context& io_;
+  release::Controller& controller_;
+  worker::DataPlane& plane_;
+  ApiOptions options_;
+  Authenticator authenticator_;
+  std::shared_ptr<EventHub> hub_;
+  std::function<web::ServerCounters()> server_counters_;
+  std::map<std::pair<std::string, std::string>, std::uint64_t> flips_;
+  std::uint64_t subscription_ = 0;
+  bool subscribed_ = false;
+  bool stopped_ = false;
+  Nanos refusals_since_ns_ = 0;   // of the log's own limit for refused changes
+  unsigned refusals_logged_ = 0;
+};
+
+}  // namespace switchback::api
