@@ -58,8 +58,8 @@ void Acceptor::stop() {
 void Acceptor::watch() {
   // Level-triggered: what one turn leaves in the backlog is reported again in the next. Exclusive
   // on a shared socket: one connection wakes one worker, not all of them.
-  const std::uint32_t events = EPOLLIN | (shared_ ? static_cast<std::uint32_t>(EPOLLEXCLUSIVE) : 0u);
-  watching_ = reactor_.add(fd_, *this, events);
+  const std::uint32_t exclusive = shared_ ? EPOLLEXCLUSIVE : 0;
+  watching_ = reactor_.add(fd_, *this, EPOLLIN | exclusive);
   if (!watching_) pause();   // the kernel is out of memory or watches
 }
 

@@ -139,7 +139,7 @@ class Reactor : public boost::asio::execution_context {
   std::array<epoll_event, batch_size> events_;
 
   // What other threads touch lies on cache lines of its own.
-  alignas(64) std::atomic<bool> mailbox_flag_{false};   // the mailbox may hold work, or stop_ is set
+  alignas(64) std::atomic<bool> mailbox_flag_{false};   // the mailbox may hold work, or stop_
   std::atomic<bool> stop_{false};
   std::mutex mailbox_mutex_;
   PostedWork* mailbox_first_ = nullptr;

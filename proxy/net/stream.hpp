@@ -40,7 +40,7 @@ class Stream {
   // (both flags set). False (errno kept) when the kernel refuses.
   bool open(Reactor& reactor, int fd, EventHandler& handler);
   void close();                     // remove, close; no-op when not open
-  void reset();                     // close with RST (SO_LINGER 0), for answers that must not look complete
+  void reset();                     // close with RST, so that a cut answer does not look complete
   void shutdown_write();            // FIN
   bool is_open() const { return fd_ >= 0; }
   int fd() const { return fd_; }
@@ -53,7 +53,8 @@ class Stream {
   }
   bool readable() const { return readable_; }
   bool writable() const { return writable_; }
-  bool peer_closed() const { return peer_closed_; }   // FIN or reset seen by epoll, maybe unread data before it
+  // FIN or reset seen by epoll; there may be unread data before it.
+  bool peer_closed() const { return peer_closed_; }
 
   // room > 0. While readable() is false: would_block without a system call. A short read empties
   // the socket, so it clears readable(); once peer_closed(), no further event would come for the

@@ -1,4 +1,4 @@
-// What several tests of proxy/net need: descriptors that close themselves, and handlers from lambdas.
+// What several tests of proxy/net need: descriptors that close themselves, handlers from lambdas.
 #pragma once
 
 #include <sys/eventfd.h>

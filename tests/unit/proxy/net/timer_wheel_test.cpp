@@ -70,7 +70,7 @@ TEST_CASE("an earlier deadline replaces a later one") {
   CHECK(timer.fired == 1);
 }
 
-TEST_CASE("a disarmed timer does not fire, and may be armed again while it still lies in its slot") {
+TEST_CASE("a disarmed timer does not fire, and may be armed again while still in its slot") {
   TimerWheel wheel(start);
   TestTimer timer;
   wheel.disarm(timer);   // never armed: nothing happens
