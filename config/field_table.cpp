@@ -1,6 +1,5 @@
 // The rows of the field table, in the order of the file. Changing a row changes what is read, what
-// is refused, what a reload says and the reference page; docs/configuration.md is made anew from
-// it.
+// is refused, what a reload says and the reference page; docs/configuration.md is made anew.
 #include "config/field_rows.hpp"
 
 namespace switchback::config {
@@ -25,10 +24,9 @@ std::vector<Field> top_fields() {
           .restart(sockets_stay)
           .required(),
       custom<read_services, show_services>(
-          "", "services",
-          "The services behind the proxy, each with a blue and a green "
-          "pool; names are a-z, 0-9, - and _, at most 63.")
+          "", "services", "The services behind the proxy, each with a blue and a green pool.")
           .of_type("mapping of names")
+          .like(service_name_rule)
           .holds("service")
           .required(),
       section<&Config::admin>("", "admin",
@@ -259,7 +257,8 @@ std::vector<Field> drain_and_trust_fields() {
           .range(0, one_day),
       custom<read_preview_header, show_preview_header>(
           "preview", "header",
-          "A request that carries it with a color as its value goes to that color.")
+          "A request that carries it goes to the color that is its value, blue or green; with any "
+          "other value but 0 to the standby.")
           .of_type("text")
           .like(header_name_rule)
           .or_else("no preview"),

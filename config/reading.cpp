@@ -81,12 +81,13 @@ std::string Reading::path_part(const std::string& name) {
 void Reading::mapping(const Node& node, std::string_view section, void* owner) {
   if (!is_mapping(node, "a mapping")) return;
   Seen seen;
+  std::vector<std::string> guessed;
   for (std::size_t i = 0; i < node.keys.size(); ++i) {
     const Node& key = *node.keys[i];
     if (!usable_key(key, seen)) continue;
     const Field* field = find_field(section, key.text);
     if (!field) {
-      unknown_key(key, section);
+      guessed.push_back(unknown_key(key, section));
       continue;
     }
     Step step(*this, "." + key.text, key);
@@ -96,17 +97,18 @@ void Reading::mapping(const Node& node, std::string_view section, void* owner) {
     }
     field->read(*this, *node.items[i], owner, *field);
   }
-  missing_keys(node, section);
+  missing_keys(node, section, guessed);
 }
 
-void Reading::unknown_key(const Node& key, std::string_view section) {
+std::string Reading::unknown_key(const Node& key, std::string_view section) {
   std::vector<std::string_view> names;
   for (const Field* field : fields_of(section)) {
     if (!field->later) names.push_back(field->key);
   }
   const std::string message = "unknown key " + in_quotes(key.text) + " in " + here();
   if (const std::string near = nearest_name(key.text, names); !near.empty()) {
-    return fault(key, message, "did you mean " + near + "?");
+    fault(key, message, "did you mean " + near + "?");
+    return near;
   }
   // The right name in the wrong place is as common as a slip of the finger.
   const auto& all = all_fields();
@@ -115,24 +117,30 @@ void Reading::unknown_key(const Node& key, std::string_view section) {
   });
   if (elsewhere != all.end()) {
     const std::string place = path_of_section(elsewhere->section);
-    return fault(key, message,
-                 std::string(elsewhere->key) + " belongs " +
-                     (place.empty() ? "at the top of the file" : "into " + place));
+    fault(key, message,
+          std::string(elsewhere->key) + " belongs " +
+              (place.empty() ? "at the top of the file" : "into " + place));
+    return {};
   }
   fault(key, message, "known here: " + one_of(names));
+  return {};
 }
 
-void Reading::missing_keys(const Node& node, std::string_view section) {
+void Reading::missing_keys(const Node& node, std::string_view section,
+                           const std::vector<std::string>& guessed) {
   for (const Field* field : fields_of(section)) {
     if (!field->required) continue;
     const bool there = std::any_of(node.keys.begin(), node.keys.end(), [&](const NodePtr& key) {
       return key->kind == NodeKind::scalar && key->text == field->key;
     });
-    if (there) continue;
+    // A slip in the key's name was told already; it is the same fault.
+    if (there || std::find(guessed.begin(), guessed.end(), field->key) != guessed.end()) continue;
     const std::string path =
         path_.empty() ? std::string(field->key) : path_ + "." + std::string(field->key);
+    std::string hint(field->doc);
+    if (hint.ends_with('.')) hint.pop_back();
     places_.put_fault(path);
-    report_.error(node.mark, path + " is missing", std::string(field->doc));
+    report_.error(node.mark, path + " is missing", std::move(hint));
   }
 }
 

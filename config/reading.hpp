@@ -77,8 +77,10 @@ class Reading {
   bool is_mapping(const Node& node, std::string_view what);
   bool usable_key(const Node& key, Seen& seen);
   static std::string path_part(const std::string& name);
-  void unknown_key(const Node& key, std::string_view section);
-  void missing_keys(const Node& node, std::string_view section);
+  // Reports it; the key that was probably meant, or "".
+  std::string unknown_key(const Node& key, std::string_view section);
+  void missing_keys(const Node& node, std::string_view section,
+                    const std::vector<std::string>& guessed);
   std::string here() const { return path_.empty() ? "the file" : path_; }
 
   Report& report_;

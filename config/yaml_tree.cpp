@@ -180,17 +180,32 @@ bool is_clean_text(std::string_view text, Report& report) {
   return true;
 }
 
+// Whether line `line` (from 0) begins with a tab among its blanks.
+bool indented_with_tab(std::string_view text, int line) {
+  for (; line > 0; --line) {
+    const auto end = text.find('\n');
+    if (end == std::string_view::npos) return false;
+    text.remove_prefix(end + 1);
+  }
+  const auto first = text.find_first_not_of(' ');
+  return first != std::string_view::npos && text[first] == '\t';
+}
+
 // yaml-cpp's wording is for programmers; the common ones are said plainly.
-std::string plain_words(const std::string& message) {
-  if (message == "illegal map value")
-    return "a mapping cannot begin here: is a colon not followed by what it should be?";
-  if (message == "end of map not found" || message == "end of map flow not found") {
-    return "this mapping is not closed, or a line in it is indented differently";
+Fault syntax_fault(const YAML::Exception& fault, std::string_view text) {
+  if (!fault.mark.is_null() && indented_with_tab(text, fault.mark.line)) {
+    return {"not valid YAML: a tab indents this line", "indent with spaces"};
   }
-  if (message == "end of sequence not found" || message == "end of sequence flow not found") {
-    return "this list is not closed, or a line in it is indented differently";
+  const std::string& message = fault.msg;
+  if (message.starts_with("end of map") || message.starts_with("end of sequence")) {
+    const char* what = message.starts_with("end of map") ? "mapping" : "list";
+    return {std::string("not valid YAML: this ") + what + " does not end as it should",
+            "is a line indented differently, or a bracket or quote before it not closed?"};
   }
-  return message;
+  if (message.starts_with("illegal map value")) {
+    return {"not valid YAML: a mapping cannot begin here", "quote a text that has a colon in it"};
+  }
+  return {"not valid YAML: " + message, ""};
 }
 
 }  // namespace
@@ -232,7 +247,8 @@ NodePtr parse_yaml(std::string_view text, Report& report) {
   } catch (const Stop& stop) {
     report.error(stop.at, stop.message, stop.hint);
   } catch (const YAML::Exception& fault) {
-    report.error(mark_of(fault.mark), "not valid YAML: " + plain_words(fault.msg), "");
+    Fault told = syntax_fault(fault, text);
+    report.error(mark_of(fault.mark), std::move(told.message), std::move(told.hint));
   }
   return nullptr;
 }
