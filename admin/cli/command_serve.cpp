@@ -41,7 +41,9 @@ class Serve {
  public:
   explicit Serve(config::Config config)
       : file_(config.file), server_(io_, std::move(config)),
-        signals_(io_, SIGHUP, SIGUSR1, SIGTERM, SIGINT) {}
+        signals_(io_, SIGHUP, SIGTERM, SIGINT) {
+    signals_.add(SIGUSR1);
+  }
 
   int run() {
     if (const auto error = server_.start(); !error.empty()) {
