@@ -240,10 +240,10 @@ void ControllerImpl::store(const Run& run) {
         "not on disk when traffic moved: a loss of power before it is could undo this");
   }
   history_.add(run->entry);
+  live_[entry.record.get()] = run;
   arm(run, options_.barrier);
   leave_lane(run);
-  supersede(service);
-  live_[entry.record.get()] = run;
+  supersede(run);
   settle_doubt(service);
   progress(run);   // the barrier may have been passed before we got here
 }

@@ -58,10 +58,10 @@ void ControllerImpl::release_drain_waiters(FlipEntry& entry) {
 
 // A switch overtakes those of its service that still drain. Their deadlines may be called off, so
 // nobody is left waiting for an end that may be hours away.
-void ControllerImpl::supersede(const std::string& service) {
+void ControllerImpl::supersede(const Run& by) {
   std::vector<std::shared_ptr<FlipEntry>> overtaken;
   for (const auto& [record, run] : live_)
-    if (run->request.service == service) overtaken.push_back(run->entry);
+    if (run != by && run->request.service == by->request.service) overtaken.push_back(run->entry);
   for (const auto& entry : overtaken) {
     entry->receipt.superseded = true;
     release_drain_waiters(*entry);
