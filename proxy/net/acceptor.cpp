@@ -58,7 +58,7 @@ void Acceptor::stop() {
 void Acceptor::watch() {
   // Level-triggered: what one turn leaves in the backlog is reported again in the next. Exclusive
   // on a shared socket: one connection wakes one worker, not all of them.
-  const std::uint32_t exclusive = shared_ ? EPOLLEXCLUSIVE : 0;
+  const std::uint32_t exclusive = shared_ ? std::uint32_t{EPOLLEXCLUSIVE} : 0u;
   watching_ = reactor_.add(fd_, *this, EPOLLIN | exclusive);
   if (!watching_) pause();   // the kernel is out of memory or watches
 }
