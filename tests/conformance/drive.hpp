@@ -28,4 +28,7 @@ Outcome drive_request(const std::vector<std::string_view>& pieces, bool trusted)
 Outcome drive_response(const std::vector<std::string_view>& pieces, http::Method asked_with,
                        bool closes);
 
+// A chunked body alone.
+Outcome drive_chunked(const std::vector<std::string_view>& pieces);
+
 }  // namespace switchback::conformance
