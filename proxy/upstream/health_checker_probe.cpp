@@ -106,7 +106,7 @@ asio::awaitable<unsigned> read_final_head(Connection& connection, error_code& ec
   for (int interim = 0; interim <= max_interim_answers; ++interim) {
     http::response_parser<http::string_body> parser;
     parser.header_limit(max_answer_bytes);
-    parser.body_limit(max_answer_bytes);
+    parser.body_limit(boost::none);   // a large body is no fault; we stop reading it
     auto [head_ec, head_bytes] =
         co_await http::async_read_header(connection.socket, buffer, parser, as_result);
     if (head_ec) {
@@ -116,7 +116,13 @@ asio::awaitable<unsigned> read_final_head(Connection& connection, error_code& ec
     const unsigned status = parser.get().result_int();
     if (status >= 100 && status < 200 && status != 101) continue;
     // The body decides nothing: whatever ends its reading is good enough.
-    if (status != 101) co_await http::async_read(connection.socket, buffer, parser, as_result);
+    std::size_t read = 0;
+    while (status != 101 && !parser.is_done() && read < max_answer_bytes) {
+      auto [body_ec, bytes] =
+          co_await http::async_read_some(connection.socket, buffer, parser, as_result);
+      if (body_ec) break;
+      read += bytes;
+    }
     co_return status;
   }
   ec = http::error::bad_status;
