@@ -42,9 +42,10 @@ class AccessRing {   // single producer, single consumer
   explicit AccessRing(std::size_t bytes = 1 << 20);
   ~AccessRing();
   bool push(const AccessRecord& record);   // worker; false: dropped. Long texts are cut to 1 KiB (target 2 KiB)
+  struct Impl;   // access_ring.hpp
+
  private:
   friend class AccessLog;
-  struct Impl;
   std::unique_ptr<Impl> impl_;
 };
 
