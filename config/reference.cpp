@@ -113,10 +113,10 @@ fault in a file at once, and `config/examples/` has whole files.
 - **Durations** have a unit: `250ms`, `5s`, `1m`, `1h`. Only `0` may stand alone.
 - **Sizes** have a unit: `512B`, `64KiB`, `1MiB`, `1GiB`. Only `0` may stand alone.
 - **0 means none** in `timeouts`, and no limit in `limits.body`.
-- **Addresses** are `host:port`, `"[v6]:port"` or `unix:/path`. One that begins with `[` or `*` needs quotes.
-- **Files and folders** that do not begin with `/` are looked for from the folder of the configuration file.
-- Numbers with a leading zero are refused, since YAML reads them as octal. Doubled and unknown keys are
-  refused. Variables of the environment are not filled in.
+- **Addresses** are `host:port`, `"[v6]:port"` or `unix:/path`; one that begins with `[` needs quotes.
+- **Files and folders** that do not begin with `/` are looked for from the folder of this file.
+- Numbers with a leading zero are refused, since YAML reads them as octal. Doubled and unknown keys
+  are refused. Variables of the environment are not filled in.
 - An alias (`*name`) repeats a whole value; merge keys (`<<`) and tags (`!name`) are refused.
 - A file has at most 1 MiB, 100,000 values and 32 levels.
 

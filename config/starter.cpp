@@ -2,15 +2,17 @@
 
 namespace switchback::config {
 
-std::string_view starter_yaml() {
-  return R"(# switchback.yaml: what `switchback serve` runs. Lines that begin with "# " show a default or a choice.
+namespace {
+
+constexpr std::string_view starter = R"(# What `switchback serve` runs. Behind "# " stand defaults and choices.
 #
 #   switchback check --config switchback.yaml     tells every fault at once, with line and column
 #   switchback serve --config switchback.yaml     runs it; SIGHUP reads this file again
 #   switchback flip shop --to green               sends new requests to green
 #   switchback rollback shop                      goes back
 #
-# Durations have a unit (250ms, 5s, 1m, 1h), sizes too (64KiB, 1MiB). Every key is in docs/configuration.md.
+# Durations have a unit (250ms, 5s, 1m, 1h), sizes too (64KiB, 1MiB).
+# docs/configuration.md has every key.
 
 listeners:
   - bind: 0.0.0.0:8080              # host:port, "[::]:8080" or unix:/path
@@ -23,7 +25,7 @@ services:
     initial: blue                   # only while no state exists yet; afterwards flips decide
 
     blue:
-      release: v1.2                 # what runs there, so that `flip --to v1.2` and the history can name it
+      release: v1.2                 # what runs there, for `flip --to v1.2` and the history
       servers:
         - 127.0.0.1:9001
         # - { address: 127.0.0.1:9002, weight: 2 }
@@ -67,21 +69,23 @@ services:
       websocket: 10s
       stream: 30s
 
-    # preview:                      # reach the standby on purpose: curl -H 'X-Switchback-Preview: green' …
+    # preview:                      # try the standby: curl -H 'X-Switchback-Preview: green'
     #   header: X-Switchback-Preview
 
     # forwarded:
     #   trust: [10.0.0.0/8]         # load balancers whose X-Forwarded-* are believed
 
 admin:
-  socket: /run/switchback/admin.sock    # as a plain user, take a folder of your own, such as ./run/admin.sock,
-                                        # and say so with --admin PATH or SWITCHBACK_ADMIN
+  socket: /run/switchback/admin.sock    # as a plain user: ./run/admin.sock, or another folder of
+                                        # your own, and --admin PATH or SWITCHBACK_ADMIN to say so
   # access:                             # root and the user that runs switchback may do everything
   #   - { group: oncall, role: operate }    # read < operate < deploy < admin
   #   - { user: deploy, role: deploy }
   # bind: 127.0.0.1:9900                # API, dashboard and /metrics over TCP
   # tokens:                             # `switchback token new` prints a token and the line to put here
-  #   - { name: ci, role: deploy, sha256: 0000000000000000000000000000000000000000000000000000000000000000 }
+  #   - name: ci
+  #     role: deploy
+  #     sha256: 0000000000000000000000000000000000000000000000000000000000000000
 
 state_dir: /var/lib/switchback          # what must survive a loss of power
 # run_dir: /run/switchback              # what must survive the process; the folder of admin.socket by default
@@ -90,8 +94,11 @@ state_dir: /var/lib/switchback          # what must survive a loss of power
 log:
   access: json                          # a line per request: json, text (combined format) or off
   path: stdout                          # stdout, stderr or a file (opened again on SIGUSR1)
-  level: info                           # of the program's own log on stderr: trace, debug, info, warn, error
+  level: info                           # of the log on stderr: trace, debug, info, warn or error
 )";
-}
+
+}  // namespace
+
+std::string_view starter_yaml() { return starter; }
 
 }  // namespace switchback::config
