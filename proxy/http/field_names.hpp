@@ -49,6 +49,17 @@ constexpr Key key_of(const char* p, std::size_t size) {
           size > 16 ? load<std::uint64_t>(p + 8) : 0};
 }
 
+constexpr Key fold_of(const char* lower, std::size_t size) {
+  char fold[max_size] = {};
+  for (std::size_t i = 0; i < size; ++i) fold[i] = lower[i] >= 'a' && lower[i] <= 'z' ? 0x20 : 0;
+  return key_of(fold, size);
+}
+
+constexpr bool folded_equal(const Key& key, const Key& fold, const Key& lower) {
+  return (((key.a | fold.a) ^ lower.a) | ((key.b | fold.b) ^ lower.b) |
+          ((key.c | fold.c) ^ lower.c)) == 0;
+}
+
 inline constexpr unsigned table_bits = 8;
 
 constexpr unsigned hash_of(const char* p, std::size_t size) {
@@ -138,11 +149,8 @@ constexpr Table make_table() {
   for (const Named& named : known) {
     Entry& entry = table[hash_of(named.name.data(), named.name.size())];
     if (entry.size != 0) throw "two names share a slot: change the multiplier in hash_of";
-    char fold[max_size] = {};
-    for (std::size_t i = 0; i < named.name.size(); ++i)
-      fold[i] = named.name[i] >= 'a' && named.name[i] <= 'z' ? 0x20 : 0;
     entry.lower = key_of(named.name.data(), named.name.size());
-    entry.fold = key_of(fold, named.name.size());
+    entry.fold = fold_of(named.name.data(), named.name.size());
     entry.size = static_cast<std::uint8_t>(named.name.size());
     entry.id = named.id;
   }
@@ -156,11 +164,25 @@ inline const Entry* lookup(const char* p, std::size_t size) {
   if (size < min_size || size > max_size) return nullptr;
   const Entry& entry = table[hash_of(p, size)];
   if (entry.size != size) return nullptr;
-  const Key key = key_of(p, size);
-  const std::uint64_t differences = ((key.a | entry.fold.a) ^ entry.lower.a) |
-                                    ((key.b | entry.fold.b) ^ entry.lower.b) |
-                                    ((key.c | entry.fold.c) ^ entry.lower.c);
-  return differences == 0 ? &entry : nullptr;
+  return folded_equal(key_of(p, size), entry.fold, entry.lower) ? &entry : nullptr;
+}
+
+// A fixed lower-case text of 4 to 24 characters, to compare with in one go.
+template <std::size_t N>
+struct Text {
+  char data[N] = {};
+  constexpr Text(const char (&text)[N]) {
+    for (std::size_t i = 0; i < N; ++i) data[i] = text[i];
+  }
+};
+
+// Whether `text` is `Lower` but for case.
+template <Text Lower>
+inline bool is(std::string_view text) {
+  constexpr std::size_t size = sizeof Lower.data - 1;
+  static_assert(size >= min_size && size <= max_size);
+  constexpr Key lower = key_of(Lower.data, size), fold = fold_of(Lower.data, size);
+  return text.size() == size && folded_equal(key_of(text.data(), size), fold, lower);
 }
 
 inline FieldId short_id(const char* p, std::size_t size) {

@@ -51,16 +51,13 @@ bool valid_authority(std::string_view text) {
     if (close == std::string_view::npos || !valid_ipv6(text.substr(1, close - 1))) return false;
     end = close + 1;
   } else {
-    while (end < text.size()) {
-      if (host_table[static_cast<unsigned char>(text[end])]) {
-        ++end;
-      } else if (text[end] == '%' && end + 2 < text.size() && hex_value(text[end + 1]) >= 0 &&
-                 hex_value(text[end + 2]) >= 0) {
-        end += 3;
-      } else {
-        break;
-      }
+    const char *p = text.data(), *const stop = p + text.size();
+    for (;;) {
+      while (p < stop && host_table[static_cast<unsigned char>(*p)]) ++p;
+      if (stop - p < 3 || *p != '%' || hex_value(p[1]) < 0 || hex_value(p[2]) < 0) break;
+      p += 3;
     }
+    end = static_cast<std::size_t>(p - text.data());
     if (end == 0) return false;
   }
   if (end == text.size()) return true;

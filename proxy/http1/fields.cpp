@@ -1,6 +1,7 @@
 #include "proxy/http1/fields.hpp"
 
 #include <bit>
+#include <cstring>
 #include <limits>
 
 #include "proxy/http/chars.hpp"
@@ -28,7 +29,7 @@ Progress read_name_slowly(const char* p, const char* end) {
 
 // After a value or at the end of the head: exactly CR LF.
 inline Progress read_line_end(const char* p, const char* end) {
-  if (end - p >= 2 && p[0] == '\r' && p[1] == '\n') [[likely]]
+  if (end - p >= 2 && std::memcmp(p, "\r\n", 2) == 0) [[likely]]
     return Progress::done(p + 2);
   if (p == end) return Progress::more();
   if (*p == '\n') return Progress::reject(Reason::bare_cr_or_lf);
@@ -80,11 +81,12 @@ constexpr std::uint64_t named_in_vain =
 
 Reason read_option(std::string_view option, http::FieldTable& table, const FieldFacts& facts,
                    ConnectionOptions& out, unsigned& named) {
-  if (http::iequals(option, "close")) {
+  using http::names::is;
+  if (is<"close">(option)) {
     out.close = true;
-  } else if (http::iequals(option, "keep-alive")) {
+  } else if (is<"keep-alive">(option)) {
     out.keep_alive = true;
-  } else if (http::iequals(option, "upgrade")) {
+  } else if (is<"upgrade">(option)) {
     out.upgrade = true;
   } else {
     if (!http::is_token(option) || ++named > max_connection_options) return Reason::bad_field;
@@ -108,7 +110,10 @@ Progress read_fields(const char* p, const char* end, unsigned limit, http::Field
     const Progress name = read_name(p, end, id);
     if (name.status != DecodeStatus::complete) return name;
     const char* value = name.at + 1;
-    while (value < end && http::is_ows(*value)) ++value;
+    // One space is the rule; anything else that low is looked at more closely.
+    if (value < end && *value == ' ') ++value;
+    if (value < end && static_cast<unsigned char>(*value) <= ' ') [[unlikely]]
+      while (value < end && http::is_ows(*value)) ++value;
     const char* stop = scan::value_end(value, end);
     const Progress line = read_line_end(stop, end);
     if (line.status != DecodeStatus::complete) return line;
@@ -141,7 +146,10 @@ bool worth_reading(const char* data, std::size_t size, std::size_t scanned) {
 Reason read_connection(http::FieldTable& table, const FieldFacts& facts, ConnectionOptions& out) {
   if (!facts.has(FieldId::connection)) return Reason::none;
   unsigned named = 0;
-  for (std::size_t i = 0; i < facts.count; ++i) {
+  const bool several = facts.several(FieldId::connection);
+  std::size_t i = several ? 0 : facts.last[static_cast<std::size_t>(FieldId::connection)];
+  const std::size_t stop = several ? facts.count : i + 1;
+  for (; i < stop; ++i) {
     if (table.fields[i].id != FieldId::connection) continue;
     for (std::string_view list = table.fields[i].value(); !list.empty();) {
       const std::string_view option = http::next_element(list);
@@ -149,7 +157,6 @@ Reason read_connection(http::FieldTable& table, const FieldFacts& facts, Connect
       const Reason reason = read_option(option, table, facts, out, named);
       if (reason != Reason::none) return reason;
     }
-    if (!facts.several(FieldId::connection)) break;
   }
   return Reason::none;
 }
@@ -178,7 +185,7 @@ TransferEncoding read_transfer_encoding(const http::FieldTable& table, const Fie
   if (facts.several(FieldId::transfer_encoding)) return TransferEncoding::invalid;
   std::string_view list =
       table.fields[facts.last[static_cast<std::size_t>(FieldId::transfer_encoding)]].value();
-  if (http::iequals(list, "chunked")) return TransferEncoding::chunked;
+  if (http::names::is<"chunked">(list)) return TransferEncoding::chunked;
   // What is left is refused in any case; which status tells a client most is the only question.
   bool last_is_chunked = false, chunked_before = false;
   unsigned codings = 0;

@@ -19,7 +19,8 @@ using http::Reason;
 // recipient read words): servers do so, and it can be read in one way only.
 Progress read_status_line(const char* p, const char* end, http::ResponseHead& out) {
   constexpr std::string_view pattern = "HTTP/1.0 000";  // 0: any digit
-  for (std::size_t i = 0; i < pattern.size(); ++i) {
+  const bool plain = end - p >= 12 && std::memcmp(p, "HTTP/1.1 ", 9) == 0;
+  for (std::size_t i = plain ? 9 : 0; i < pattern.size(); ++i) {
     if (p + i == end) return Progress::more();
     if (!(pattern[i] == '0' ? http::is_digit(p[i]) : p[i] == pattern[i]))
       return Progress::reject(Reason::bad_response);
