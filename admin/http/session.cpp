@@ -71,7 +71,8 @@ Session::Session(std::shared_ptr<Server::State> server, std::shared_ptr<Listener
       listener_(std::move(listener)),
       stream_(std::move(socket)),
       buffer_(server_->options.head_limit + 16 * 1024),
-      peer_(std::move(peer)) {
+      peer_(std::move(peer)),
+      deadline_(server_->io) {
   place_ = listener_->sessions.insert(listener_->sessions.end(), this);
   ++server_->counters.open;
 }
@@ -136,29 +137,44 @@ asio::awaitable<bool> Session::wait_for_bytes(bool first) {
   co_return true;
 }
 
+// The stream's own timer closes the socket; this one leaves it open, so that 408 can be said.
+void Session::arm(std::chrono::milliseconds limit) {
+  const auto turn = ++armed_;
+  late_ = false;
+  deadline_.expires_after(limit);
+  deadline_.async_wait([weak = weak_from_this(), turn](error_code error) {
+    const auto self = weak.lock();
+    if (error || !self || self->armed_ != turn) return;
+    self->late_ = true;
+    self->stream_.cancel();
+  });
+}
+
 asio::awaitable<bool> Session::read_request(Parser& parser) {
   idle_ = false;
-  stream_.expires_after(server_->options.head_timeout);
+  stream_.expires_never();
+  arm(server_->options.head_timeout);
   auto [error, size] = co_await bhttp::async_read_header(stream_, buffer_, parser, tuple);
   static_cast<void>(size);
   if (!error) {
     if (const auto fault = framing_fault(parser.get(), server_->options.body_limit); fault.status) {
+      disarm();
       co_await fail(fault.status, fault.detail);
       co_return false;
     }
     if (!parser.is_done()) {
       if (same_field_name(parser.get()[bhttp::field::expect], "100-continue")) {
         static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
-        stream_.expires_after(server_->options.write_timeout);
         co_await asio::async_write(stream_, asio::buffer(go_on), tuple);
       }
-      stream_.expires_after(server_->options.body_timeout);
+      arm(server_->options.body_timeout);
       std::tie(error, size) = co_await bhttp::async_read(stream_, buffer_, parser, tuple);
     }
   }
+  disarm();
   if (!error) co_return true;
   if (error == bhttp::error::end_of_stream) co_return false;
-  const auto fault = fault_of(error);
+  const auto fault = fault_of(late_ ? beast::error::timeout : error);
   if (fault.status == 408) ++server_->counters.timed_out;
   if (fault.status != 0) co_await fail(fault.status, fault.detail);
   co_return false;

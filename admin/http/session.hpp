@@ -5,6 +5,7 @@
 #pragma once
 
 #include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -60,6 +61,8 @@ class Session : public std::enable_shared_from_this<Session> {
   asio::awaitable<void> serve();
   asio::awaitable<bool> wait_for_bytes(bool first);
   asio::awaitable<bool> read_request(Parser& parser);
+  void arm(std::chrono::milliseconds limit);
+  void disarm() { ++armed_; }
   asio::awaitable<bool> answer_one(Parser& parser);
   asio::awaitable<void> fail(unsigned status, std::string detail);
   asio::awaitable<bool> send(Response response, bool head_only, bool keep_alive, unsigned version);
@@ -73,6 +76,9 @@ class Session : public std::enable_shared_from_this<Session> {
   Stream stream_;
   boost::beast::flat_buffer buffer_;
   Peer peer_;
+  asio::steady_timer deadline_;   // of a request being read
+  std::uint64_t armed_ = 0;       // tells a deadline's late call from a current one
+  bool late_ = false;
   bool idle_ = true;
 };
 
