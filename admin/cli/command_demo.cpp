@@ -186,7 +186,7 @@ class Demo {
     view_.commands = {name + " flip shop" + admin, name + " rollback shop" + admin,
                       name + " status shop" + admin};
     if (in_place_) return;
-    for (const auto& line : render_demo_block(view_, {})) std::printf("%s\n", line.c_str());
+    for (const auto& line : render_demo_opening(view_, {})) std::printf("%s\n", line.c_str());
     std::fflush(stdout);
   }
 

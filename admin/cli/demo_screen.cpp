@@ -44,6 +44,20 @@ std::string joined(const std::vector<std::string>& parts) {
   return out;
 }
 
+void add_addresses(const DemoView& view, const Style& style, std::vector<std::string>& lines) {
+  lines.push_back(paint(style, "bold", "switchback demo") + "   " + view.proxy +
+                  "   (open it in a browser)");
+  lines.push_back("admin           " + joined(view.admin));
+  lines.push_back("");
+}
+
+void add_commands(const DemoView& view, std::vector<std::string>& lines) {
+  lines.push_back("type in another terminal:");
+  for (const auto& command : view.commands) lines.push_back("  " + command);
+  lines.push_back("");
+  lines.push_back("Ctrl-C ends it and leaves nothing behind.");
+}
+
 }  // namespace
 
 std::string second_of(const demo::TrafficSample& sample) {
@@ -53,13 +67,17 @@ std::string second_of(const demo::TrafficSample& sample) {
   return sample.green > 0 ? "green" : "none";
 }
 
+std::vector<std::string> render_demo_opening(const DemoView& view, const Style& style) {
+  std::vector<std::string> lines;
+  add_addresses(view, style, lines);
+  add_commands(view, lines);
+  return lines;
+}
+
 std::vector<std::string> render_demo_block(const DemoView& view, const Style& style) {
   const auto& traffic = view.traffic;
   std::vector<std::string> lines;
-  lines.push_back(paint(style, "bold", "switchback demo") + "   " + view.proxy +
-                  "   (open it in a browser)");
-  lines.push_back("admin           " + joined(view.admin));
-  lines.push_back("");
+  add_addresses(view, style, lines);
   lines.push_back("answering now   " + (traffic.last_color.empty()
                                             ? std::string("nobody yet")
                                             : side(style, traffic.last_color, traffic.last_release)));
@@ -76,10 +94,7 @@ std::vector<std::string> render_demo_block(const DemoView& view, const Style& st
   lines.push_back("last minute     " + trail);
   lines.push_back("                B blue  G green  * both, the second of a flip  ! a failure");
   lines.push_back("");
-  lines.push_back("type in another terminal:");
-  for (const auto& command : view.commands) lines.push_back("  " + command);
-  lines.push_back("");
-  lines.push_back("Ctrl-C ends it and leaves nothing behind.");
+  add_commands(view, lines);
   return lines;
 }
 

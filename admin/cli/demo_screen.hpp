@@ -28,6 +28,8 @@ inline constexpr std::size_t trail_seconds = 60;
 // What the second of `sample` was, for the trail.
 std::string second_of(const demo::TrafficSample& sample);
 
+// What is said once, at the start, where nothing is redrawn: addresses and commands.
+std::vector<std::string> render_demo_opening(const DemoView& view, const Style& style);
 // Lines, without newlines; always the same number of them.
 std::vector<std::string> render_demo_block(const DemoView& view, const Style& style);
 // Rows that the lines take on a terminal `columns` wide (0: unknown, nothing wraps).
