@@ -110,7 +110,7 @@ void read_value(Reading& reading, const Node& node, std::string& out, const Fiel
   auto text = scalar_text(reading, node, "text");
   if (!text) return;
   const auto digits = [](char c) { return c >= '0' && c <= '9'; };
-  const bool could_be_number = node.plain && text->size() < 20;   // a hash of digits is none
+  const bool could_be_number = node.plain && text->size() < 20;  // a hash of digits is none
   if (could_be_number && looks_octal(*text) && std::all_of(text->begin(), text->end(), digits)) {
     return reading.fault(node,
                          reading.path() + ": " + in_quotes(*text) + " looks like an octal number",

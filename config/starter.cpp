@@ -4,7 +4,8 @@ namespace switchback::config {
 
 namespace {
 
-constexpr std::string_view starter = R"(# What `switchback serve` runs. Behind "# " stand defaults and choices.
+constexpr std::string_view starter =
+    R"(# What `switchback serve` runs. Behind "# " stand defaults and choices.
 #
 #   switchback check --config switchback.yaml     tells every fault at once, with line and column
 #   switchback serve --config switchback.yaml     runs it; SIGHUP reads this file again
@@ -82,13 +83,13 @@ admin:
   #   - { group: oncall, role: operate }    # read < operate < deploy < admin
   #   - { user: deploy, role: deploy }
   # bind: 127.0.0.1:9900                # API, dashboard and /metrics over TCP
-  # tokens:                             # `switchback token new` prints a token and the line to put here
+  # tokens:                             # `switchback token new` prints what to put here
   #   - name: ci
   #     role: deploy
   #     sha256: 0000000000000000000000000000000000000000000000000000000000000000
 
 state_dir: /var/lib/switchback          # what must survive a loss of power
-# run_dir: /run/switchback              # what must survive the process; the folder of admin.socket by default
+# run_dir: /run/switchback              # what must survive the process; default: admin.socket's folder
 # workers: auto                         # one per core
 
 log:
@@ -99,6 +100,8 @@ log:
 
 }  // namespace
 
-std::string_view starter_yaml() { return starter; }
+std::string_view starter_yaml() {
+  return starter;
+}
 
 }  // namespace switchback::config
