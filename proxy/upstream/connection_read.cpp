@@ -107,9 +107,7 @@ bool Connection::read_head(bool& again) {
                                   dialer_.fields(), head);
   if (got.status == DecodeStatus::need_more) return true;
   if (got.status == DecodeStatus::rejected) {
-    const bool large =
-        got.reason == Reason::head_too_large || got.reason == Reason::too_many_fields;
-    fail(large ? Reason::response_too_large : Reason::bad_response, 0);
+    fail(got.reason, 0);
     return false;
   }
   in_.consume(got.consumed);
