@@ -157,7 +157,7 @@ void AccessLog::Impl::run() {
   const auto limit = Clock::now() + last_write_limit;
   do {
     retry_at = {};
-    if (drain()) break;
+    if (drain() || broken) break;   // only a slow reader is worth waiting for
     wait();
   } while (Clock::now() < limit);
   std::unique_lock lock(mutex);

@@ -3,7 +3,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <random>
 #include <string>
 #include <thread>
 
@@ -25,9 +24,9 @@ struct Numbered {
   std::string target, agent, detail;
   AccessRecord record;
   explicit Numbered(std::uint64_t n) {
-    std::mt19937_64 random(n);
-    target.assign(random() % 300, static_cast<char>('a' + n % 26));
-    agent.assign(random() % 100, static_cast<char>('A' + n % 26));
+    const std::uint64_t mixed = (n + 1) * 0x9E3779B97F4A7C15ULL;
+    target.assign((mixed >> 40) % 300, static_cast<char>('a' + n % 26));
+    agent.assign((mixed >> 20) % 100, static_cast<char>('A' + n % 26));
     detail = std::to_string(n);
     record.epoch = n;
     record.status = static_cast<std::uint16_t>(n);

@@ -1,6 +1,7 @@
 #include "proxy/upstream/health_checker.hpp"
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <condition_variable>
 #include <deque>
@@ -287,6 +288,8 @@ TEST_CASE_METHOD(Fixture, "targets that stay keep their counts, those that go ar
   }
 }
 
+// UBSan checks a vptr by help of a pipe, so it cannot work without descriptors.
+#ifndef __SANITIZE_ADDRESS__
 TEST_CASE_METHOD(Fixture, "our own lack of descriptors is not held against a server") {
   TestServer up;
   const auto server = tcp_server(up.port());
@@ -298,23 +301,25 @@ TEST_CASE_METHOD(Fixture, "our own lack of descriptors is not held against a ser
   ::getrlimit(RLIMIT_NOFILE, &before);
   const rlimit none_left{3, before.rlim_max};
   const auto checked = server->last_check_ns();
-  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none_left) == 0);
-  test::RefusingPort* refusing = nullptr;   // needs a descriptor: none now
-  CHECK_THROWS(refusing = new test::RefusingPort);
+  // No assertion until there are descriptors again: reporting may need one.
+  const bool limited = ::setrlimit(RLIMIT_NOFILE, &none_left) == 0;
+  const int denied = ::dup(0);
   checker.set_targets({{"web", Color::green, quick("/healthz"), server}});
-  unsigned accepting = 99;
-  std::atomic<bool> probed{false};
-  checker.probe_connect({server}, 5s, [&](unsigned n) {
-    accepting = n;
-    probed = true;
-  });
-  CHECK(until([&] { return probed.load(); }));
-  CHECK(accepting == 0);
+  std::atomic<unsigned> accepting{99};
+  checker.probe_connect({server}, 5s, [&](unsigned n) { accepting = n; });
+  const bool probed = until([&] { return accepting != 99; });
+  const auto checked_without = server->last_check_ns();
   ::setrlimit(RLIMIT_NOFILE, &before);
+  REQUIRE(limited);
+  REQUIRE(denied == -1);
+  CHECK(probed);
+  CHECK(accepting == 0);
+  CHECK(checked_without == checked);
   CHECK(until([&] { return server->last_check_ns() != checked; }));
   CHECK(server->health() == Health::healthy);
   CHECK(count() == 1);
 }
+#endif
 
 TEST_CASE_METHOD(Fixture, "probe_connect counts who accepts now") {
   TestServer one, two;
