@@ -13,8 +13,8 @@ namespace switchback::http {
 struct RequestAdditions {
   std::string_view client_ip;       // "203.0.113.7", "2001:db8::1"; "unknown" for unix clients
   std::string_view scheme;          // "http" or "https", of the client's connection
-  bool trusted = false;             // the client may set X-Forwarded-*, X-Request-Id itself: then For is appended to and the rest kept
-  std::string_view request_id;      // to send; the caller has chosen (generated, or a trusted client's)
+  bool trusted = false;             // its X-Forwarded-* are believed: For is added to, the rest kept
+  std::string_view request_id;      // to send; the caller has chosen; empty: the client's untouched
   std::string_view traceparent;     // to send; empty: pass the client's on untouched
   std::string_view host;            // to send as Host; empty: the request's authority
   BodyKind body = BodyKind::none;   // framing towards the server: none, length, chunked

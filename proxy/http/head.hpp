@@ -12,7 +12,9 @@
 
 namespace switchback::http {
 
-enum class Method : std::uint8_t { get, head, post, put, delete_, connect, options, trace, patch, other };
+enum class Method : std::uint8_t {
+  get, head, post, put, delete_, connect, options, trace, patch, other
+};
 
 // Fields the proxy itself has to know. Everything else is `other` and passes untouched.
 enum class FieldId : std::uint8_t {
@@ -40,7 +42,8 @@ struct Field {
 };
 static_assert(sizeof(Field) == 24);
 
-inline constexpr std::size_t max_fields = 256;   // hard ceiling; limits.fields is checked by the decoder
+// A hard ceiling; limits.fields is checked by the decoder.
+inline constexpr std::size_t max_fields = 256;
 
 // Lent to a decoder and kept, unmoved, as long as the head is used.
 struct FieldTable {
@@ -81,7 +84,7 @@ struct ResponseHead {
   std::uint8_t minor_version = 1;
   bool keep_alive = true;           // the server's connection may be used again
   bool upgrade = false;             // 101 with Upgrade
-  BodyKind body = BodyKind::none;   // already resolved with the request's method (HEAD, 204, 304, 1xx)
+  BodyKind body = BodyKind::none;   // resolved with the request's method (HEAD, 204, 304, 1xx)
   std::uint64_t content_length = 0; // also set for HEAD/304 with the field; body is none then
   std::span<Field> fields;
   std::uint64_t present = 0;        // as in RequestHead

@@ -158,73 +158,51 @@ Reason BodyDecoder::read_extension(Cursor& at) {
   for (; at.p < at.end; ++at.p) {
     const char c = *at.p;
     if (c == '\n') return Reason::bare_cr_or_lf;
-    const bool may_end = extension_ == Extension::name || extension_ == Extension::value ||
-                         extension_ == Extension::after_quoted || extension_bytes_ == 0;
     if (c == '\r') {
+      const bool may_end = extension_ == Extension::name || extension_ == Extension::value ||
+                           extension_ == Extension::after_quoted || extension_bytes_ == 0;
       if (!may_end) return Reason::bad_chunk;
       ++at.p;
       state_ = State::size_lf;
       return Reason::none;
     }
-    if (++extension_bytes_ > max_extension_bytes || ++extension_total_ > max_extension_total)
+    if (++extension_bytes_ > max_extension_bytes || ++extension_total_ > max_extension_total ||
+        !step_extension(c))
       return Reason::bad_chunk;
-    const bool token = http::is_token_char(c), space = http::is_ows(c);
-    switch (extension_) {
-      case Extension::semicolon:
-        if (c == ';')
-          extension_ = Extension::before_name;
-        else if (!space)
-          return Reason::bad_chunk;
-        break;
-      case Extension::before_name:
-        if (token)
-          extension_ = Extension::name;
-        else if (!space)
-          return Reason::bad_chunk;
-        break;
-      case Extension::name:
-      case Extension::after_name:
-        if (c == ';')
-          extension_ = Extension::before_name;
-        else if (c == '=')
-          extension_ = Extension::before_value;
-        else if (space)
-          extension_ = Extension::after_name;
-        else if (!token || extension_ == Extension::after_name)
-          return Reason::bad_chunk;
-        break;
-      case Extension::before_value:
-        if (token)
-          extension_ = Extension::value;
-        else if (c == '"')
-          extension_ = Extension::quoted;
-        else if (!space)
-          return Reason::bad_chunk;
-        break;
-      case Extension::quoted:
-        if (c == '"')
-          extension_ = Extension::after_quoted;
-        else if (c == '\\')
-          extension_ = Extension::quoted_pair;
-        else if (!is_text(c))
-          return Reason::bad_chunk;
-        break;
-      case Extension::quoted_pair:
-        if (!is_text(c)) return Reason::bad_chunk;
-        extension_ = Extension::quoted;
-        break;
-      case Extension::value:
-      case Extension::after_quoted:
-        if (c == ';')
-          extension_ = Extension::before_name;
-        else if (space)
-          extension_ = Extension::semicolon;
-        else if (!token || extension_ == Extension::after_quoted)
-          return Reason::bad_chunk;
-        break;
-    }
   }
   return Reason::none;
+}
+
+// One byte of *( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] ); false: not that.
+bool BodyDecoder::step_extension(char c) {
+  const auto go = [this](bool allowed, Extension next) {
+    if (allowed) extension_ = next;
+    return allowed;
+  };
+  const bool space = http::is_ows(c), token = http::is_token_char(c);
+  switch (extension_) {
+    case Extension::semicolon:
+      return space || go(c == ';', Extension::before_name);
+    case Extension::before_name:
+      return space || go(token, Extension::name);
+    case Extension::name:
+      return token || go(space, Extension::after_name) || go(c == ';', Extension::before_name) ||
+             go(c == '=', Extension::before_value);
+    case Extension::after_name:
+      return space || go(c == ';', Extension::before_name) || go(c == '=', Extension::before_value);
+    case Extension::before_value:
+      return space || go(token, Extension::value) || go(c == '"', Extension::quoted);
+    case Extension::value:
+      return token || go(space, Extension::semicolon) || go(c == ';', Extension::before_name);
+    case Extension::quoted:
+      return go(c == '"', Extension::after_quoted) || go(c == '\\', Extension::quoted_pair) ||
+             is_text(c);
+    case Extension::quoted_pair:
+      return go(is_text(c), Extension::quoted);
+    case Extension::after_quoted:
+      return go(space, Extension::semicolon) || go(c == ';', Extension::before_name);
+  }
+  return false;
 }
 
 Reason BodyDecoder::read_line_feed(Cursor& at) {

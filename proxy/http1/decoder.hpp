@@ -50,7 +50,7 @@ class BodyDecoder {
   struct Result {
     DecodeStatus status;         // complete: body and trailers are over
     http::Reason reason = http::Reason::none;
-    std::size_t consumed = 0;    // bytes of data used up; what is left must be offered again with more
+    std::size_t consumed = 0;    // bytes used up; what is left must be offered again with more
     std::size_t slice_count = 0;
     std::size_t body_bytes = 0;  // sum of the slices
   };
@@ -62,19 +62,26 @@ class BodyDecoder {
   bool finished() const { return state_ == State::finished; }
   std::uint64_t remaining() const { return remaining_; }   // of a length body, or the current chunk
 
+  // A trailer section is used up only as a whole: until then `consumed` stops before it, so that the
+  // caller's buffer must hold up to limits.head_bytes, or the caller refuses (trailers_too_large).
   // After complete of a chunked body: the trailer fields, filtered of what must not be a trailer
   // (RFC 9110 §6.5.1), as raw "Name: value\r\n" lines inside the last `data`; empty when none.
   const char* trailers() const { return trailers_; }
   std::size_t trailers_size() const { return trailers_size_; }
 
  private:
-  enum class State : std::uint8_t { fixed, size, extension, size_lf, data, data_cr, data_lf, trailer, until_close, finished, failed };
+  enum class State : std::uint8_t {
+    fixed, size, extension, size_lf, data, data_cr, data_lf, trailer, until_close, finished, failed
+  };
   // Where in chunk-ext (RFC 9112 §7.1.1) reading stands.
-  enum class Extension : std::uint8_t { semicolon, before_name, name, after_name, before_value, value, quoted, quoted_pair, after_quoted };
+  enum class Extension : std::uint8_t {
+    semicolon, before_name, name, after_name, before_value, value, quoted, quoted_pair, after_quoted
+  };
   struct Cursor;
   http::Reason read_size(Cursor& at);
   http::Reason end_size();
   http::Reason read_extension(Cursor& at);
+  bool step_extension(char c);
   http::Reason read_line_feed(Cursor& at);
   bool take_data(Cursor& at, Result& result, iovec (&slices)[max_slices]);
   http::Reason read_data_end(Cursor& at);

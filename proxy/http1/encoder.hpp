@@ -38,8 +38,9 @@ std::size_t write_chunk_size(char* out, std::uint64_t size);
 
 // A complete answer of the proxy's own: text/plain, Date, X-Request-Id, Content-Length, and
 // Retry-After: 1 for 503. `head_only` for HEAD.
-std::size_t write_own_answer(char* out, std::size_t room, unsigned status, std::string_view sentence,
-                             std::string_view request_id, bool close, bool head_only);
+std::size_t write_own_answer(char* out, std::size_t room, unsigned status,
+                             std::string_view sentence, std::string_view request_id, bool close,
+                             bool head_only);
 
 std::string_view reason_phrase(unsigned status);
 
