@@ -39,6 +39,10 @@ class Database {
   std::string move_aside();
 
   Status load(Snapshot& out, std::int64_t now_wall_us);
+  // Rows between begin and commit cost one sync together. A row that is refused harms no other.
+  Status begin() { return execute("BEGIN IMMEDIATE"); }
+  Status commit() { return execute("COMMIT"); }
+  void rollback() { execute("ROLLBACK"); }
   Status put(const FlipRow& row);
   Status put(const IdempotencyRow& row);
   Status forget_expired(std::int64_t now_wall_us);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <deque>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -16,7 +17,8 @@ namespace switchback::ledger {
 namespace {
 
 using Job = std::variant<FlipRow, IdempotencyRow>;
-constexpr std::uint64_t sweep_every = 256;   // written rows between two sweeps of old keys
+constexpr std::size_t batch_limit = 64;       // rows in one transaction
+constexpr std::uint64_t sweep_every = 256;    // written rows between two sweeps of old keys
 
 }  // namespace
 
@@ -29,7 +31,8 @@ struct Ledger::Impl {
   mutable std::mutex mutex;
   std::condition_variable wake, idle;
   std::deque<Job> jobs;
-  bool busy = false, looked = false, stop = false;
+  std::size_t in_hand = 0;   // taken from the queue, not written yet
+  bool looked = false, stop = false;
   LedgerStats counts;
 
   // Whom to tell. Held while a listener function runs, so that detach() means none does.
@@ -41,6 +44,7 @@ struct Ledger::Impl {
   // The lane's own.
   Database database;
   bool loaded = false;
+  std::vector<Job> batch;
   std::uint64_t told_dropped = 0, since_sweep = 0;
   std::thread thread;
 
@@ -50,7 +54,7 @@ struct Ledger::Impl {
   Status ready();
   Status ready_once();
   bool set_aside(const std::string& why);
-  bool write(const Job& job);
+  Status write_batch();
   void raise(const std::string& code, const std::string& text);
   void clear(const std::string& code);
   void tell_dropped(std::uint64_t dropped);
@@ -68,7 +72,7 @@ void Ledger::Impl::put(Job job) {
       return;
     }
   }
-  if (jobs.size() >= options.queue_limit) {
+  if (jobs.size() + in_hand >= options.queue_limit) {
     ++counts.dropped;
     return;
   }
@@ -98,27 +102,30 @@ void Ledger::Impl::run() {
 // Writes what is queued until it is empty or something is in the way. Enters and leaves locked.
 bool Ledger::Impl::pass(std::unique_lock<std::mutex>& lock) {
   for (;;) {
-    const bool have_job = !jobs.empty();
-    Job job;
-    if (have_job) {
-      job = std::move(jobs.front());
-      jobs.pop_front();
-      busy = true;
-    }
+    const std::size_t size = std::min(jobs.size(), batch_limit);
+    batch.assign(std::make_move_iterator(jobs.begin()),
+                 std::make_move_iterator(jobs.begin() + static_cast<std::ptrdiff_t>(size)));
+    jobs.erase(jobs.begin(), jobs.begin() + static_cast<std::ptrdiff_t>(size));
+    in_hand = size;
     const std::uint64_t dropped = counts.dropped;
     lock.unlock();
     tell_dropped(dropped);
-    const auto open = ready();
-    const bool good = open && (!have_job || write(job));
-    if (!open)
-      raise("ledger_unwritable", options.path + ": " + open.text +
+    auto status = ready();
+    if (status && size > 0) status = write_batch();
+    if (status) {
+      clear("ledger_unwritable");
+    } else {
+      raise("ledger_unwritable", options.path + ": " + status.text +
                                      "; flips go on, what happens is kept in memory until then");
-    if (good) clear("ledger_unwritable");
+    }
     lock.lock();
-    busy = false;
-    if (have_job && !good) jobs.push_front(std::move(job));
-    if (!good) return false;
-    if (have_job) ++counts.written;
+    in_hand = 0;
+    if (!status) {
+      jobs.insert(jobs.begin(), std::make_move_iterator(batch.begin()),
+                  std::make_move_iterator(batch.end()));
+      return false;
+    }
+    counts.written += size;
     if (jobs.empty()) return true;
   }
 }
@@ -162,24 +169,29 @@ Status Ledger::Impl::ready_once() {
   return status;
 }
 
-// True: the job is done with (written, or never to be).
-bool Ledger::Impl::write(const Job& job) {
-  auto status = std::visit([this](const auto& row) { return database.put(row); }, job);
-  if (status.trouble == Trouble::corrupt && set_aside(status.text)) return false;
-  if (status.trouble == Trouble::refused) {
+// All rows of the batch are down (or never will be), or none is.
+Status Ledger::Impl::write_batch() {
+  auto status = database.begin();
+  for (const auto& job : batch) {
+    if (!status) break;
+    status = std::visit([this](const auto& row) { return database.put(row); }, job);
+    if (status.trouble != Trouble::refused) continue;
     raise("ledger_refused", options.path + ": a row was refused and dropped: " + status.text);
-    return true;
+    status = {};
   }
+  if (status) status = database.commit();
   if (!status) {
-    raise("ledger_unwritable", options.path + ": " + status.text +
-                                   "; flips go on, what happens is kept in memory until then");
-    return false;
+    database.rollback();
+    if (status.trouble == Trouble::corrupt && set_aside(status.text))
+      status.text += " (begun anew)";
+    return status;
   }
-  if (++since_sweep >= sweep_every) {
+  since_sweep += batch.size();
+  if (since_sweep >= sweep_every) {
     since_sweep = 0;
     database.forget_expired(wall_us());   // best effort; the next sweep takes what this one left
   }
-  return true;
+  return status;
 }
 
 void Ledger::Impl::raise(const std::string& code, const std::string& text) {
@@ -241,13 +253,13 @@ void Ledger::put(IdempotencyRow row) { impl_->put(std::move(row)); }
 
 bool Ledger::flush(std::chrono::milliseconds limit) {
   std::unique_lock lock(impl_->mutex);
-  return impl_->idle.wait_for(lock, limit, [this] { return impl_->jobs.empty() && !impl_->busy; });
+  return impl_->idle.wait_for(lock, limit, [this] { return impl_->jobs.empty() && impl_->in_hand == 0; });
 }
 
 LedgerStats Ledger::stats() const {
   std::lock_guard lock(impl_->mutex);
   auto stats = impl_->counts;
-  stats.queued = impl_->jobs.size() + (impl_->busy ? 1 : 0);
+  stats.queued = impl_->jobs.size() + impl_->in_hand;
   return stats;
 }
 

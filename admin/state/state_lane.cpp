@@ -1,5 +1,8 @@
 #include "admin/state/state_lane.hpp"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
 
 namespace switchback::state {
@@ -28,6 +31,9 @@ void StateLane::write(SlotFile& file, const SlotValue& value, OnWritten done) {
 }
 
 void StateLane::run() {
+  // A switch waits for this thread while the workers have the cores. Where that is not allowed,
+  // it waits its turn.
+  [[maybe_unused]] const int nice = ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), -10);
   std::unique_lock lock(mutex_);
   for (;;) {
     wake_.wait(lock, [this] { return stop_ || !jobs_.empty(); });
