@@ -16,15 +16,19 @@ Trouble trouble_of(int code) {
   switch (code & 0xff) {
     case SQLITE_OK:
     case SQLITE_ROW:
-    case SQLITE_DONE: return Trouble::none;
+    case SQLITE_DONE:
+      return Trouble::none;
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB: return Trouble::corrupt;
+    case SQLITE_NOTADB:
+      return Trouble::corrupt;
     case SQLITE_CONSTRAINT:
     case SQLITE_TOOBIG:
     case SQLITE_MISMATCH:
     case SQLITE_RANGE:
-    case SQLITE_MISUSE: return Trouble::refused;
-    default: return Trouble::passing;   // BUSY, LOCKED, FULL, IOERR, READONLY, CANTOPEN, …
+    case SQLITE_MISUSE:
+      return Trouble::refused;
+    default:
+      return Trouble::passing;  // BUSY, LOCKED, FULL, IOERR, READONLY, CANTOPEN, …
   }
 }
 
@@ -33,9 +37,9 @@ FlipRow read_flip(const Statement& s) {
   int at = 0;
   for (std::string* text : {&row.id, &row.service}) *text = s.text(at++);
   row.epoch = static_cast<std::uint64_t>(s.integer(at++));
-  for (std::string* text : {&row.kind, &row.from_color, &row.to_color, &row.from_release,
-                            &row.to_release, &row.actor, &row.auth, &row.reason, &row.idem_key,
-                            &row.state})
+  for (std::string* text :
+       {&row.kind, &row.from_color, &row.to_color, &row.from_release, &row.to_release, &row.actor,
+        &row.auth, &row.reason, &row.idem_key, &row.state})
     *text = s.text(at++);
   for (bool* flag : {&row.moved, &row.durable, &row.forced, &row.superseded})
     *flag = s.integer(at++) != 0;
@@ -49,9 +53,9 @@ FlipRow read_flip(const Statement& s) {
 }
 
 // The columns in the order of read_flip and of the INSERT below.
-#define SB_FLIP_COLUMNS                                                                          \
-  "id, service, epoch, kind, from_color, to_color, from_release, to_release, actor, auth, "       \
-  "reason, idem_key, state, moved, durable, forced, superseded, t_decided, t_persisted, "         \
+#define SB_FLIP_COLUMNS                                                                     \
+  "id, service, epoch, kind, from_color, to_color, from_release, to_release, actor, auth, " \
+  "reason, idem_key, state, moved, durable, forced, superseded, t_decided, t_persisted, "   \
   "t_switched, t_first_new, t_last_old, t_drained, t_verified, wall_requested, boot_id, receipt"
 
 }  // namespace
@@ -59,7 +63,8 @@ FlipRow read_flip(const Statement& s) {
 Status Database::status(int code) const {
   const Trouble trouble = trouble_of(code);
   if (trouble == Trouble::none) return {};
-  return {trouble, db_ ? std::string(sqlite3_errmsg(db_.get())) : std::string(sqlite3_errstr(code))};
+  return {trouble,
+          db_ ? std::string(sqlite3_errmsg(db_.get())) : std::string(sqlite3_errstr(code))};
 }
 
 Status Database::execute(const char* sql) {
@@ -69,10 +74,10 @@ Status Database::execute(const char* sql) {
 Status Database::open() {
   close();
   sqlite3* raw = nullptr;
-  const int code = sqlite3_open_v2(options_.path.c_str(), &raw,
-                                   SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
-                                       SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
-                                   nullptr);
+  const int code = sqlite3_open_v2(
+      options_.path.c_str(), &raw,
+      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+      nullptr);
   db_.reset(raw);
   auto result = status(code);
   if (result) {
@@ -93,7 +98,9 @@ Status Database::open() {
   return result;
 }
 
-void Database::close() { db_.reset(); }
+void Database::close() {
+  db_.reset();
+}
 
 bool Database::file_in_place() const {
   struct stat info {};

@@ -15,9 +15,9 @@ namespace switchback::ledger {
 
 enum class Trouble : std::uint8_t {
   none,
-  passing,   // locked, full, read-only, no such folder: try again
-  corrupt,   // the file is not a sound database
-  refused,   // this one row will never be taken
+  passing,  // locked, full, read-only, no such folder: try again
+  corrupt,  // the file is not a sound database
+  refused,  // this one row will never be taken
 };
 
 struct Status {
@@ -31,7 +31,7 @@ class Database {
   explicit Database(const LedgerOptions& options) : options_(options) {}
 
   bool is_open() const { return db_ != nullptr; }
-  Status open();    // makes the file and the schema where missing
+  Status open();  // makes the file and the schema where missing
   void close();
   // False once somebody removed or replaced the file under us.
   bool file_in_place() const;

@@ -17,8 +17,8 @@ namespace switchback::ledger {
 namespace {
 
 using Job = std::variant<FlipRow, IdempotencyRow>;
-constexpr std::size_t batch_limit = 64;       // rows in one transaction
-constexpr std::uint64_t sweep_every = 256;    // written rows between two sweeps of old keys
+constexpr std::size_t batch_limit = 64;     // rows in one transaction
+constexpr std::uint64_t sweep_every = 256;  // written rows between two sweeps of old keys
 
 }  // namespace
 
@@ -31,7 +31,7 @@ struct Ledger::Impl {
   mutable std::mutex mutex;
   std::condition_variable wake, idle;
   std::deque<Job> jobs;
-  std::size_t in_hand = 0;   // taken from the queue, not written yet
+  std::size_t in_hand = 0;  // taken from the queue, not written yet
   bool looked = false, stop = false;
   LedgerStats counts;
 
@@ -189,7 +189,7 @@ Status Ledger::Impl::write_batch() {
   since_sweep += batch.size();
   if (since_sweep >= sweep_every) {
     since_sweep = 0;
-    database.forget_expired(wall_us());   // best effort; the next sweep takes what this one left
+    database.forget_expired(wall_us());  // best effort; the next sweep takes what this one left
   }
   return status;
 }
@@ -248,12 +248,17 @@ void Ledger::detach() {
   impl_->listener.reset();
 }
 
-void Ledger::put(FlipRow row) { impl_->put(std::move(row)); }
-void Ledger::put(IdempotencyRow row) { impl_->put(std::move(row)); }
+void Ledger::put(FlipRow row) {
+  impl_->put(std::move(row));
+}
+void Ledger::put(IdempotencyRow row) {
+  impl_->put(std::move(row));
+}
 
 bool Ledger::flush(std::chrono::milliseconds limit) {
   std::unique_lock lock(impl_->mutex);
-  return impl_->idle.wait_for(lock, limit, [this] { return impl_->jobs.empty() && impl_->in_hand == 0; });
+  return impl_->idle.wait_for(lock, limit,
+                              [this] { return impl_->jobs.empty() && impl_->in_hand == 0; });
 }
 
 LedgerStats Ledger::stats() const {

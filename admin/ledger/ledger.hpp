@@ -2,7 +2,8 @@
 // the answers given under idempotency keys. Never on the path of a flip: callers hand over and go
 // on; one lane thread writes. A ledger that is locked, full, read-only or gone is retried until it
 // takes what is queued (at most `queue_limit`, then the newest is dropped, counted and said), and
-// an alarm stands meanwhile. A corrupt file is moved aside to PATH.corrupt-TIME and a new one begun.
+// an alarm stands meanwhile. A corrupt file is moved aside to PATH.corrupt-TIME and a new one
+// begun.
 //
 // Threads: every method from any thread; Listener functions are called on the lane (those of
 // attach() for what stood before: on the caller).
@@ -24,7 +25,7 @@ namespace switchback::ledger {
 // One flip. Columns are for questions (history, percentiles, reports); `receipt` is the whole
 // receipt as JSON, from which memory is filled again at a start.
 struct FlipRow {
-  std::string id;   // ULID; a second put of the same id replaces the row
+  std::string id;  // ULID; a second put of the same id replaces the row
   std::string service;
   std::uint64_t epoch = 0;
   std::string kind, from_color, to_color, from_release, to_release;
@@ -34,36 +35,36 @@ struct FlipRow {
   std::optional<std::int64_t> t_decided, t_persisted, t_switched, t_first_new, t_last_old,
       t_drained, t_verified;
   std::int64_t wall_us = 0;
-  std::string boot_id;   // facts of one life of the process share it
-  std::string receipt;   // JSON
+  std::string boot_id;  // facts of one life of the process share it
+  std::string receipt;  // JSON
 };
 
 struct IdempotencyRow {
   std::string principal, key;
-  std::string request;   // what was asked, to tell a reused key from a replay
+  std::string request;  // what was asked, to tell a reused key from a replay
   unsigned status = 200;
-  std::string body;      // JSON of the answer
+  std::string body;  // JSON of the answer
   std::int64_t expires_wall_us = 0;
 };
 
 struct Snapshot {
-  std::vector<FlipRow> flips;   // oldest first; the newest `history_per_service` of each service
-  std::vector<IdempotencyRow> idempotency;   // not expired
+  std::vector<FlipRow> flips;  // oldest first; the newest `history_per_service` of each service
+  std::vector<IdempotencyRow> idempotency;  // not expired
 };
 
 struct Listener {
-  std::function<void(Snapshot)> loaded;   // when the file could be read only after attach()
+  std::function<void(Snapshot)> loaded;  // when the file could be read only after attach()
   std::function<void(std::string code, std::string text)> alarm;
   std::function<void(std::string code)> cleared;
 };
 
 struct LedgerOptions {
-  std::string path;   // state_dir/ledger.db
+  std::string path;  // state_dir/ledger.db
   std::size_t queue_limit = 1024;
   std::size_t history_per_service = 1000;
-  std::chrono::milliseconds busy_timeout{100};      // of SQLite, on the lane only
+  std::chrono::milliseconds busy_timeout{100};  // of SQLite, on the lane only
   std::chrono::milliseconds retry_first{100}, retry_most{5000};
-  std::chrono::milliseconds open_wait{1000};        // how long open() waits for the first look
+  std::chrono::milliseconds open_wait{1000};  // how long open() waits for the first look
 };
 
 struct LedgerStats {
@@ -74,12 +75,12 @@ struct LedgerStats {
 class Ledger {
  public:
   static std::unique_ptr<Ledger> open(LedgerOptions options);
-  ~Ledger();   // one last try for what is queued, then joins
+  ~Ledger();  // one last try for what is queued, then joins
   Ledger(const Ledger&) = delete;
 
   // Alarms that stand are told at once. Returns what was loaded, or nullopt: `loaded` tells later.
   std::optional<Snapshot> attach(Listener listener);
-  void detach();   // after it, no listener function runs any more
+  void detach();  // after it, no listener function runs any more
 
   void put(FlipRow row);
   void put(IdempotencyRow row);

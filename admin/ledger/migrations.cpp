@@ -52,6 +52,8 @@ CREATE INDEX idempotency_by_expiry ON idempotency(expires_at);
 
 }  // namespace
 
-std::span<const Migration> migrations() { return all; }
+std::span<const Migration> migrations() {
+  return all;
+}
 
 }  // namespace switchback::ledger

@@ -16,8 +16,8 @@ class Statement {
   Statement(const Statement&) = delete;
 
   Statement& bind(const std::string& text) {
-    return note(sqlite3_bind_text64(s_, ++bound_, text.data(), text.size(), SQLITE_TRANSIENT,
-                                    SQLITE_UTF8));
+    return note(
+        sqlite3_bind_text64(s_, ++bound_, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8));
   }
   Statement& bind(std::int64_t value) { return note(sqlite3_bind_int64(s_, ++bound_, value)); }
   Statement& bind(const std::optional<std::int64_t>& value) {

@@ -33,7 +33,7 @@ class ControlObserver : public worker::Observer,
 
  private:
   boost::asio::io_context& io_;
-  Target* target_ = nullptr;   // control thread only
+  Target* target_ = nullptr;  // control thread only
 };
 
 inline std::shared_ptr<ControlObserver> make_observer(boost::asio::io_context& io) {

@@ -3,9 +3,10 @@
 // callback is called there.
 //
 // Order of a switch (product contract): decide (If-Match, fitness, idempotency) -> run slot (tmpfs)
-// -> state slot (lane of its own; promote waits 1 s and is refused on failure, rollback waits 50 ms and goes on
-// durable:false) -> store and barrier (250 ms, then answered as `switching`, exit 34) -> answer -> ledger.
-// Errors are values (Problem), each saying whether traffic moved and what to type next.
+// -> state slot (lane of its own; promote waits 1 s and is refused on failure, rollback waits 50 ms
+// and goes on durable:false) -> store and barrier (250 ms, then answered as `switching`, exit 34)
+// -> answer -> ledger. Errors are values (Problem), each saying whether traffic moved and what to
+// type next.
 #pragma once
 
 #include <array>
@@ -26,13 +27,21 @@
 namespace switchback::release {
 
 struct Actor {
-  std::string name;        // "uid 0 (root)", "token ci", "local"
-  std::string auth;        // "peer", "token", "internal"
+  std::string name;  // "uid 0 (root)", "token ci", "local"
+  std::string auth;  // "peer", "token", "internal"
   config::Role role = config::Role::read;
 };
 
 enum class FlipKind : std::uint8_t { promote, rollback, auto_rollback, drill };
-enum class FlipState : std::uint8_t { switching, switched, draining, drained, verified, unverified, regressed };
+enum class FlipState : std::uint8_t {
+  switching,
+  switched,
+  draining,
+  drained,
+  verified,
+  unverified,
+  regressed
+};
 std::string_view to_string(FlipKind k);
 std::string_view to_string(FlipState s);
 
@@ -42,7 +51,7 @@ struct Stages {
 };
 
 struct Receipt {
-  std::string flip;             // ULID
+  std::string flip;  // ULID
   FlipKind kind = FlipKind::promote;
   std::string service;
   Color from = Color::blue, to = Color::green;
@@ -51,23 +60,23 @@ struct Receipt {
   std::string actor, auth, reason;
   FlipState state = FlipState::switching;
   bool moved = false;
-  bool already = false;         // the target was active; nothing was done
+  bool already = false;  // the target was active; nothing was done
   bool durable = true;
-  bool forced = false;          // an unfit standby was forced, and why is in the reason
-  bool superseded = false;      // a later switch overtook its drain
+  bool forced = false;      // an unfit standby was forced, and why is in the reason
+  bool superseded = false;  // a later switch overtook its drain
   Stages stages_ms;
   drain::Counts counts{};
   std::vector<std::string> warnings;
-  std::vector<unsigned> lagging_workers;   // state switching: who has not passed
+  std::vector<unsigned> lagging_workers;  // state switching: who has not passed
   std::int64_t wall_us = 0;
 };
 
 struct Problem {
-  unsigned status = 409;        // HTTP
-  std::string code;             // "standby_unfit", "stale_epoch", "nothing_to_roll_back_to", …
+  unsigned status = 409;  // HTTP
+  std::string code;       // "standby_unfit", "stale_epoch", "nothing_to_roll_back_to", …
   std::string title, detail;
-  bool moved = false;           // did traffic move
-  std::string next;             // the exact command to type next; may be empty
+  bool moved = false;  // did traffic move
+  std::string next;    // the exact command to type next; may be empty
   int exit_code = 10;
 };
 
@@ -75,7 +84,7 @@ enum class Wait : std::uint8_t { switched, drained, verified };
 
 struct FlipRequest {
   std::string service;
-  std::optional<std::string> to;          // promote: "blue", "green" or a release name
+  std::optional<std::string> to;  // promote: "blue", "green" or a release name
   std::string reason;
   bool force = false;
   std::optional<std::uint64_t> if_match;  // epoch
@@ -88,15 +97,15 @@ struct FlipRequest {
 using FlipAnswer = std::variant<Receipt, Problem>;
 using OnFlip = std::function<void(FlipAnswer)>;
 
-struct Event {                  // of the SSE stream
-  std::uint64_t id = 0;         // grows by one
-  std::string type;             // "flip.switched", "flip.drained", "health", "paused", "resumed", "alarm", …
-  std::string json;             // one line
+struct Event {           // of the SSE stream
+  std::uint64_t id = 0;  // grows by one
+  std::string type;  // "flip.switched", "flip.drained", "health", "paused", "resumed", "alarm", …
+  std::string json;  // one line
 };
 using OnEvent = std::function<void(const Event&)>;
 
 struct Alarm {
-  std::string code;             // "ledger_unwritable", "state_not_durable", …
+  std::string code;  // "ledger_unwritable", "state_not_durable", …
   std::string text;
   std::int64_t since_wall_us = 0;
 };
@@ -106,13 +115,15 @@ class Controller {
   virtual ~Controller() = default;
 
   virtual void promote(FlipRequest request, OnFlip done) = 0;
-  virtual void rollback(FlipRequest request, OnFlip done) = 0;   // `to` is ignored
+  virtual void rollback(FlipRequest request, OnFlip done) = 0;  // `to` is ignored
   // max: the door opens by itself after it.
-  virtual std::optional<Problem> pause(const std::string& service, config::Duration max, const Actor& actor) = 0;
+  virtual std::optional<Problem> pause(const std::string& service, config::Duration max,
+                                       const Actor& actor) = 0;
   virtual std::optional<Problem> resume(const std::string& service, const Actor& actor) = 0;
 
-  virtual std::optional<Receipt> flip(const std::string& id) const = 0;             // live while it drains
-  virtual std::vector<Receipt> history(const std::string& service, std::size_t limit) const = 0;   // newest first; "" = all
+  virtual std::optional<Receipt> flip(const std::string& id) const = 0;  // live while it drains
+  virtual std::vector<Receipt> history(const std::string& service,
+                                       std::size_t limit) const = 0;  // newest first; "" = all
   virtual std::optional<Receipt> last_flip(const std::string& service) const = 0;
   // What `rollback` would go to now; nullopt: nothing to roll back to.
   virtual std::optional<Color> rollback_target(const std::string& service) const = 0;

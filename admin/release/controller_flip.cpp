@@ -68,7 +68,7 @@ void ControllerImpl::submit_rollback(Lane& lane, const Run& run) {
     run->stops_promote = true;
     run->slots_touched = running->machine.phase == Phase::persisting;
     const auto waiting = std::exchange(lane.waiting, {});
-    lane.running = run;   // before the answers go out: their receivers may call again
+    lane.running = run;  // before the answers go out: their receivers may call again
     for (const auto& promote : waiting) feed(promote, FlipEvent::preempt);
     feed(running, FlipEvent::preempt);
   }
@@ -83,7 +83,7 @@ void ControllerImpl::start(Lane& lane, const Run& run) {
 void ControllerImpl::judge(Lane& lane, const Run& run) {
   const auto& request = run->request;
   const auto view = plane_.view(request.service);
-  if (!view) {   // a reload took it away while this call waited
+  if (!view) {  // a reload took it away while this call waited
     run->judgement.problem = problems::unknown_service(request.service);
     return feed(run, FlipEvent::refuse);
   }
@@ -98,10 +98,13 @@ void ControllerImpl::judge(Lane& lane, const Run& run) {
   j = run->rollback ? judge_rollback(request, *view, lane.current)
                     : judge_promote(request, *view, lane.current);
   switch (j.verdict) {
-    case Verdict::refuse: return feed(run, FlipEvent::refuse);
-    case Verdict::already: return feed(run, FlipEvent::already);
+    case Verdict::refuse:
+      return feed(run, FlipEvent::refuse);
+    case Verdict::already:
+      return feed(run, FlipEvent::already);
     case Verdict::go:
-    case Verdict::probe: break;
+    case Verdict::probe:
+      break;
   }
   auto& receipt = run->entry->receipt;
   receipt.flip = ulids_.next(receipt.wall_us);
@@ -117,8 +120,8 @@ void ControllerImpl::judge(Lane& lane, const Run& run) {
   receipt.forced = j.forced;
   receipt.warnings = j.warnings;
   run->value.active = j.to;
-  run->value.last = j.kind == FlipKind::promote ? state::LastSwitch::promotion
-                                                : state::LastSwitch::rollback;
+  run->value.last =
+      j.kind == FlipKind::promote ? state::LastSwitch::promotion : state::LastSwitch::rollback;
   run->value.flip = receipt.flip;
   run->value.release = receipt.to_release;
   run->value.from_release = receipt.from_release;
@@ -133,32 +136,43 @@ void ControllerImpl::feed(const Run& run, FlipEvent event) {
 void ControllerImpl::act(const Run& run, FlipAction action) {
   const auto& service = run->request.service;
   switch (action) {
-    case FlipAction::probe: return probe(run);
-    case FlipAction::write: return write(run);
-    case FlipAction::arm_promote: return arm(run, options_.promote_persist);
-    case FlipAction::arm_rollback: return arm(run, options_.rollback_persist);
-    case FlipAction::store: return store(run);
-    case FlipAction::write_back: return write_back(run);
+    case FlipAction::probe:
+      return probe(run);
+    case FlipAction::write:
+      return write(run);
+    case FlipAction::arm_promote:
+      return arm(run, options_.promote_persist);
+    case FlipAction::arm_rollback:
+      return arm(run, options_.rollback_persist);
+    case FlipAction::store:
+      return store(run);
+    case FlipAction::write_back:
+      return write_back(run);
     case FlipAction::mark_behind:
       return keeper_->mark_behind(service, run->disk_trouble.empty()
                                                ? "the disk takes longer than a rollback waits"
                                                : run->disk_trouble);
     case FlipAction::answer_moved:
-    case FlipAction::answer_lagging: return answer_moved(run);
-    case FlipAction::answer_already: return answer(run, already_receipt(run));
-    case FlipAction::answer_refused: return answer(run, run->judgement.problem);
+    case FlipAction::answer_lagging:
+      return answer_moved(run);
+    case FlipAction::answer_already:
+      return answer(run, already_receipt(run));
+    case FlipAction::answer_refused:
+      return answer(run, run->judgement.problem);
     case FlipAction::answer_not_durable: {
       const auto view = plane_.view(service);
-      const std::string why =
-          run->disk_trouble.empty()
-              ? "the disk did not answer within " +
-                    std::to_string(options_.promote_persist.count()) + " ms"
-              : run->disk_trouble;
+      const std::string why = run->disk_trouble.empty()
+                                  ? "the disk did not answer within " +
+                                        std::to_string(options_.promote_persist.count()) + " ms"
+                                  : run->disk_trouble;
       return answer(run, problems::not_durable(view.value_or(worker::ServiceView{}), why));
     }
-    case FlipAction::answer_preempted: return answer(run, problems::preempted(service));
-    case FlipAction::settle: return announce_switched(run);
-    case FlipAction::finish: return finish(run);
+    case FlipAction::answer_preempted:
+      return answer(run, problems::preempted(service));
+    case FlipAction::settle:
+      return announce_switched(run);
+    case FlipAction::finish:
+      return finish(run);
   }
 }
 
@@ -193,7 +207,7 @@ void ControllerImpl::write(const Run& run) {
     lane.current = run->value;
     return;
   }
-  emit_flip("flip.started", entry);   // while the disk works
+  emit_flip("flip.started", entry);  // while the disk works
 }
 
 void ControllerImpl::write_run_slot(const std::string& service, const state::SlotValue& value) {
@@ -226,7 +240,7 @@ void ControllerImpl::store(const Run& run) {
   entry.receipt.durable = run->machine.durable;
   entry.receipt.stages_ms.persisted = entry.since_taken_ms(monotonic_ns());
   entry.record = plane_.switch_color(service, run->value.active, run->value.epoch);
-  if (!entry.record) {   // a reload took the service away between judging and now
+  if (!entry.record) {  // a reload took the service away between judging and now
     run->machine.phase = Phase::done;
     write_back(run);
     return answer(run, problems::unknown_service(service));
@@ -245,7 +259,7 @@ void ControllerImpl::store(const Run& run) {
   leave_lane(run);
   supersede(run);
   settle_doubt(service);
-  progress(run);   // the barrier may have been passed before we got here
+  progress(run);  // the barrier may have been passed before we got here
 }
 
 void ControllerImpl::arm(const Run& run, config::Duration limit) {
@@ -325,8 +339,8 @@ void ControllerImpl::answer(const Run& run, const FlipAnswer& given) {
   }
   if (!request.idempotency_key.empty()) keys_.finish(request, run->rollback, given, wall_us());
   const auto* receipt = std::get_if<Receipt>(&given);
-  const bool may_wait = receipt && receipt->moved && receipt->state == FlipState::switched &&
-                        !receipt->superseded;
+  const bool may_wait =
+      receipt && receipt->moved && receipt->state == FlipState::switched && !receipt->superseded;
   auto waiters = std::exchange(run->waiters, {});
   const auto followers = std::exchange(run->followers, {});
   for (auto& waiter : waiters) {
@@ -337,7 +351,7 @@ void ControllerImpl::answer(const Run& run, const FlipAnswer& given) {
     }
   }
   for (const auto& follower : followers) {
-    follower->entry = run->entry;   // whoever waits for the drain waits for this one
+    follower->entry = run->entry;  // whoever waits for the drain waits for this one
     follower->machine.phase = Phase::done;
     answer(follower, given);
   }

@@ -114,13 +114,17 @@ std::optional<Color> ControllerImpl::rollback_target(const std::string& service)
   return rollback_target_of(at->second.current, at->second.current->active);
 }
 
-std::vector<Alarm> ControllerImpl::alarms() const { return alarms_.all(); }
+std::vector<Alarm> ControllerImpl::alarms() const {
+  return alarms_.all();
+}
 
 std::uint64_t ControllerImpl::subscribe(std::uint64_t last_id, OnEvent on_event) {
   return events_.subscribe(last_id, std::move(on_event));
 }
 
-void ControllerImpl::unsubscribe(std::uint64_t handle) { events_.unsubscribe(handle); }
+void ControllerImpl::unsubscribe(std::uint64_t handle) {
+  events_.unsubscribe(handle);
+}
 
 void ControllerImpl::reloaded(bool adopted, const std::string& text) {
   for (const auto& service : plane_.services())
@@ -132,6 +136,8 @@ void ControllerImpl::raise_alarm(const std::string& code, const std::string& tex
   alarms_.raise(code, text);
 }
 
-void ControllerImpl::clear_alarm(const std::string& code) { alarms_.clear(code); }
+void ControllerImpl::clear_alarm(const std::string& code) {
+  alarms_.clear(code);
+}
 
 }  // namespace switchback::release

@@ -47,11 +47,11 @@ class ControllerImpl : public Controller, private ControlObserver::Target {
 
   // What the controller knows of one service beside the data plane.
   struct Lane {
-    std::optional<state::SlotValue> current;   // the newest switch that took effect
-    std::uint64_t highest_epoch = 0;           // ever given out
-    Run running;                               // in an exclusive phase
-    std::vector<std::shared_ptr<FlipEntry>> owed;   // moved before they were on disk
-    std::deque<Run> waiting;                   // promotes
+    std::optional<state::SlotValue> current;       // the newest switch that took effect
+    std::uint64_t highest_epoch = 0;               // ever given out
+    Run running;                                   // in an exclusive phase
+    std::vector<std::shared_ptr<FlipEntry>> owed;  // moved before they were on disk
+    std::deque<Run> waiting;                       // promotes
     std::unique_ptr<boost::asio::steady_timer> pause_timer;
     std::uint64_t pause_turn = 0;
   };
@@ -113,8 +113,8 @@ class ControllerImpl : public Controller, private ControlObserver::Target {
   IdempotencyTable keys_;
   std::shared_ptr<SlotKeeper> keeper_;
   std::map<std::string, Lane> lanes_;
-  std::map<std::string, std::string> doubts_;        // service: why its color is uncertain
-  std::map<const drain::SwitchRecord*, Run> live_;   // stored, not all ended
+  std::map<std::string, std::string> doubts_;       // service: why its color is uncertain
+  std::map<const drain::SwitchRecord*, Run> live_;  // stored, not all ended
 };
 
 }  // namespace switchback::release

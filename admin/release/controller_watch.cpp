@@ -42,7 +42,7 @@ void ControllerImpl::finish(const Run& run) {
   const auto entry = run->entry;
   entry->refresh();
   live_.erase(entry->record.get());
-  entry->record.reset();   // the receipt is final
+  entry->record.reset();  // the receipt is final
   record(*entry);
   emit_flip("flip.drained", *entry);
   release_drain_waiters(*entry);
@@ -145,8 +145,8 @@ void ControllerImpl::recover(const std::string& service, Lane& lane) {
   auto entry = std::make_shared<FlipEntry>();
   auto& receipt = entry->receipt;
   receipt.flip = survived->flip;
-  receipt.kind = survived->last == state::LastSwitch::rollback ? FlipKind::rollback
-                                                               : FlipKind::promote;
+  receipt.kind =
+      survived->last == state::LastSwitch::rollback ? FlipKind::rollback : FlipKind::promote;
   receipt.service = service;
   receipt.from = other(survived->active);
   receipt.to = survived->active;
@@ -178,8 +178,9 @@ void ControllerImpl::tell_doubts() {
   for (const auto& [service, why] : doubts_) text += service + ": " + why + "; ";
   if (text.empty()) return alarms_.clear("active_uncertain");
   alarms_.raise("active_uncertain",
-                text + "a switch was undone by a loss of power or an older state folder: check "
-                       "which color is meant to be active, and flip to it");
+                text +
+                    "a switch was undone by a loss of power or an older state folder: check "
+                    "which color is meant to be active, and flip to it");
 }
 
 }  // namespace switchback::release

@@ -10,7 +10,7 @@ namespace switchback::release {
 void EventHub::emit(const std::string& type, const boost::json::object& body) {
   ring_.push_back({next_id_++, type, boost::json::serialize(body)});
   if (ring_.size() > kept_) ring_.pop_front();
-  const Event event = ring_.back();   // a listener's call may push the next one
+  const Event event = ring_.back();  // a listener's call may push the next one
   std::vector<std::uint64_t> handles;
   for (const auto& [handle, listener] : listeners_) handles.push_back(handle);
   for (const auto handle : handles) {
@@ -37,7 +37,8 @@ void AlarmBoard::raise(const std::string& code, const std::string& text) {
   at->second.text = text;
   if (!fresh) return;
   at->second.since_wall_us = wall_us();
-  events_.emit("alarm", {{"code", code}, {"text", text}, {"at", rfc3339(at->second.since_wall_us)}});
+  events_.emit("alarm",
+               {{"code", code}, {"text", text}, {"at", rfc3339(at->second.since_wall_us)}});
 }
 
 void AlarmBoard::clear(const std::string& code) {

@@ -6,34 +6,60 @@ namespace {
 using A = FlipAction;
 using E = FlipEvent;
 
-A arm(const FlipMachine& m) { return m.hurried ? A::arm_rollback : A::arm_promote; }
+A arm(const FlipMachine& m) {
+  return m.hurried ? A::arm_rollback : A::arm_promote;
+}
 
 FlipActions on_fresh(FlipMachine& m, FlipEvent event) {
   switch (event) {
-    case E::go: m.phase = Phase::persisting; return {A::write, arm(m)};
-    case E::probe: m.phase = Phase::probing; return {A::probe};
-    case E::restate: m.phase = Phase::restating; return {A::write, A::arm_rollback};
-    case E::already: m.phase = Phase::done; return {A::answer_already};
-    case E::refuse: m.phase = Phase::done; return {A::answer_refused};
-    case E::preempt: m.phase = Phase::done; return {A::answer_preempted};
-    default: return {};
+    case E::go:
+      m.phase = Phase::persisting;
+      return {A::write, arm(m)};
+    case E::probe:
+      m.phase = Phase::probing;
+      return {A::probe};
+    case E::restate:
+      m.phase = Phase::restating;
+      return {A::write, A::arm_rollback};
+    case E::already:
+      m.phase = Phase::done;
+      return {A::answer_already};
+    case E::refuse:
+      m.phase = Phase::done;
+      return {A::answer_refused};
+    case E::preempt:
+      m.phase = Phase::done;
+      return {A::answer_preempted};
+    default:
+      return {};
   }
 }
 
 FlipActions on_probing(FlipMachine& m, FlipEvent event) {
   switch (event) {
-    case E::alive: m.phase = Phase::persisting; return {A::write, arm(m)};
+    case E::alive:
+      m.phase = Phase::persisting;
+      return {A::write, arm(m)};
     case E::dead:
-    case E::timeout: m.phase = Phase::done; return {A::answer_refused};
-    case E::preempt: m.phase = Phase::done; return {A::answer_preempted};
-    case E::hasten: m.hurried = true; return {};
-    default: return {};
+    case E::timeout:
+      m.phase = Phase::done;
+      return {A::answer_refused};
+    case E::preempt:
+      m.phase = Phase::done;
+      return {A::answer_preempted};
+    case E::hasten:
+      m.hurried = true;
+      return {};
+    default:
+      return {};
   }
 }
 
 FlipActions on_persisting(FlipMachine& m, FlipEvent event) {
   switch (event) {
-    case E::state_ok: m.phase = Phase::switching; return {A::store};
+    case E::state_ok:
+      m.phase = Phase::switching;
+      return {A::store};
     case E::state_failed:
     case E::timeout:
       if (!m.hurried) {
@@ -47,28 +73,39 @@ FlipActions on_persisting(FlipMachine& m, FlipEvent event) {
       if (m.hurried) return {};
       m.hurried = true;
       return {A::arm_rollback};
-    case E::preempt: m.phase = Phase::done; return {A::answer_preempted};
-    default: return {};
+    case E::preempt:
+      m.phase = Phase::done;
+      return {A::answer_preempted};
+    default:
+      return {};
   }
 }
 
 FlipActions on_restating(FlipMachine& m, FlipEvent event) {
   switch (event) {
-    case E::state_ok: m.phase = Phase::done; return {A::answer_already};
+    case E::state_ok:
+      m.phase = Phase::done;
+      return {A::answer_already};
     case E::state_failed:
     case E::timeout:
       m.phase = Phase::done;
       m.durable = false;
       return {A::mark_behind, A::answer_already};
-    default: return {};
+    default:
+      return {};
   }
 }
 
 FlipActions on_switching(FlipMachine& m, FlipEvent event) {
   switch (event) {
-    case E::barrier: m.phase = Phase::draining; return {A::answer_moved};
-    case E::timeout: m.phase = Phase::lagging; return {A::answer_lagging};
-    default: return {};
+    case E::barrier:
+      m.phase = Phase::draining;
+      return {A::answer_moved};
+    case E::timeout:
+      m.phase = Phase::lagging;
+      return {A::answer_lagging};
+    default:
+      return {};
   }
 }
 
@@ -76,11 +113,16 @@ FlipActions on_switching(FlipMachine& m, FlipEvent event) {
 
 FlipActions step(FlipMachine& m, FlipEvent event) {
   switch (m.phase) {
-    case Phase::fresh: return on_fresh(m, event);
-    case Phase::probing: return on_probing(m, event);
-    case Phase::persisting: return on_persisting(m, event);
-    case Phase::restating: return on_restating(m, event);
-    case Phase::switching: return on_switching(m, event);
+    case Phase::fresh:
+      return on_fresh(m, event);
+    case Phase::probing:
+      return on_probing(m, event);
+    case Phase::persisting:
+      return on_persisting(m, event);
+    case Phase::restating:
+      return on_restating(m, event);
+    case Phase::switching:
+      return on_switching(m, event);
     case Phase::lagging:
       if (event != E::barrier) return {};
       m.phase = Phase::draining;
@@ -89,7 +131,8 @@ FlipActions step(FlipMachine& m, FlipEvent event) {
       if (event != E::drained) return {};
       m.phase = Phase::done;
       return {A::finish};
-    case Phase::done: return {};
+    case Phase::done:
+      return {};
   }
   return {};
 }

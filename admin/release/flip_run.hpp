@@ -22,19 +22,19 @@ struct FlipRun {
   };
 
   const FlipRequest request;
-  const bool rollback;             // asked for as a rollback
-  bool stops_promote = false;      // a rollback that stopped a promote which had not moved
-  bool slots_touched = false;      // … and which had begun to write
+  const bool rollback;         // asked for as a rollback
+  bool stops_promote = false;  // a rollback that stopped a promote which had not moved
+  bool slots_touched = false;  // … and which had begun to write
   FlipMachine machine;
   Judgement judgement;
   std::shared_ptr<FlipEntry> entry = std::make_shared<FlipEntry>();
-  state::SlotValue value;          // what goes into the slots
+  state::SlotValue value;  // what goes into the slots
   std::string disk_trouble;
   std::vector<Waiter> waiters;
-  std::vector<std::shared_ptr<FlipRun>> followers;   // rollbacks that joined; same answer
+  std::vector<std::shared_ptr<FlipRun>> followers;  // rollbacks that joined; same answer
   boost::asio::steady_timer timer;
-  std::uint64_t timer_turn = 0;    // a timer that was armed anew must not fire its old event
-  bool announced = false;          // flip.switched was told
+  std::uint64_t timer_turn = 0;  // a timer that was armed anew must not fire its old event
+  bool announced = false;        // flip.switched was told
 };
 
 }  // namespace switchback::release

@@ -67,9 +67,8 @@ void History::add_older(std::vector<std::shared_ptr<FlipEntry>> older) {
     services_[entry->receipt.service].push_back(std::move(entry));
   }
   for (auto& [service, entries] : services_) {
-    std::stable_sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
-      return newer(b->receipt, a->receipt);
-    });
+    std::stable_sort(entries.begin(), entries.end(),
+                     [](const auto& a, const auto& b) { return newer(b->receipt, a->receipt); });
     trim(entries);
   }
 }
@@ -94,7 +93,8 @@ std::vector<Receipt> History::list(const std::string& service, std::size_t limit
   std::vector<Receipt> out;
   const auto take = [&](const Entries& entries) {
     std::size_t taken = 0;
-    for (auto entry = entries.rbegin(); entry != entries.rend() && taken < limit; ++entry, ++taken) {
+    for (auto entry = entries.rbegin(); entry != entries.rend() && taken < limit;
+         ++entry, ++taken) {
       (*entry)->refresh();
       out.push_back((*entry)->receipt);
     }

@@ -19,13 +19,13 @@ namespace switchback::release {
 
 struct FlipEntry {
   Receipt receipt;
-  std::shared_ptr<drain::SwitchRecord> record;   // null: final
-  Nanos taken_ns = 0;          // when the call was taken up; stages count from here
+  std::shared_ptr<drain::SwitchRecord> record;  // null: final
+  Nanos taken_ns = 0;  // when the call was taken up; stages count from here
   std::string idem_key;
   bool told_first_new = false, told_last_old = false;
-  std::vector<OnFlip> drain_waiters;             // calls with wait=drained
+  std::vector<OnFlip> drain_waiters;  // calls with wait=drained
 
-  void refresh();              // from the record
+  void refresh();  // from the record
   double since_taken_ms(Nanos at_ns) const;
 };
 
@@ -34,7 +34,7 @@ class History {
   explicit History(std::size_t per_service) : per_service_(per_service) {}
 
   void add(std::shared_ptr<FlipEntry> entry);
-  void add_older(std::vector<std::shared_ptr<FlipEntry>> entries);   // those not known yet
+  void add_older(std::vector<std::shared_ptr<FlipEntry>> entries);  // those not known yet
   std::shared_ptr<FlipEntry> find(const std::string& id) const;
   std::shared_ptr<FlipEntry> newest(const std::string& service) const;
   std::vector<Receipt> list(const std::string& service, std::size_t limit) const;

@@ -100,7 +100,7 @@ ledger::IdempotencyRow IdempotencyTable::row(const FlipRequest& request, bool ro
 
 void IdempotencyTable::restore(const ledger::IdempotencyRow& row) {
   const Key key{row.principal, row.key};
-  if (entries_.count(key) != 0) return;   // this life knows better
+  if (entries_.count(key) != 0) return;  // this life knows better
   if (auto answer = answer_from_json(row.body))
     put(key, {row.request, nullptr, std::move(*answer), row.expires_wall_us});
 }

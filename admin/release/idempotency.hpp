@@ -25,8 +25,8 @@ class IdempotencyTable {
 
   struct Found {
     enum class What { nothing, running, finished, reused } what = What::nothing;
-    std::shared_ptr<FlipRun> run;   // running
-    FlipAnswer answer;              // finished
+    std::shared_ptr<FlipRun> run;  // running
+    FlipAnswer answer;             // finished
   };
   Found find(const FlipRequest& request, bool rollback, std::int64_t now_wall_us);
   void begin(const FlipRequest& request, bool rollback, std::shared_ptr<FlipRun> run);
@@ -34,13 +34,13 @@ class IdempotencyTable {
               std::int64_t now_wall_us);
   ledger::IdempotencyRow row(const FlipRequest& request, bool rollback, const FlipAnswer& answer,
                              std::int64_t now_wall_us) const;
-  void restore(const ledger::IdempotencyRow& row);   // of an earlier life
+  void restore(const ledger::IdempotencyRow& row);  // of an earlier life
 
  private:
-  using Key = std::pair<std::string, std::string>;   // principal, key
+  using Key = std::pair<std::string, std::string>;  // principal, key
   struct Entry {
     std::string request;
-    std::shared_ptr<FlipRun> run;   // null once answered
+    std::shared_ptr<FlipRun> run;  // null once answered
     FlipAnswer answer;
     std::int64_t expires_wall_us = 0;
   };
@@ -49,7 +49,7 @@ class IdempotencyTable {
   const std::size_t kept_;
   const config::Duration ttl_;
   std::map<Key, Entry> entries_;
-  std::deque<Key> order_;   // of insertion, for the bound
+  std::deque<Key> order_;  // of insertion, for the bound
 };
 
 std::string answer_json(const FlipAnswer& answer);

@@ -9,24 +9,32 @@ using upstream::Health;
 
 struct Fitness {
   unsigned servers = 0, healthy = 0, unknown = 0, failing = 0, unreachable = 0;
-  std::string example;   // one server that is not healthy, and why
+  std::string example;  // one server that is not healthy, and why
 };
 
 Fitness look_at(const worker::PoolView& pool) {
   Fitness fitness;
   for (const auto& server : pool.servers) {
-    if (server.weight == 0) continue;   // takes no new requests, whatever its health
+    if (server.weight == 0) continue;  // takes no new requests, whatever its health
     ++fitness.servers;
     switch (server.health) {
-      case Health::healthy: ++fitness.healthy; continue;
-      case Health::unknown: ++fitness.unknown; break;
-      case Health::failing: ++fitness.failing; break;
-      case Health::unreachable: ++fitness.unreachable; break;
+      case Health::healthy:
+        ++fitness.healthy;
+        continue;
+      case Health::unknown:
+        ++fitness.unknown;
+        break;
+      case Health::failing:
+        ++fitness.failing;
+        break;
+      case Health::unreachable:
+        ++fitness.unreachable;
+        break;
     }
     if (fitness.example.empty())
-      fitness.example = server.address + ": " +
-                        (server.reason.empty() ? std::string(upstream::to_string(server.health))
-                                               : server.reason);
+      fitness.example =
+          server.address + ": " +
+          (server.reason.empty() ? std::string(upstream::to_string(server.health)) : server.reason);
   }
   return fitness;
 }
@@ -35,7 +43,9 @@ std::string of(unsigned some, unsigned all) {
   return std::to_string(some) + " of " + std::to_string(all);
 }
 
-std::string color_name(Color color) { return std::string(to_string(color)); }
+std::string color_name(Color color) {
+  return std::string(to_string(color));
+}
 
 std::string why_unfit(const Fitness& fitness, Color to) {
   if (fitness.servers == 0) return color_name(to) + " has no server that takes requests";
@@ -45,8 +55,8 @@ std::string why_unfit(const Fitness& fitness, Color to) {
 void warn_if_partial(const Fitness& fitness, Judgement& judgement) {
   if (fitness.healthy == 0 || fitness.healthy == fitness.servers) return;
   judgement.warnings.push_back(of(fitness.servers - fitness.healthy, fitness.servers) +
-                               " servers of " + color_name(judgement.to) +
-                               " are not healthy (" + fitness.example + ")");
+                               " servers of " + color_name(judgement.to) + " are not healthy (" +
+                               fitness.example + ")");
 }
 
 void refuse_unless_forced(const FlipRequest& request, const worker::ServiceView& view,
@@ -87,7 +97,8 @@ void judge_rollback_fitness(const FlipRequest& request, const worker::ServiceVie
   if (fitness.servers == 0)
     return refuse_unless_forced(request, view, why_unfit(fitness, judgement.to), true, judgement);
   if (fitness.healthy > 0) return warn_if_partial(fitness, judgement);
-  judgement.warnings.push_back(why_unfit(fitness, judgement.to) + "; a rollback goes there all the same");
+  judgement.warnings.push_back(why_unfit(fitness, judgement.to) +
+                               "; a rollback goes there all the same");
   if (fitness.unreachable < fitness.servers) return;
   const std::string dead = "no server of " + color_name(judgement.to) + " accepts a connection (" +
                            fitness.example + ")";

@@ -20,7 +20,7 @@ struct Judgement {
   FlipKind kind = FlipKind::promote;
   bool forced = false;
   std::vector<std::string> warnings;
-  Problem problem;   // refuse; and probe, when the probe finds nobody
+  Problem problem;  // refuse; and probe, when the probe finds nobody
 };
 
 // `current`: the newest switch that took effect; nullopt: none ever did.

@@ -22,16 +22,16 @@
 namespace switchback::release {
 
 struct ControllerOptions {
-  config::Duration promote_persist{1000};   // a promote that is not on disk by then is refused
-  config::Duration rollback_persist{50};    // a rollback goes on without the disk
-  config::Duration barrier{250};            // then the answer says `switching`
-  config::Duration probe{250};              // the last look at a standby that seems dead
-  config::Duration retry_first{100}, retry_most{5000};   // state slots that are behind
+  config::Duration promote_persist{1000};  // a promote that is not on disk by then is refused
+  config::Duration rollback_persist{50};   // a rollback goes on without the disk
+  config::Duration barrier{250};           // then the answer says `switching`
+  config::Duration probe{250};             // the last look at a standby that seems dead
+  config::Duration retry_first{100}, retry_most{5000};  // state slots that are behind
   config::Duration idempotency_ttl{24 * 3600 * 1000};
   std::size_t history_per_service = 1000;
   std::size_t events_kept = 1024;
   std::size_t idempotency_kept = 10'000;
-  std::size_t waiting_per_service = 64;     // promotes waiting for their turn
+  std::size_t waiting_per_service = 64;  // promotes waiting for their turn
 };
 
 std::unique_ptr<Controller> make_controller(boost::asio::io_context& io, worker::DataPlane& plane,

@@ -56,8 +56,8 @@ Problem stale_epoch(const worker::ServiceView& view, std::uint64_t expected) {
 
 Problem standby_unfit(const worker::ServiceView& view, Color to, const std::string& why,
                       bool rollback) {
-  auto next = rollback ? "switchback status " + view.service
-                       : flip_command(view, to) + " --force '<why>'";
+  auto next =
+      rollback ? "switchback status " + view.service : flip_command(view, to) + " --force '<why>'";
   return make(409, "standby_unfit", name_of(view, to) + " cannot take the traffic", why,
               std::move(next), 21);
 }
@@ -71,8 +71,9 @@ Problem nothing_to_roll_back_to(const worker::ServiceView& view) {
 
 Problem not_durable(const worker::ServiceView& view, const std::string& why) {
   return make(503, "not_durable", "the decision could not be put on disk, so nothing was moved",
-              why + "; " + name_of(view, view.active) + " stays active. A rollback would go on all "
-                                                        "the same",
+              why + "; " + name_of(view, view.active) +
+                  " stays active. A rollback would go on all "
+                  "the same",
               "switchback status " + view.service, 23);
 }
 
@@ -90,7 +91,8 @@ Problem busy(const std::string& service) {
 
 Problem key_reused(const std::string& key) {
   return make(422, "idempotency_key_reused", "this idempotency key was used for something else",
-              "key " + key + " belongs to another request; take a new key for a new request", "", 2);
+              "key " + key + " belongs to another request; take a new key for a new request", "",
+              2);
 }
 
 Problem bad_pause(const std::string& service) {

@@ -15,17 +15,19 @@ constexpr std::string_view states[] = {"switching", "switched",   "draining", "d
 
 struct NamedStage {
   const char* name;
-  std::optional<double> Stages::* member;
+  std::optional<double> Stages::*member;
 };
 constexpr NamedStage named_stages[] = {
-    {"decided", &Stages::decided},     {"persisted", &Stages::persisted},
-    {"switched", &Stages::switched},   {"first_new", &Stages::first_new},
-    {"last_old", &Stages::last_old},   {"drained", &Stages::drained},
+    {"decided", &Stages::decided},   {"persisted", &Stages::persisted},
+    {"switched", &Stages::switched}, {"first_new", &Stages::first_new},
+    {"last_old", &Stages::last_old}, {"drained", &Stages::drained},
     {"verified", &Stages::verified},
 };
 
 // The clock is no better than a microsecond; more digits would only look precise.
-double in_micros(double ms) { return std::round(ms * 1000) / 1000; }
+double in_micros(double ms) {
+  return std::round(ms * 1000) / 1000;
+}
 
 json::object stages_object(const Stages& stages) {
   json::object out;
@@ -124,8 +126,12 @@ std::int64_t parse_rfc3339(const std::string& text) {
 
 }  // namespace
 
-std::string_view to_string(FlipKind k) { return kinds[static_cast<std::size_t>(k)]; }
-std::string_view to_string(FlipState s) { return states[static_cast<std::size_t>(s)]; }
+std::string_view to_string(FlipKind k) {
+  return kinds[static_cast<std::size_t>(k)];
+}
+std::string_view to_string(FlipState s) {
+  return states[static_cast<std::size_t>(s)];
+}
 
 std::string rfc3339(std::int64_t wall_us) {
   const std::time_t seconds = static_cast<std::time_t>(wall_us / 1'000'000);
@@ -193,8 +199,10 @@ std::optional<Receipt> receipt_from_json(std::string_view text) {
   reader.text("actor", r.actor);
   reader.text("auth", r.auth);
   reader.text("reason", r.reason);
-  for (auto [name, member] : {std::pair{"moved", &r.moved}, {"already", &r.already},
-                              {"durable", &r.durable}, {"forced", &r.forced},
+  for (auto [name, member] : {std::pair{"moved", &r.moved},
+                              {"already", &r.already},
+                              {"durable", &r.durable},
+                              {"forced", &r.forced},
                               {"superseded", &r.superseded}})
     reader.flag(name, *member);
   std::string at;

@@ -13,7 +13,7 @@
 namespace switchback::release {
 
 boost::json::object receipt_object(const Receipt& receipt);
-std::string receipt_json(const Receipt& receipt);   // one line
+std::string receipt_json(const Receipt& receipt);  // one line
 // nullopt: not a receipt. Members that are missing keep their defaults.
 std::optional<Receipt> receipt_from_json(std::string_view text);
 

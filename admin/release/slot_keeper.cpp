@@ -15,24 +15,23 @@ SlotKeeper::SlotKeeper(boost::asio::io_context& io, state::StateStore& store, Al
 
 void SlotKeeper::stop() {
   stopped_ = true;
-  slots_.clear();   // and with them the timers
+  slots_.clear();  // and with them the timers
 }
 
 void SlotKeeper::write(const std::string& service, const state::SlotValue& value,
                        std::function<void(const std::string&)> done) {
   auto& slot = slots_[service];
   if (value.epoch >= slot.newest.epoch) slot.newest = value;
-  store_.write_state(
-      service, value,
-      [weak = weak_from_this(), &io = io_, service, epoch = value.epoch,
-       done = std::move(done)](const std::string& error) mutable {
-        boost::asio::post(io, [weak, service, epoch, error, done = std::move(done)] {
-          const auto self = weak.lock();
-          if (!self || self->stopped_) return;
-          if (done) done(error);
-          self->written(service, epoch, error);
-        });
-      });
+  store_.write_state(service, value,
+                     [weak = weak_from_this(), &io = io_, service, epoch = value.epoch,
+                      done = std::move(done)](const std::string& error) mutable {
+                       boost::asio::post(io, [weak, service, epoch, error, done = std::move(done)] {
+                         const auto self = weak.lock();
+                         if (!self || self->stopped_) return;
+                         if (done) done(error);
+                         self->written(service, epoch, error);
+                       });
+                     });
 }
 
 void SlotKeeper::written(const std::string& service, std::uint64_t epoch,
@@ -78,8 +77,9 @@ void SlotKeeper::tell() {
     alarms_.clear("state_not_durable");
   } else {
     alarms_.raise("state_not_durable",
-                  text + " (a loss of power now could undo the last switch; retried until it is "
-                         "on disk)");
+                  text +
+                      " (a loss of power now could undo the last switch; retried until it is "
+                      "on disk)");
   }
 }
 

@@ -34,10 +34,10 @@ class SlotKeeper : public std::enable_shared_from_this<SlotKeeper> {
  private:
   struct Slot {
     state::SlotValue newest;
-    std::string why;   // behind: what is the matter; empty: all is down
+    std::string why;  // behind: what is the matter; empty: all is down
     config::Duration delay{0};
     std::unique_ptr<boost::asio::steady_timer> timer;
-    bool waiting = false;   // for the timer
+    bool waiting = false;  // for the timer
   };
   void written(const std::string& service, std::uint64_t epoch, const std::string& error);
   void retry_later(const std::string& service, Slot& slot);

@@ -7,7 +7,7 @@
 namespace switchback::release {
 
 std::string UlidMaker::next(std::int64_t wall_us) {
-  const std::int64_t ms = std::max(wall_us / 1000, last_ms_);   // a clock set back must not unsort
+  const std::int64_t ms = std::max(wall_us / 1000, last_ms_);  // a clock set back must not unsort
   if (ms == last_ms_) {
     for (auto byte = chance_.rbegin(); byte != chance_.rend() && ++*byte == 0; ++byte) {
     }
@@ -15,7 +15,7 @@ std::string UlidMaker::next(std::int64_t wall_us) {
     last_ms_ = ms;
     // Uniqueness needs no secrecy: should the kernel give nothing, time and count still differ.
     [[maybe_unused]] const auto got = ::getrandom(chance_.data(), chance_.size(), GRND_NONBLOCK);
-    chance_[0] &= 0x7f;   // room to count up
+    chance_[0] &= 0x7f;  // room to count up
   }
   std::array<std::uint8_t, 16> bytes{};
   for (int i = 0; i < 6; ++i)

@@ -1,5 +1,5 @@
-// ULIDs: 26 characters that sort by time (48 bits of milliseconds, 80 of chance; Crockford base 32).
-// Two made in the same millisecond still sort in order: the second is the first plus one.
+// ULIDs: 26 characters that sort by time (48 bits of milliseconds, 80 of chance; Crockford base
+// 32). Two made in the same millisecond still sort in order: the second is the first plus one.
 #pragma once
 
 #include <array>

@@ -20,27 +20,28 @@
 namespace switchback::state {
 
 inline constexpr std::size_t slot_size = 512;
-inline constexpr std::size_t state_id_size = 32;   // hex digits
+inline constexpr std::size_t state_id_size = 32;  // hex digits
 using SlotBytes = std::array<std::uint8_t, slot_size>;
 
-// What the newest switch of the service was; all that a rollback must know to work without a ledger.
+// What the newest switch of the service was; all that a rollback must know to work without a
+// ledger.
 enum class LastSwitch : std::uint8_t { none, promotion, rollback };
 
 struct SlotValue {
   std::uint64_t epoch = 0;
   Color active = Color::blue;
   LastSwitch last = LastSwitch::none;
-  bool restated = false;        // a refused promote was written back: same facts, higher epoch
-  std::string flip;             // ULID of the switch that made `active` active; empty: none
-  std::string release;          // of the active color at that switch
-  std::string from_release;     // of the color it left: what a rollback goes back to
-  std::int64_t wall_us = 0;     // when, for display
+  bool restated = false;     // a refused promote was written back: same facts, higher epoch
+  std::string flip;          // ULID of the switch that made `active` active; empty: none
+  std::string release;       // of the active color at that switch
+  std::string from_release;  // of the color it left: what a rollback goes back to
+  std::int64_t wall_us = 0;  // when, for display
   friend bool operator==(const SlotValue&, const SlotValue&) = default;
 };
 
 struct DecodedSlot {
   SlotValue value;
-  std::uint64_t sequence = 0;   // grows with every write to the file
+  std::uint64_t sequence = 0;  // grows with every write to the file
 };
 
 SlotBytes encode_slot(const SlotValue& value, std::uint64_t sequence, const std::string& state_id,

@@ -46,8 +46,8 @@ SlotFile::SlotFile(std::string path, std::string state_id, std::string service, 
 void SlotFile::read() {
   for (unsigned index = 0; index < 2; ++index) {
     SlotBytes bytes;
-    const auto got = ::pread(fd_.get(), bytes.data(), bytes.size(),
-                             static_cast<off_t>(index * slot_size));
+    const auto got =
+        ::pread(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(index * slot_size));
     if (got < 0) throw StateError(failure());
     if (got != static_cast<ssize_t>(bytes.size())) continue;
     const auto slot = decode_slot(bytes, state_id_, service_);
@@ -63,8 +63,8 @@ void SlotFile::read() {
 
 std::string SlotFile::write(const SlotValue& value) {
   const auto bytes = encode_slot(value, sequence_ + 1, state_id_, service_);
-  const auto wrote = ::pwrite(fd_.get(), bytes.data(), bytes.size(),
-                              static_cast<off_t>(next_ * slot_size));
+  const auto wrote =
+      ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(next_ * slot_size));
   if (wrote != static_cast<ssize_t>(bytes.size())) {
     if (wrote >= 0) errno = ENOSPC;
     return failure();
@@ -76,6 +76,8 @@ std::string SlotFile::write(const SlotValue& value) {
   return {};
 }
 
-std::string SlotFile::failure() const { return path_ + ": " + std::strerror(errno); }
+std::string SlotFile::failure() const {
+  return path_ + ": " + std::strerror(errno);
+}
 
 }  // namespace switchback::state

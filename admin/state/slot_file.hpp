@@ -37,7 +37,7 @@ class SlotFile {
   SlotFile(std::string path, std::string state_id, std::string service, Sync sync);
 
   const std::optional<SlotValue>& newest() const { return newest_; }
-  std::string write(const SlotValue& value);   // "" or "PATH: what failed"
+  std::string write(const SlotValue& value);  // "" or "PATH: what failed"
 
  private:
   void read();
@@ -47,7 +47,7 @@ class SlotFile {
   UniqueFd fd_;
   std::optional<SlotValue> newest_;
   std::uint64_t sequence_ = 0;
-  unsigned next_ = 0;   // the slot that the next write goes to
+  unsigned next_ = 0;  // the slot that the next write goes to
 };
 
 }  // namespace switchback::state

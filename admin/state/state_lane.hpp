@@ -18,7 +18,7 @@ namespace switchback::state {
 class StateLane {
  public:
   StateLane();
-  ~StateLane();   // finishes the write in progress, drops the rest
+  ~StateLane();  // finishes the write in progress, drops the rest
   StateLane(const StateLane&) = delete;
   // `file` outlives the lane. Any thread; `done` runs on the lane.
   void write(SlotFile& file, const SlotValue& value, OnWritten done);

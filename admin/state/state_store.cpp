@@ -107,8 +107,8 @@ std::string read_or_make_id(const std::string& state_dir) {
   const auto got = ::read(fd.get(), text, sizeof text - 1);
   std::string id(text, got > 0 ? static_cast<std::size_t>(got) : 0);
   if (!id.empty() && id.back() == '\n') id.pop_back();
-  const bool valid = id.size() == state_id_size &&
-                     id.find_first_not_of("0123456789abcdef") == std::string::npos;
+  const bool valid =
+      id.size() == state_id_size && id.find_first_not_of("0123456789abcdef") == std::string::npos;
   // A new id would make every slot foreign and the color fall back to `initial`: ask instead.
   if (!valid)
     refuse("state_dir", path, "is damaged",
@@ -130,7 +130,7 @@ struct StateStore::Impl {
   UniqueFd lock;
   StateHooks hooks;
   std::map<std::string, Service> services;
-  std::optional<StateLane> lane;   // after `services`: it ends first and uses their files
+  std::optional<StateLane> lane;  // after `services`: it ends first and uses their files
 
   Service& open_service(const std::string& name);
 };
@@ -141,8 +141,8 @@ StateStore::Impl::Service& StateStore::Impl::open_service(const std::string& nam
   Service service;
   const char* key = "state_dir";
   try {
-    service.state = std::make_unique<SlotFile>(state_slots + "/" + name + ".slot", id, name,
-                                               hooks.sync);
+    service.state =
+        std::make_unique<SlotFile>(state_slots + "/" + name + ".slot", id, name, hooks.sync);
     sync_folder(state_slots);
     key = "run_dir";
     service.run = std::make_unique<SlotFile>(run_slots + "/" + name + ".slot", id, name, nullptr);
@@ -218,6 +218,8 @@ void StateStore::write_state(const std::string& service, const SlotValue& value,
   impl_->lane->write(*found->second.state, value, std::move(done));
 }
 
-const std::string& StateStore::id() const { return impl_->id; }
+const std::string& StateStore::id() const {
+  return impl_->id;
+}
 
 }  // namespace switchback::state

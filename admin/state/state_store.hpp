@@ -45,7 +45,7 @@ class StateStore {
   // Makes the folders where they are missing. `run_dir` empty: state_dir/run.
   static std::unique_ptr<StateStore> open(const std::string& state_dir, const std::string& run_dir,
                                           StateHooks hooks = {});
-  ~StateStore();   // waits for the write in progress; what is queued after it is not written
+  ~StateStore();  // waits for the write in progress; what is queued after it is not written
   StateStore(const StateStore&) = delete;
 
   // Opens the slot files of services not seen yet (start, and reload) and says what each starts

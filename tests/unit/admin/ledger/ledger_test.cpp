@@ -92,9 +92,13 @@ struct Said {
 
 // A connection of somebody else.
 struct Intruder {
-  explicit Intruder(const std::string& path) { REQUIRE(sqlite3_open(path.c_str(), &db) == SQLITE_OK); }
+  explicit Intruder(const std::string& path) {
+    REQUIRE(sqlite3_open(path.c_str(), &db) == SQLITE_OK);
+  }
   ~Intruder() { sqlite3_close(db); }
-  void run(const char* sql) { REQUIRE(sqlite3_exec(db, sql, nullptr, nullptr, nullptr) == SQLITE_OK); }
+  void run(const char* sql) {
+    REQUIRE(sqlite3_exec(db, sql, nullptr, nullptr, nullptr) == SQLITE_OK);
+  }
   sqlite3* db = nullptr;
 };
 
@@ -129,7 +133,8 @@ TEST_CASE("what is put comes back at the next start, oldest first") {
     auto ledger = Ledger::open(quick(path));
     ledger->put(row_of("01A", 2));
     ledger->put(full);
-    ledger->put(IdempotencyRow{"token ci", "k", "to green", 200, "{}", switchback::wall_us() + 60'000'000});
+    ledger->put(
+        IdempotencyRow{"token ci", "k", "to green", 200, "{}", switchback::wall_us() + 60'000'000});
     ledger->put(IdempotencyRow{"token ci", "old", "to green", 200, "{}", 1});
     REQUIRE(ledger->flush(20s));
     CHECK(ledger->stats().written == 4);
@@ -365,8 +370,9 @@ TEST_CASE("a file of a newer schema is written on") {
   CHECK(rows_in(path) == 0);
   {
     Intruder newer(path);
-    newer.run("CREATE TABLE audit(seq INTEGER PRIMARY KEY); ALTER TABLE flip ADD COLUMN gate TEXT "
-              "DEFAULT ''; UPDATE meta SET value = '99' WHERE key = 'schema_version'");
+    newer.run(
+        "CREATE TABLE audit(seq INTEGER PRIMARY KEY); ALTER TABLE flip ADD COLUMN gate TEXT "
+        "DEFAULT ''; UPDATE meta SET value = '99' WHERE key = 'schema_version'");
   }
   {
     auto ledger = Ledger::open(quick(path));

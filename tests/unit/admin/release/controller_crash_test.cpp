@@ -147,7 +147,7 @@ TEST_CASE("a rollback goes on without the disk, says so, and is made good") {
   CHECK_FALSE(r.warnings.empty());
   CHECK(w.active() == Color::blue);
   CHECK(w.alarm("state_not_durable"));
-  CHECK(Remains(w).seed().active == Color::blue);   // kill -9 keeps it
+  CHECK(Remains(w).seed().active == Color::blue);  // kill -9 keeps it
   w.disk->set(false, false);
   w.run_until([&] { return !w.alarm("state_not_durable"); });
   CHECK(w.controller->flip(r.flip)->durable);
@@ -226,6 +226,6 @@ TEST_CASE("a ledger that knows more than the slots is an alarm, until somebody d
   CHECK(w.active() == Color::blue);
   CHECK(w.alarm("active_uncertain"));
   const auto r = w.promote("green").receipt();
-  CHECK(r.epoch == 3);   // never an epoch twice
+  CHECK(r.epoch == 3);  // never an epoch twice
   CHECK_FALSE(w.alarm("active_uncertain"));
 }

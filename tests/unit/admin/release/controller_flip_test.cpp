@@ -14,7 +14,7 @@ TEST_CASE("a promote is persisted, moves, and answers when every worker has pass
   auto request = World::request("green");
   request.reason = "v1.3 is ready";
   auto pending = w.begin_promote(request);
-  CHECK(w.active() == Color::blue);   // the disk has not answered yet
+  CHECK(w.active() == Color::blue);  // the disk has not answered yet
   w.run_until([&] { return !w.plane->records.empty(); });
   CHECK(w.active() == Color::green);
   CHECK(w.store->last("shop")->epoch == 2);
@@ -173,7 +173,7 @@ TEST_CASE("what follows what: promotes, flips back by hand, rollbacks") {
   World w;
   using K = FlipKind;
   CHECK(w.promote("green").receipt().kind == K::promote);
-  CHECK(w.promote("blue").receipt().kind == K::rollback);   // by hand, and a rollback all the same
+  CHECK(w.promote("blue").receipt().kind == K::rollback);  // by hand, and a rollback all the same
   CHECK(w.rollback().receipt().already);
   CHECK(w.promote("green").receipt().kind == K::promote);
   // The next release is deployed to blue: going there is a promotion now.
@@ -182,7 +182,8 @@ TEST_CASE("what follows what: promotes, flips back by hand, rollbacks") {
   const auto back = w.rollback().receipt();
   CHECK(back.to == Color::green);
   CHECK(back.warnings.empty());
-  // Undone once; the promotion before it is not undone too, or the second press would bring v1.4 back.
+  // Undone once; the promotion before it is not undone too, or the second press would bring v1.4
+  // back.
   CHECK(w.rollback().receipt().already);
   CHECK(w.active() == Color::green);
 }
@@ -210,7 +211,7 @@ TEST_CASE("failing checks warn a rollback, only a dead standby refuses it") {
   CHECK(dead.exit_code == 21);
   CHECK(w.plane->probes == 1);
   CHECK(w.active() == Color::green);
-  w.plane->probe_accepts = 1;   // the cache was wrong
+  w.plane->probe_accepts = 1;  // the cache was wrong
   const auto r = w.rollback().receipt();
   CHECK(r.moved);
   CHECK_FALSE(r.warnings.empty());
@@ -272,13 +273,13 @@ TEST_CASE("a rollback stops a promote that has not moved, and those behind it") 
   w.disk->set(true, false);
   auto promote = w.begin_promote(World::request("green"));
   auto queued = w.begin_promote(World::request("green"));
-  CHECK(w.store->last("shop")->active == Color::green);   // intent, in the run slot
+  CHECK(w.store->last("shop")->active == Color::green);  // intent, in the run slot
   auto rollback = w.begin_rollback(World::request());
   REQUIRE(promote.has());
   CHECK(promote.problem().code == "preempted");
   CHECK(queued.problem().code == "preempted");
   CHECK_FALSE(promote.problem().moved);
-  CHECK(w.store->last("shop")->active == Color::blue);    // taken back at once
+  CHECK(w.store->last("shop")->active == Color::blue);  // taken back at once
   w.disk->set(false, false);
   w.finish(rollback);
   CHECK(rollback.receipt().already);
@@ -298,7 +299,7 @@ TEST_CASE("a rollback joins a flip to its own target and makes it hurry") {
   w.disk->set(true, false);
   auto by_hand = w.begin_promote(World::request("blue"));
   auto rollback = w.begin_rollback(World::request());
-  w.finish(rollback);   // though the disk still hangs
+  w.finish(rollback);  // though the disk still hangs
   w.finish(by_hand);
   CHECK(rollback.receipt().moved);
   CHECK_FALSE(rollback.receipt().durable);

@@ -98,11 +98,11 @@ TEST_CASE("a repeated key joins the running call and replays the finished one") 
   const auto replay = w.promote(World::request("green", "k1")).receipt();
   CHECK(replay.flip == a.receipt().flip);
   CHECK(replay.moved);
-  CHECK(w.active() == Color::blue);   // a replay never moves traffic
+  CHECK(w.active() == Color::blue);  // a replay never moves traffic
   CHECK(w.rollback(World::request("", "k1")).problem().code == "idempotency_key_reused");
   auto stranger = World::request("green", "k1");
   stranger.actor.name = "token ci";
-  CHECK(w.promote(stranger).receipt().flip != a.receipt().flip);   // keys are each one's own
+  CHECK(w.promote(stranger).receipt().flip != a.receipt().flip);  // keys are each one's own
 }
 
 TEST_CASE("refusals are replayed too, and keys outlive a restart") {
@@ -170,8 +170,9 @@ TEST_CASE("events tell a flip from start to end, in order") {
 
 TEST_CASE("health changes, refusals and reloads are events") {
   World w;
-  w.plane->observer->health_changed(
-      {"shop", Color::green, "127.0.0.1:9101", upstream::Health::healthy, upstream::Health::failing, "status 500"});
+  w.plane->observer->health_changed({"shop", Color::green, "127.0.0.1:9101",
+                                     upstream::Health::healthy, upstream::Health::failing,
+                                     "status 500"});
   w.poll();
   REQUIRE(w.last_event("health"));
   const auto health = json::parse(w.last_event("health")->json).as_object();
@@ -229,8 +230,7 @@ TEST_CASE("history is newest first, bounded in memory, and one service's or all'
   options.history_per_service = 3;
   World w(options, {"shop", "cart"});
   std::vector<std::string> ids;
-  for (int i = 0; i < 5; ++i)
-    ids.push_back(w.promote(i % 2 ? "blue" : "green").receipt().flip);
+  for (int i = 0; i < 5; ++i) ids.push_back(w.promote(i % 2 ? "blue" : "green").receipt().flip);
   auto cart = World::request("green");
   cart.service = "cart";
   const auto cart_id = w.promote(cart).receipt().flip;

@@ -29,7 +29,8 @@ class FakeDataPlane : public worker::DataPlane {
       view.active = seed.active;
       view.epoch = seed.epoch;
       names.push_back(seed.service);
-      for (auto color : {Color::blue, Color::green}) set_health(seed.service, color, upstream::Health::healthy);
+      for (auto color : {Color::blue, Color::green})
+        set_health(seed.service, color, upstream::Health::healthy);
       view.pools[0].release = "v1.2";
       view.pools[1].release = "v1.3";
     }
@@ -122,7 +123,7 @@ struct FakeDisk {
   bool stalled = false;
   bool failing = false;
   unsigned asked = 0;
-  std::function<void()> before;   // on the lane, when the bytes are in the file but not synced
+  std::function<void()> before;  // on the lane, when the bytes are in the file but not synced
 
   int sync() {
     std::unique_lock lock(mutex);
@@ -165,8 +166,7 @@ struct World {
 
   void start() {
     auto d = disk;
-    store = state::StateStore::open(*dir / "state", *dir / "run",
-                                    {[d](int) { return d->sync(); }});
+    store = state::StateStore::open(*dir / "state", *dir / "run", {[d](int) { return d->sync(); }});
     ledger::LedgerOptions ledger_options;
     ledger_options.path = ledger_path.empty() ? *dir / "state/ledger.db" : ledger_path;
     ledger_options.busy_timeout = 1ms;
@@ -181,12 +181,12 @@ struct World {
   }
   void stop() {
     controller.reset();
-    if (book && ledger_path.empty()) book->flush(20s);   // a broken one would never be done
+    if (book && ledger_path.empty()) book->flush(20s);  // a broken one would never be done
     book.reset();
     store.reset();
     plane.reset();
     io.restart();
-    io.poll();   // handlers that were under way find nobody
+    io.poll();  // handlers that were under way find nobody
   }
   void restart() {
     stop();
@@ -218,7 +218,8 @@ struct World {
 
   // A call whose answer is waited for later.
   struct Pending {
-    std::shared_ptr<std::optional<FlipAnswer>> answer = std::make_shared<std::optional<FlipAnswer>>();
+    std::shared_ptr<std::optional<FlipAnswer>> answer =
+        std::make_shared<std::optional<FlipAnswer>>();
     bool has() const { return answer->has_value(); }
     const Receipt& receipt() const {
       REQUIRE(has());
@@ -232,7 +233,7 @@ struct World {
     }
     OnFlip taker() const {
       return [answer = answer](FlipAnswer given) {
-        REQUIRE_FALSE(answer->has_value());   // never answered twice
+        REQUIRE_FALSE(answer->has_value());  // never answered twice
         *answer = std::move(given);
       };
     }

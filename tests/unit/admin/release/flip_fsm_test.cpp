@@ -46,7 +46,11 @@ const std::vector<Row> table = {
     {Phase::probing, true, E::preempt, Phase::done, {A::answer_preempted}},
     {Phase::persisting, false, E::state_ok, Phase::switching, {A::store}},
     {Phase::persisting, true, E::state_ok, Phase::switching, {A::store}},
-    {Phase::persisting, false, E::state_failed, Phase::done, {A::write_back, A::answer_not_durable}},
+    {Phase::persisting,
+     false,
+     E::state_failed,
+     Phase::done,
+     {A::write_back, A::answer_not_durable}},
     {Phase::persisting, false, E::timeout, Phase::done, {A::write_back, A::answer_not_durable}},
     {Phase::persisting, true, E::state_failed, Phase::switching, {A::mark_behind, A::store}},
     {Phase::persisting, true, E::timeout, Phase::switching, {A::mark_behind, A::store}},
@@ -92,7 +96,8 @@ TEST_CASE("each phase does on each event what the table says, and else nothing")
         const auto actions = step(machine, event);
         const std::vector<A> got(actions.begin(), actions.end());
         const auto* row = row_for(static_cast<Phase>(p), hurried, event);
-        INFO("phase " << to_string(static_cast<Phase>(p)) << " event " << e << " hurried " << hurried);
+        INFO("phase " << to_string(static_cast<Phase>(p)) << " event " << e << " hurried "
+                      << hurried);
         CHECK(machine.phase == (row ? row->then : static_cast<Phase>(p)));
         CHECK((got == (row ? row->actions : std::vector<A>{})));
       }

@@ -129,7 +129,8 @@ TEST_CASE("fitness of a standby for a promote") {
 
 TEST_CASE("what a promote to the other side is recorded as") {
   const auto kind = [](std::optional<state::SlotValue> current, std::string green = "v1.3") {
-    return judge_promote(to("green"), shop(pool({Health::healthy}, std::move(green))), current).kind;
+    return judge_promote(to("green"), shop(pool({Health::healthy}, std::move(green))), current)
+        .kind;
   };
   CHECK(kind(std::nullopt) == FlipKind::promote);
   CHECK(kind(last(state::LastSwitch::none)) == FlipKind::promote);
@@ -161,7 +162,8 @@ TEST_CASE("a rollback to a side that was deployed anew warns and goes") {
   const auto go = judge_rollback({}, shop(), last(promoted, "v1.1"));
   CHECK(go.verdict == Verdict::go);
   REQUIRE(go.warnings.size() == 1);
-  CHECK_THAT(go.warnings[0], ContainsSubstring("green declares v1.3 now") && ContainsSubstring("v1.1"));
+  CHECK_THAT(go.warnings[0],
+             ContainsSubstring("green declares v1.3 now") && ContainsSubstring("v1.1"));
 }
 
 TEST_CASE("a broken checker never blocks a rollback, a proof of absence does") {

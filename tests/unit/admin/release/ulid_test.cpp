@@ -8,13 +8,14 @@ using namespace switchback::release;
 
 TEST_CASE("ULIDs are 26 digits that begin with their time") {
   UlidMaker maker;
-  const auto id = maker.next(1'469'918'176'385'000);   // the example of the ULID specification
+  const auto id = maker.next(1'469'918'176'385'000);  // the example of the ULID specification
   CHECK(id.size() == 26);
   CHECK(id.substr(0, 10) == "01ARYZ6S41");
   CHECK(id.find_first_not_of("0123456789ABCDEFGHJKMNPQRSTVWXYZ") == std::string::npos);
 }
 
-TEST_CASE("ULIDs sort in the order they were made, also within a millisecond and when time goes back") {
+TEST_CASE(
+    "ULIDs sort in the order they were made, also within a millisecond and when time goes back") {
   UlidMaker maker;
   std::string before;
   for (std::int64_t i = 0; i < 5000; ++i) {

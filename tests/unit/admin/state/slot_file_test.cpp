@@ -72,7 +72,8 @@ TEST_CASE("a write torn after any byte leaves the value before it") {
     SlotFile file(path, life, "shop", nullptr);
     REQUIRE(file.newest());
     // The last bytes of both may be equal by chance; then the write is complete before its end.
-    const bool whole = after.substr(torn, slot_size - torn) == before.substr(torn, slot_size - torn);
+    const bool whole =
+        after.substr(torn, slot_size - torn) == before.substr(torn, slot_size - torn);
     INFO("torn after " << torn);
     REQUIRE(file.newest() == value_of(whole ? 4 : 3));
     ++(whole ? taken : kept);

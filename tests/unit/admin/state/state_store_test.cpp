@@ -215,7 +215,8 @@ TEST_CASE("a stalled disk holds one write per service and stalls nobody") {
   CHECK(disk.syncs == 2);
   store.reset();
   fs::remove_all(dir / "run");
-  CHECK(StateStore::open(dir / "state", dir / "run")->seeds(with_services({"shop"}))[0].epoch == 100);
+  CHECK(StateStore::open(dir / "state", dir / "run")->seeds(with_services({"shop"}))[0].epoch ==
+        100);
 }
 
 TEST_CASE("a failing disk is an answer, and a later write may succeed") {
@@ -271,9 +272,11 @@ TEST_CASE("a folder that cannot be used is one line with key, path and mend") {
     }
   };
   check([&] { StateStore::open(dir / "file", dir / "run"); }, "state_dir", dir / "file");
-  check([&] { StateStore::open(dir / "file/state", dir / "run"); }, "state_dir", dir / "file/state");
+  check([&] { StateStore::open(dir / "file/state", dir / "run"); }, "state_dir",
+        dir / "file/state");
   check([&] { StateStore::open(dir / "state", dir / "file/run"); }, "run_dir", dir / "file/run");
-  check([&] { StateStore::open("/proc/switchback", dir / "run"); }, "state_dir", "/proc/switchback");
+  check([&] { StateStore::open("/proc/switchback", dir / "run"); }, "state_dir",
+        "/proc/switchback");
 }
 
 TEST_CASE("a damaged id is said, not guessed") {
