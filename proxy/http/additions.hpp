@@ -13,7 +13,7 @@ namespace switchback::http {
 struct RequestAdditions {
   std::string_view client_ip;       // "203.0.113.7", "2001:db8::1"; "unknown" for unix clients
   std::string_view scheme;          // "http" or "https", of the client's connection
-  bool trusted = false;             // its X-Forwarded-* are believed: For is added to, the rest kept
+  bool trusted = false;             // its X-Forwarded-* are believed: For appended, rest kept
   std::string_view request_id;      // to send; the caller has chosen; empty: the client's untouched
   std::string_view traceparent;     // to send; empty: pass the client's on untouched
   std::string_view host;            // to send as Host; empty: the request's authority

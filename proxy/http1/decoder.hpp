@@ -62,7 +62,7 @@ class BodyDecoder {
   bool finished() const { return state_ == State::finished; }
   std::uint64_t remaining() const { return remaining_; }   // of a length body, or the current chunk
 
-  // A trailer section is used up only as a whole: until then `consumed` stops before it, so that the
+  // A trailer section is used up only as a whole: until then `consumed` stops before it, so the
   // caller's buffer must hold up to limits.head_bytes, or the caller refuses (trailers_too_large).
   // After complete of a chunked body: the trailer fields, filtered of what must not be a trailer
   // (RFC 9110 §6.5.1), as raw "Name: value\r\n" lines inside the last `data`; empty when none.
