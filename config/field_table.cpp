@@ -174,7 +174,7 @@ std::vector<Field> check_fields() {
           .range(10, 3'600'000),
       member<&HealthCheck::timeout>(
           "health_check", "timeout",
-          "A check that takes longer has failed; not longer than interval.")
+          "A check that takes longer has failed; the next one waits for its end.")
           .range(1, 3'600'000),
       member<&HealthCheck::rise>("health_check", "rise",
                                  "Passed checks in a row that bring a server back.")

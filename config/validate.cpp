@@ -166,12 +166,6 @@ void Rules::health_check(const Service& service, const std::string& path) {
   const HealthCheck& check = service.health_check;
   const std::string here = path + ".health_check";
   if (!places_.sound(here)) return;
-  if (check.timeout > check.interval) {
-    const bool written = places_.has(here + ".timeout");
-    report_.error(places_.at(here + (written ? ".timeout" : ".interval")),
-                  here + ": timeout is longer than interval",
-                  "a check must end before the next begins");
-  }
   if (!check.path.empty()) return;
   for (const char* key : {".status", ".host"}) {
     if (!places_.has(here + key)) continue;
