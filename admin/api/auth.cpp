@@ -27,6 +27,10 @@ release::Actor token_actor(const config::Token& token) {
   return {"token " + token.name, "token", token.role};
 }
 
+std::string token_command(const Need& need) {
+  return "switchback token new NAME --role " + std::string(role_name(need.role));
+}
+
 }  // namespace
 
 bool loopback_host(std::string_view host) {
@@ -124,7 +128,7 @@ Decision Authenticator::without_tokens(const web::Request& request, const Need& 
   const auto no = [&](std::string detail) {
     ++counters_.failed;
     auto refused = refusal(401, "tokens_not_configured", "No admin.tokens are configured",
-                           std::move(detail), "switchback token new");
+                           std::move(detail), token_command(need));
     refused.fields.emplace_back("WWW-Authenticate", "Bearer realm=\"switchback\"");
     return refused;
   };
@@ -141,7 +145,7 @@ Decision Authenticator::without_tokens(const web::Request& request, const Need& 
     return refusal(403, "foreign_host", "This Host is not answered without a token",
                    "Without tokens the admin address answers to 127.0.0.1, localhost and [::1] only, so that "
                    "no web page can read it through a name of its own.",
-                   "switchback token new");
+                   token_command(need));
   }
   return release::Actor{"local", "loopback", config::Role::read};
 }
@@ -158,10 +162,10 @@ Refusal Authenticator::failed_token(const web::Request& request, const Need& nee
   }
   auto refused = sent ? refusal(401, "token_unknown", "This token is not known",
                                 "No entry of admin.tokens has its SHA-256; was it renewed or removed?",
-                                "switchback token new")
+                                token_command(need))
                       : refusal(401, "token_missing", "A token is needed",
                                 "Send Authorization: Bearer sbt_…, or use the unix socket.",
-                                "switchback token new");
+                                token_command(need));
   refused.fields.emplace_back("WWW-Authenticate", sent ? "Bearer realm=\"switchback\", error=\"invalid_token\""
                                                        : "Bearer realm=\"switchback\"");
   return refused;

@@ -31,6 +31,38 @@ std::string_view kind_name(const json::value& value) {
   }
 }
 
+// The members' names of an object that is known to be well-formed, in order. Boost.JSON keeps the
+// last of two members with one name, so that they have to be looked for in the text.
+std::vector<std::string> member_names(std::string_view text) {
+  std::vector<std::string> names;
+  int depth = 0;
+  std::size_t last_string = 0, last_size = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '{' || c == '[') ++depth;
+    if (c == '}' || c == ']') --depth;
+    if (c == '"') {
+      last_string = i++;
+      while (text[i] != '"') i += text[i] == '\\' ? 2 : 1;
+      last_size = i + 1 - last_string;
+    }
+    if (c == ':' && depth == 1) {
+      names.emplace_back(json::parse(text.substr(last_string, last_size)).as_string());
+    }
+  }
+  return names;
+}
+
+std::optional<Refusal> refuse_doubled(std::string_view text) {
+  auto names = member_names(text);
+  std::sort(names.begin(), names.end());
+  const auto twice = std::adjacent_find(names.begin(), names.end());
+  if (twice == names.end()) return std::nullopt;
+  auto refused = fault("doubled_field", "'" + twice->substr(0, 64) + "' is there more than once.");
+  refused.more["field"] = twice->substr(0, 64);
+  return refused;
+}
+
 // Parses an object and refuses members that are not in `known`. Empty text: an empty object.
 Parsed<json::object> parse_object(std::string_view text, const std::vector<std::string_view>& known) {
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return json::object();
@@ -44,8 +76,9 @@ Parsed<json::object> parse_object(std::string_view text, const std::vector<std::
   if (!value.is_object()) {
     return fault("wrong_type", "The body is " + std::string(kind_name(value)) + "; it has to be an object.");
   }
-  for (const auto& [key, member] : value.get_object()) {
-    const std::string_view name = key;
+  if (auto refused = refuse_doubled(text)) return std::move(*refused);
+  for (const auto& member : value.get_object()) {
+    const std::string_view name = member.key();
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
     const auto nearest = config::nearest_name(name, known);
     auto refused = fault("unknown_field",

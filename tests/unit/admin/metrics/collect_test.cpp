@@ -1,0 +1,137 @@
+#include "admin/metrics/collect.hpp"
+
+#include <map>
+#include <set>
+#include <sstream>
+
+#include "tests/support/catch.hpp"
+#include "tests/unit/admin/api/fakes.hpp"
+
+namespace switchback {
+namespace {
+
+struct Metrics {
+  Metrics() : shards(2) {
+    for (auto& worker : workers) plane.stats_view.workers.push_back(&worker);
+    plane.stats_view.services.push_back({"shop", {&shards[0], &shards[1]}});
+  }
+  std::string text() const { return metrics::prometheus_text(plane, controller, admin); }
+  // Value by the whole name with its labels; the test fails where a line is there twice.
+  std::map<std::string, double> samples() const {
+    std::map<std::string, double> out;
+    std::istringstream lines(text());
+    for (std::string line; std::getline(lines, line);) {
+      if (line.empty() || line[0] == '#') continue;
+      const auto space = line.rfind(' ');
+      INFO(line);
+      CHECK(out.emplace(line.substr(0, space), std::stod(line.substr(space + 1))).second);
+    }
+    return out;
+  }
+
+  test::FakePlane plane;
+  test::FakeController controller;
+  metrics::AdminCounts admin;
+  std::array<stats::WorkerStats, 2> workers;
+  std::vector<stats::ServiceStats> shards;
+};
+
+TEST_CASE("counters are summed over workers") {
+  Metrics m;
+  for (auto& shard : m.shards) {
+    shard.color[0].by_status_class[2].add(5);
+    shard.color[1].by_status_class[5].add(1);
+    shard.color[0].by_status_class[0].add(2);
+    shard.color[0].retries.add(3);
+    shard.paused_total.add(4);
+  }
+  for (auto& worker : m.workers) {
+    worker.connections.add(10);
+    worker.open_connections.add(3);
+    worker.access_dropped.add(1);
+    worker.reasons[static_cast<std::size_t>(http::Reason::connect_refused)].add(7);
+  }
+  const auto s = m.samples();
+  CHECK(s.at("switchback_requests_total{service=\"shop\",color=\"blue\",code=\"2xx\"}") == 10);
+  CHECK(s.at("switchback_requests_total{service=\"shop\",color=\"blue\",code=\"none\"}") == 4);
+  CHECK(s.at("switchback_requests_total{service=\"shop\",color=\"green\",code=\"5xx\"}") == 2);
+  CHECK(s.at("switchback_retries_total{service=\"shop\",color=\"blue\"}") == 6);
+  CHECK(s.at("switchback_paused_requests_total{service=\"shop\"}") == 8);
+  CHECK(s.at("switchback_connections_total") == 20);
+  CHECK(s.at("switchback_connections") == 6);
+  CHECK(s.at("switchback_access_records_dropped_total") == 2);
+  CHECK(s.at("switchback_reasons_total{reason=\"connect_refused\"}") == 14);
+}
+
+TEST_CASE("histograms: cumulative, exact at their bounds, nothing lost at the ends") {
+  Metrics m;
+  auto& total = m.shards[0].color[0].total;
+  total.record(63'000);                  // 63 µs: under the first bound
+  total.record(64'000);                  // 64 µs: over it
+  m.shards[1].color[0].total.record(1'000'000);        // 1 ms
+  m.shards[1].color[0].total.record(500'000'000'000);  // 500 s, over the last bound
+  const auto s = m.samples();
+  const auto bucket = [&](const std::string& le) {
+    return s.at("switchback_request_duration_seconds_bucket{service=\"shop\",color=\"blue\",le=\"" + le + "\"}");
+  };
+  const auto bound = [](std::uint64_t us) {
+    std::ostringstream text;
+    text << static_cast<double>(us) / 1e6;
+    return text.str();
+  };
+  CHECK(bucket("6.4e-05") == 1);
+  CHECK(bucket(bound(128)) == 2);
+  CHECK(bucket(bound(1024)) == 3);
+  CHECK(bucket("67.108864") == 3);
+  CHECK(bucket("+Inf") == 4);
+  CHECK(s.at("switchback_request_duration_seconds_count{service=\"shop\",color=\"blue\"}") == 4);
+  const double sum = s.at("switchback_request_duration_seconds_sum{service=\"shop\",color=\"blue\"}");
+  CHECK((sum > 500.0011269 && sum < 500.0011271));
+  CHECK(s.at("switchback_request_duration_seconds_count{service=\"shop\",color=\"green\"}") == 0);
+}
+
+TEST_CASE("what the views and the controller say") {
+  Metrics m;
+  m.controller.receipts = {test::example_receipt()};
+  m.controller.target = Color::blue;
+  m.controller.standing_alarms = {{"ledger_unwritable", "", 0}};
+  m.admin.flips[{"shop", "promote"}] = 9;
+  m.admin.auth_limited = 3;
+  const auto s = m.samples();
+  CHECK(s.at("switchback_active{service=\"shop\",color=\"blue\"}") == 1);
+  CHECK(s.at("switchback_active{service=\"shop\",color=\"green\"}") == 0);
+  CHECK(s.at("switchback_epoch{service=\"shop\"}") == 42);
+  CHECK(s.at("switchback_rollback_target{service=\"shop\"}") == 1);
+  CHECK(s.at("switchback_in_flight{service=\"shop\",color=\"blue\",class=\"stream\"}") == 2);
+  CHECK(s.at("switchback_server_up{service=\"shop\",color=\"blue\",server=\"127.0.0.1:9001\"}") == 1);
+  CHECK(s.at("switchback_server_health{service=\"shop\",color=\"green\",server=\"127.0.0.1:9101\"}") == 2);
+  CHECK(s.at("switchback_flips_total{service=\"shop\",kind=\"promote\"}") == 9);
+  CHECK(s.at("switchback_last_flip_stage_seconds{service=\"shop\",stage=\"switched\"}") == 0.0005);
+  CHECK(s.count("switchback_last_flip_stage_seconds{service=\"shop\",stage=\"drained\"}") == 0);
+  CHECK(s.at("switchback_last_flip_timestamp_seconds{service=\"shop\"}") == 1.7e9);
+  CHECK(s.at("switchback_alarm{code=\"ledger_unwritable\"}") == 1);
+  CHECK(s.at("switchback_admin_refused_total{why=\"limited\"}") == 3);
+  CHECK(s.at("switchback_build_info{version=\"" SWITCHBACK_VERSION "\"}") == 1);
+  CHECK(s.at("process_resident_memory_bytes") > 1e6);
+}
+
+TEST_CASE("each family is declared once, before its samples") {
+  Metrics m;
+  m.controller.receipts = {test::example_receipt()};
+  std::set<std::string> declared;
+  std::string current;
+  std::istringstream lines(m.text());
+  for (std::string line; std::getline(lines, line);) {
+    INFO(line);
+    if (line.rfind("# TYPE ", 0) == 0) {
+      current = line.substr(7, line.find(' ', 7) - 7);
+      CHECK(declared.insert(current).second);
+    } else if (line.rfind("# HELP ", 0) != 0) {
+      CHECK(line.rfind(current, 0) == 0);
+    }
+  }
+  CHECK(declared.size() > 40);
+}
+
+}  // namespace
+}  // namespace switchback
