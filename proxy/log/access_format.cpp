@@ -41,7 +41,9 @@ const std::tm& utc(std::int64_t seconds) {
   return kept;
 }
 
-std::int64_t floor_seconds(std::int64_t us) { return us / 1'000'000 - (us % 1'000'000 < 0); }
+std::int64_t floor_seconds(std::int64_t us) {
+  return us / 1'000'000 - (us % 1'000'000 < 0);
+}
 
 // 2026-11-22T14:02:07.123456Z
 void put_time(std::int64_t wall_us, std::string& out) {
@@ -97,12 +99,23 @@ std::size_t utf8_length(std::string_view text, std::size_t at) {
 void put_escape(unsigned char c, std::string& out) {
   static constexpr char hex[] = "0123456789abcdef";
   switch (c) {
-    case '"': out += "\\\""; return;
-    case '\\': out += "\\\\"; return;
-    case '\n': out += "\\n"; return;
-    case '\r': out += "\\r"; return;
-    case '\t': out += "\\t"; return;
-    default: break;
+    case '"':
+      out += "\\\"";
+      return;
+    case '\\':
+      out += "\\\\";
+      return;
+    case '\n':
+      out += "\\n";
+      return;
+    case '\r':
+      out += "\\r";
+      return;
+    case '\t':
+      out += "\\t";
+      return;
+    default:
+      break;
   }
   if (c >= 0x80) {
     out += "\\ufffd";

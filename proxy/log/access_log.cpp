@@ -25,7 +25,7 @@ namespace switchback::log {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr int poll_interval_ms = 50;                   // how old a record may get in a quiet ring
+constexpr int poll_interval_ms = 50;  // how old a record may get in a quiet ring
 constexpr std::size_t batch_bytes = 64 * 1024;
 constexpr std::chrono::milliseconds retry_pause{250};  // after a failed write
 constexpr std::chrono::seconds last_write_limit{1};    // at the end, for a sink that takes nothing
@@ -62,7 +62,7 @@ struct AccessLog::Impl {
   std::atomic<std::uint64_t> written{0}, write_errors{0};
   std::atomic<bool> stopping{false}, reopen_wanted{false};
 
-  std::mutex mutex;                   // of the flush tickets
+  std::mutex mutex;  // of the flush tickets
   std::condition_variable flushed;
   std::uint64_t flush_asked = 0, flush_done = 0;
 };
@@ -74,8 +74,7 @@ AccessLog::AccessLog(config::AccessFormat format, std::string path, unsigned wor
     impl_->sink.emplace(impl_->path);
     impl_->wake_fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (impl_->wake_fd < 0) {
-      throw std::runtime_error("access log: no eventfd: " +
-                               std::generic_category().message(errno));
+      throw std::runtime_error("access log: no eventfd: " + std::generic_category().message(errno));
     }
   }
   for (unsigned i = 0; i < workers; ++i) {
@@ -85,7 +84,8 @@ AccessLog::AccessLog(config::AccessFormat format, std::string path, unsigned wor
     impl_->rings.push_back(std::move(ring));
   }
   if (!on) return;
-  // Signals are for the main thread, SIGPIPE included: a reader of stdout that went is an EPIPE here.
+  // Signals are for the main thread, SIGPIPE included: a reader of stdout that went is an EPIPE
+  // here.
   sigset_t all, before;
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -104,10 +104,18 @@ AccessLog::~AccessLog() {
   ::close(impl_->wake_fd);
 }
 
-AccessRing& AccessLog::ring(unsigned worker) { return *impl_->rings.at(worker); }
-bool AccessLog::enabled() const { return impl_->sink.has_value(); }
-std::uint64_t AccessLog::written() const { return impl_->written.load(); }
-std::uint64_t AccessLog::write_errors() const { return impl_->write_errors.load(); }
+AccessRing& AccessLog::ring(unsigned worker) {
+  return *impl_->rings.at(worker);
+}
+bool AccessLog::enabled() const {
+  return impl_->sink.has_value();
+}
+std::uint64_t AccessLog::written() const {
+  return impl_->written.load();
+}
+std::uint64_t AccessLog::write_errors() const {
+  return impl_->write_errors.load();
+}
 
 void AccessLog::reopen() {
   if (!enabled()) return;
@@ -157,7 +165,7 @@ void AccessLog::Impl::run() {
   const auto limit = Clock::now() + last_write_limit;
   do {
     retry_at = {};
-    if (drain() || broken) break;   // only a slow reader is worth waiting for
+    if (drain() || broken) break;  // only a slow reader is worth waiting for
     wait();
   } while (Clock::now() < limit);
   std::unique_lock lock(mutex);
@@ -233,9 +241,10 @@ void AccessLog::Impl::report(int error_number) {
   write_errors.fetch_add(1);
   if (broken) return;
   broken = true;
-  spdlog::error("access log {}: {}; requests go on, records are dropped and counted until it can be "
-                "written again",
-                path, std::generic_category().message(error_number));
+  spdlog::error(
+      "access log {}: {}; requests go on, records are dropped and counted until it can be "
+      "written again",
+      path, std::generic_category().message(error_number));
 }
 
 // A line that is half in the old file is completed there if possible; in any case the new file

@@ -17,7 +17,7 @@ using Texts = std::array<std::string_view, text_count>;
 
 // The numbers of a record; its texts follow in the order of texts_of().
 struct Header {
-  std::uint32_t length;   // of header, texts and padding; the top bit marks a filler
+  std::uint32_t length;  // of header, texts and padding; the top bit marks a filler
   std::uint16_t status;
   std::uint8_t retries, minor_version;
   std::int64_t wall_us;
@@ -25,7 +25,7 @@ struct Header {
   std::uint64_t bytes_in, bytes_out, epoch;
   std::array<std::uint16_t, text_count> text_bytes;
   http::Reason reason;
-  std::uint8_t color;     // 2: none
+  std::uint8_t color;  // 2: none
 };
 static_assert(sizeof(Header) == 96 && std::is_trivially_copyable_v<Header>);
 
@@ -44,7 +44,7 @@ std::string_view cut(std::string_view text, std::size_t limit) {
   for (int i = 0; i < 3 && end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80; ++i) {
     --end;
   }
-  if ((static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) end = limit;   // not UTF-8 at all
+  if ((static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) end = limit;  // not UTF-8 at all
   return text.substr(0, end);
 }
 
@@ -168,6 +168,8 @@ AccessRecord AccessRing::Impl::decode(const std::byte* at) {
 
 AccessRing::AccessRing(std::size_t bytes) : impl_(std::make_unique<Impl>(bytes)) {}
 AccessRing::~AccessRing() = default;
-bool AccessRing::push(const AccessRecord& record) { return impl_->push(record); }
+bool AccessRing::push(const AccessRecord& record) {
+  return impl_->push(record);
+}
 
 }  // namespace switchback::log

@@ -1,8 +1,10 @@
-// Inside of AccessRing: a byte ring for one producer (a worker) and one consumer (the log's thread).
+// Inside of AccessRing: a byte ring for one producer (a worker) and one consumer (the log's
+// thread).
 //
 // Each record is a header and its texts in one piece, 8-byte aligned; one that would reach over the
-// end of the ring starts at its front, after a filler. Positions only grow; the ring's size is a power of
-// two. The producer publishes by a release store of `head`, the consumer gives room back by one of `tail`.
+// end of the ring starts at its front, after a filler. Positions only grow; the ring's size is a
+// power of two. The producer publishes by a release store of `head`, the consumer gives room back
+// by one of `tail`.
 #pragma once
 
 #include <atomic>
@@ -21,8 +23,8 @@ struct AccessRing::Impl {
   explicit Impl(std::size_t bytes);
 
   bool push(const AccessRecord& record);
-  // Calls `take` with each record now there, oldest first, until it returns false (that record counts
-  // as taken). Views in the record live during the call. Returns how many were taken.
+  // Calls `take` with each record now there, oldest first, until it returns false (that record
+  // counts as taken). Views in the record live during the call. Returns how many were taken.
   template <class Take>
   std::size_t consume(Take take);
   bool empty() const {
@@ -31,9 +33,10 @@ struct AccessRing::Impl {
 
   const std::size_t size;
   const std::unique_ptr<std::byte[]> bytes;
-  int wake_fd = -1;               // eventfd of the consumer; -1: nobody to wake
-  bool discard = false;           // access log off: records vanish
-  std::atomic<bool> woken{false}; // a wake-up is on its way, so that a full ring costs one system call
+  int wake_fd = -1;      // eventfd of the consumer; -1: nobody to wake
+  bool discard = false;  // access log off: records vanish
+  // A wake-up is on its way: so a full ring costs one system call, not one a record.
+  std::atomic<bool> woken{false};
 
   // Producer's line.
   alignas(64) std::atomic<std::uint64_t> head{0};

@@ -15,11 +15,14 @@
 namespace switchback::log {
 namespace {
 
-std::string error_text(int number) { return std::generic_category().message(number); }
+std::string error_text(int number) {
+  return std::generic_category().message(number);
+}
 
 int open_file(const std::string& path) {
   // O_NONBLOCK: a FIFO without a reader is an error at once, not a start that hangs.
-  return ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+  return ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+                0640);
 }
 
 }  // namespace
@@ -32,8 +35,8 @@ LogSink::LogSink(std::string path) : path_(std::move(path)) {
     adopt(open_file(path_));
   }
   if (fd_ < 0) {
-    throw std::runtime_error("log.path " + path_ + ": cannot be opened for writing: " +
-                             error_text(errno));
+    throw std::runtime_error("log.path " + path_ +
+                             ": cannot be opened for writing: " + error_text(errno));
   }
 }
 
@@ -95,7 +98,7 @@ int LogSink::write(std::string_view bytes, std::size_t& written) {
     if (n > 0) {
       written += static_cast<std::size_t>(n);
     } else if (n == 0) {
-      return EIO;   // not a thing files do; never spin on it
+      return EIO;  // not a thing files do; never spin on it
     } else if (errno != EINTR) {
       return errno;
     }

@@ -32,7 +32,7 @@ class LogSink {
   long write_some(std::string_view bytes);
 
   std::string path_;
-  bool is_stream_ = false;   // stdout or stderr
+  bool is_stream_ = false;  // stdout or stderr
   int fd_ = -1;
   bool non_blocking_ = false;
   Kind kind_ = Kind::other;

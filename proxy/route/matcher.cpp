@@ -14,7 +14,9 @@ constexpr std::size_t max_host_bytes = 255;
 constexpr std::size_t max_labels = max_host_bytes / 2 + 1;
 constexpr std::uint32_t none = UINT32_MAX;
 
-constexpr char fold(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
+constexpr char fold(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+}
 
 // FNV-1a from the last byte to the first: the hashes of all suffixes come out of one walk, which is
 // what wildcards need. Only configured names are ever inserted, so strangers cannot make clusters.
@@ -48,7 +50,7 @@ std::string normal_host(std::string_view written) {
 }
 
 struct PrefixRule {
-  std::string prefix;   // without trailing slashes: "" matches every path
+  std::string prefix;  // without trailing slashes: "" matches every path
   std::uint32_t service;
 };
 using RuleList = std::vector<PrefixRule>;
@@ -127,7 +129,7 @@ class HostTable {
 
 struct Matcher::Impl {
   HostTable exact;
-  HostTable wildcard;    // by what stands behind "*."
+  HostTable wildcard;  // by what stands behind "*."
   RuleList any_host;
   std::uint32_t fallback = none;
   bool only_fallback = false;
@@ -153,8 +155,7 @@ Matcher::Matcher(const std::vector<config::Service>& services) : impl_(std::make
   impl_->exact.finish();
   impl_->wildcard.finish();
   sort_rules(impl_->any_host);
-  impl_->only_fallback =
-      impl_->exact.empty() && impl_->wildcard.empty() && impl_->any_host.empty();
+  impl_->only_fallback = impl_->exact.empty() && impl_->wildcard.empty() && impl_->any_host.empty();
 }
 
 Matcher::~Matcher() = default;

@@ -22,7 +22,8 @@ class Matcher {
   ~Matcher();
   Matcher(Matcher&&) noexcept;
   // Index into the vector it was built from.
-  std::optional<std::uint32_t> find(std::string_view authority, std::string_view path_and_query) const;
+  std::optional<std::uint32_t> find(std::string_view authority,
+                                    std::string_view path_and_query) const;
 
  private:
   struct Impl;

@@ -12,7 +12,7 @@ namespace switchback::route {
 struct ActiveWord {
   Color color = Color::blue;
   bool paused = false;
-  std::uint64_t epoch = 0;   // grows by one with every switch of this service; below 2^62
+  std::uint64_t epoch = 0;  // grows by one with every switch of this service; below 2^62
 };
 
 // Threads: one writer (the control thread), any number of readers.

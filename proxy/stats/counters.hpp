@@ -36,15 +36,15 @@ class Gauge {
   std::atomic<std::int64_t> value_{0};
 };
 
-// Log-linear: one bucket per microsecond below 8, then 8 sub-buckets per power of two up to 2^28 µs
-// (268 s); so a value read back is at most 12.5 % too high. The last bucket also holds what is longer.
+// Log-linear: one bucket per microsecond below 8, then 8 sub-buckets per power of two, to 268 s
+// (2^28 µs); so a value read back is at most 12.5 % too high. The last bucket holds what is longer.
 class Histogram {
  public:
   static constexpr std::size_t bucket_count = 8 + 25 * 8;
 
   static constexpr std::size_t bucket_of(std::uint64_t micros) {
     if (micros < 8) return static_cast<std::size_t>(micros);
-    const auto octave = static_cast<std::size_t>(std::bit_width(micros)) - 4;   // 0 for 8..15
+    const auto octave = static_cast<std::size_t>(std::bit_width(micros)) - 4;  // 0 for 8..15
     if (octave >= 25) return bucket_count - 1;
     return 8 + octave * 8 + (static_cast<std::size_t>(micros >> octave) & 7);
   }
@@ -76,26 +76,27 @@ struct ColorStats {
   std::array<Counter, 6> by_status_class;  // [1..5]: 1xx.. 5xx final answers; [0]: none sent
   Counter retries;
   Counter connects, connect_failures;
-  Counter bytes_in, bytes_out;             // bodies, from and to clients
-  Histogram total;                         // head complete .. answer handed over
-  Histogram first_byte;                    // .. response head
+  Counter bytes_in, bytes_out;  // bodies, from and to clients
+  Histogram total;              // head complete .. answer handed over
+  Histogram first_byte;         // .. response head
 };
 
 // Per worker and service (both colors), for what happens before a color is chosen.
 struct ServiceStats {
   std::array<ColorStats, 2> color;
-  Counter paused_total;                    // requests that waited at the door
-  Gauge waiting;                           // waiting now
+  Counter paused_total;  // requests that waited at the door
+  Gauge waiting;         // waiting now
 };
 
 // Per worker.
 struct WorkerStats {
-  Counter connections;                     // accepted
+  Counter connections;  // accepted
   Gauge open_connections;
-  Counter accept_pauses;                   // out of descriptors
-  std::array<Counter, static_cast<std::size_t>(http::Reason::count_)> reasons;   // own answers and ends
-  Counter access_dropped;                  // access records that did not fit
-  Gauge upstream_idle;                     // kept-alive connections to servers
+  Counter accept_pauses;  // out of descriptors
+  // Own answers and early ends, by http::Reason.
+  std::array<Counter, static_cast<std::size_t>(http::Reason::count_)> reasons;
+  Counter access_dropped;  // access records that did not fit
+  Gauge upstream_idle;     // kept-alive connections to servers
 };
 
 }  // namespace switchback::stats

@@ -28,13 +28,13 @@ namespace asio = boost::asio;
 using Clock = std::chrono::steady_clock;
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::milliseconds first_check_spread{50};
-constexpr std::chrono::milliseconds shortest_pause{10};   // whatever the configuration says
+constexpr std::chrono::milliseconds shortest_pause{10};  // whatever the configuration says
 
 // A question to the resolver. It outlives a round whose time ran out, so that a slow name server is
 // asked once at a time for each name.
 struct Lookup {
   explicit Lookup(asio::io_context& io) : event(io) {}
-  asio::steady_timer event;   // cancelled when the answer is there
+  asio::steady_timer event;  // cancelled when the answer is there
   bool answered = false;
   NameAnswer answer;
 };
@@ -50,7 +50,9 @@ struct Target {
 };
 
 using TargetKey = std::tuple<std::string, Color, std::string>;
-TargetKey key_of(const HealthTarget& t) { return {t.service, t.color, t.server->address.text}; }
+TargetKey key_of(const HealthTarget& t) {
+  return {t.service, t.color, t.server->address.text};
+}
 
 std::string host_field_of(const HealthTarget& target) {
   if (!target.check.host.empty()) return target.check.host;
@@ -66,7 +68,9 @@ struct ProbeRound {
   std::function<void(unsigned)> done;
 };
 
-bool same(const ResolvedAddress& a, const ResolvedAddress& b) { return a.text == b.text; }
+bool same(const ResolvedAddress& a, const ResolvedAddress& b) {
+  return a.text == b.text;
+}
 
 }  // namespace
 
@@ -119,9 +123,8 @@ void HealthChecker::set_targets(std::vector<HealthTarget> targets) {
 }
 
 std::chrono::nanoseconds HealthChecker::Impl::jitter(std::chrono::nanoseconds up_to) {
-  return std::chrono::nanoseconds(
-      std::uniform_int_distribution<std::int64_t>(0, std::max<std::int64_t>(0, up_to.count()))(
-          random));
+  return std::chrono::nanoseconds(std::uniform_int_distribution<std::int64_t>(
+      0, std::max<std::int64_t>(0, up_to.count()))(random));
 }
 
 void HealthChecker::Impl::apply(std::vector<HealthTarget> next) {
@@ -207,8 +210,7 @@ asio::awaitable<NameAnswer> HealthChecker::Impl::addresses_of(std::shared_ptr<Se
     answer = std::move(asked->answer);
     lookup.reset();
   } else {
-    answer.error =
-        "name does not resolve: no answer in " + std::to_string(timeout.count()) + "ms";
+    answer.error = "name does not resolve: no answer in " + std::to_string(timeout.count()) + "ms";
     answer.temporary = true;
   }
   const auto* current = server->resolved();
@@ -220,14 +222,14 @@ asio::awaitable<NameAnswer> HealthChecker::Impl::addresses_of(std::shared_ptr<Se
     co_return answer;
   }
   // The address in use stays in front while the name still has it.
-  const auto in_use = std::find_if(found.begin(), found.end(),
-                                   [&](const auto& a) { return same(a, *current); });
+  const auto in_use =
+      std::find_if(found.begin(), found.end(), [&](const auto& a) { return same(a, *current); });
   if (in_use != found.end()) std::rotate(found.begin(), in_use, in_use + 1);
   co_return answer;
 }
 
 asio::awaitable<void> HealthChecker::Impl::check_once(Target& target) {
-  const auto spec = target.spec;   // a reload may replace it while this check runs
+  const auto spec = target.spec;  // a reload may replace it while this check runs
   auto answer = co_await addresses_of(spec.server, target.lookup, spec.check.timeout);
   ProbeResult result;
   if (answer.addresses.empty()) {

@@ -2,9 +2,14 @@
 // asio::io_context: a saturated worker cannot make a server look dead, and a hanging server cannot
 // hold a worker. HTTP checks when health_check.path is set, else a TCP connect.
 //
-// Names are resolved before each check round of a server whose address is a name, on this thread's
-// resolver. First checks of a new target start at once (jittered within 50 ms), so that readiness
-// is known early.
+// Names are resolved before each check round of a server whose address is a name, by a thread of
+// their own (resolver.hpp), so that a dead name server holds up no other check. Each round gives
+// the resolver `timeout`, then the check `timeout`. A name that does not exist makes its server
+// unreachable; a name server that does not answer does not: the last known address is checked.
+// Of several addresses the one in use stays in use while it accepts connections, else the next one
+// that does is taken. A check that fails for want of our own descriptors or memory counts for
+// nothing. First checks of a new target start at once (jittered within 50 ms), so that readiness is
+// known early; later ones follow each `interval`, give or take a tenth.
 #pragma once
 
 #include <functional>
@@ -34,14 +39,15 @@ struct HealthChange {
 
 class HealthChecker {
  public:
-  using OnChange = std::function<void(const HealthChange&)>;   // called on the checker's thread
+  using OnChange = std::function<void(const HealthChange&)>;  // called on the checker's thread
   explicit HealthChecker(OnChange on_change);
-  ~HealthChecker();   // joins
+  ~HealthChecker();  // joins
   HealthChecker(const HealthChecker&) = delete;
   // Replaces the set of targets; those that stay keep their rise/fall counts. Any thread.
   void set_targets(std::vector<HealthTarget> targets);
-  // Connects once to each server, now; calls `done` on the checker's thread with how many accept, after
-  // all answered or `timeout`. Any thread. For the rollback's last look at a standby that seems dead.
+  // Connects once to each server, now; calls `done` on the checker's thread with how many accept,
+  // after all answered or `timeout`. Any thread. For the rollback's last look at a standby that
+  // seems dead.
   void probe_connect(std::vector<std::shared_ptr<ServerState>> servers, config::Duration timeout,
                      std::function<void(unsigned accepting)> done);
 

@@ -30,7 +30,7 @@ struct Connection : std::enable_shared_from_this<Connection> {
     timed_out = false;
     timer.expires_at(when);
     timer.async_wait([self = shared_from_this(), when](error_code ec) {
-      if (ec || self->timer.expiry() != when) return;   // replaced or done with
+      if (ec || self->timer.expiry() != when) return;  // replaced or done with
       self->timed_out = true;
       self->close();
     });
@@ -60,7 +60,9 @@ bool is_our_fault(const error_code& ec) {
          ec == boost::system::errc::address_not_available;
 }
 
-std::string in_ms(config::Duration d) { return std::to_string(d.count()) + "ms"; }
+std::string in_ms(config::Duration d) {
+  return std::to_string(d.count()) + "ms";
+}
 
 asio::awaitable<void> connect(std::shared_ptr<Connection> connection,
                               std::vector<ResolvedAddress> candidates, config::Duration timeout,
@@ -106,7 +108,7 @@ asio::awaitable<unsigned> read_final_head(Connection& connection, error_code& ec
   for (int interim = 0; interim <= max_interim_answers; ++interim) {
     http::response_parser<http::string_body> parser;
     parser.header_limit(max_answer_bytes);
-    parser.body_limit(boost::none);   // a large body is no fault; we stop reading it
+    parser.body_limit(boost::none);  // a large body is no fault; we stop reading it
     auto [head_ec, head_bytes] =
         co_await http::async_read_header(connection.socket, buffer, parser, as_result);
     if (head_ec) {

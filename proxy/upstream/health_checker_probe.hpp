@@ -15,8 +15,8 @@ struct ProbeResult {
   bool connected = false;
   // The fault is ours (no descriptors, no memory): it says nothing about the server.
   bool inconclusive = false;
-  std::string reason;            // of a failure, e.g. "GET /healthz: status 503, wanted 200-399"
-  std::size_t address = 0;       // index of the candidate that accepted
+  std::string reason;       // of a failure, e.g. "GET /healthz: status 503, wanted 200-399"
+  std::size_t address = 0;  // index of the candidate that accepted
 };
 
 // Tries the candidates in order until one accepts; all share check.timeout. Only the head of an

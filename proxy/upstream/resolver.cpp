@@ -135,7 +135,7 @@ struct Resolver::Shared {
     std::weak_ptr<void> wanted;
     Done done;
   };
-  std::deque<Question> queue;   // askers keep it bounded: one question each at a time
+  std::deque<Question> queue;  // askers keep it bounded: one question each at a time
   bool stopped = false;
   bool looking_up = false;
   std::thread thread;

@@ -1,6 +1,5 @@
 #include "proxy/upstream/server_state.hpp"
 
-
 #include <cstring>
 
 #include "proxy/upstream/resolver.hpp"
@@ -16,10 +15,14 @@ bool same(const ResolvedAddress& a, const ResolvedAddress& b) {
 
 std::string_view to_string(Health h) {
   switch (h) {
-    case Health::unknown: return "unknown";
-    case Health::healthy: return "healthy";
-    case Health::failing: return "failing";
-    case Health::unreachable: return "unreachable";
+    case Health::unknown:
+      return "unknown";
+    case Health::healthy:
+      return "healthy";
+    case Health::failing:
+      return "failing";
+    case Health::unreachable:
+      return "unreachable";
   }
   return "unknown";
 }

@@ -19,7 +19,7 @@
 namespace switchback::upstream {
 
 enum class Health : std::uint8_t {
-  unknown,      // not checked yet: used, but after healthy ones
+  unknown,  // not checked yet: used, but after healthy ones
   healthy,
   failing,      // accepts connections, fails its check
   unreachable,  // accepts no connection, or its name does not resolve
@@ -29,7 +29,7 @@ std::string_view to_string(Health h);
 struct ResolvedAddress {
   sockaddr_storage storage{};
   socklen_t size = 0;
-  std::string text;   // "10.0.0.7:9000"
+  std::string text;  // "10.0.0.7:9000"
 };
 
 class ServerState {
@@ -42,22 +42,22 @@ class ServerState {
   Health health() const { return health_.load(std::memory_order_relaxed); }
   void set_health(Health h) { health_.store(h, std::memory_order_relaxed); }
   bool usable() const { return health() <= Health::healthy; }
-  std::string last_reason() const;              // of the last failed check, "" when none
+  std::string last_reason() const;  // of the last failed check, "" when none
   void set_last_reason(std::string reason);
   Nanos last_check_ns() const { return last_check_ns_.load(std::memory_order_relaxed); }
   void set_last_check_ns(Nanos t) { last_check_ns_.store(t, std::memory_order_relaxed); }
 
   // Current address; nullptr while the name has never resolved. Valid as long as this object.
   const ResolvedAddress* resolved() const { return resolved_.load(std::memory_order_acquire); }
-  void set_resolved(ResolvedAddress address);   // resolver only; no-op when unchanged
+  void set_resolved(ResolvedAddress address);  // resolver only; no-op when unchanged
 
  private:
   std::atomic<Health> health_{Health::unknown};
   std::atomic<Nanos> last_check_ns_{0};
   std::atomic<const ResolvedAddress*> resolved_{nullptr};
-  mutable std::mutex mutex_;                    // reason and history; never on the request path
+  mutable std::mutex mutex_;  // reason and history; never on the request path
   std::string reason_;
-  std::vector<std::unique_ptr<ResolvedAddress>> history_;   // readers may still hold older ones
+  std::vector<std::unique_ptr<ResolvedAddress>> history_;  // readers may still hold older ones
 };
 
 // Resolves literals and names, blocking (start-up, and the health thread). "" or what failed.

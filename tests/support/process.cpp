@@ -72,7 +72,7 @@ std::optional<std::string> line_with(const std::string& text, const std::string&
   const auto at = text.find(wanted);
   if (at == std::string::npos) return std::nullopt;
   const auto end = text.find('\n', at);
-  if (end == std::string::npos) return std::nullopt;   // the line is not complete yet
+  if (end == std::string::npos) return std::nullopt;  // the line is not complete yet
   const auto before = at == 0 ? std::string::npos : text.rfind('\n', at - 1);
   const auto begin = before == std::string::npos ? 0 : before + 1;
   return text.substr(begin, end - begin);
@@ -109,7 +109,8 @@ struct Process::Impl {
   // The child is reaped under the lock, so that nobody signals a pid that is someone else's by now.
   void wait_for_end() {
     siginfo_t info{};
-    while (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT) != 0 && errno == EINTR) {
+    while (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT) != 0 &&
+           errno == EINTR) {
     }
     std::lock_guard lock(mutex);
     int status = 0;
@@ -156,8 +157,12 @@ Process::~Process() {
   impl_->err_reader.join();
 }
 
-pid_t Process::pid() const { return impl_->pid; }
-void Process::signal(int number) { impl_->signal(number); }
+pid_t Process::pid() const {
+  return impl_->pid;
+}
+void Process::signal(int number) {
+  impl_->signal(number);
+}
 
 bool Process::running() const {
   std::lock_guard lock(impl_->mutex);

@@ -12,8 +12,8 @@
 namespace switchback::test {
 
 struct ProcessOptions {
-  std::vector<std::string> environment;   // "NAME=value", added to ours
-  std::string directory;                  // "": ours
+  std::vector<std::string> environment;  // "NAME=value", added to ours
+  std::string directory;                 // "": ours
 };
 
 class Process {
@@ -27,13 +27,13 @@ class Process {
   pid_t pid() const;
   void signal(int number);
   bool running() const;
-  // Exit code, 128 + signal number when killed; nullopt: still running at the deadline. All output has
-  // been read by then.
+  // Exit code, 128 + signal number when killed; nullopt: still running at the deadline. All output
+  // has been read by then.
   std::optional<int> wait(std::chrono::milliseconds limit = std::chrono::seconds(30));
   // First line of standard output or error, from the beginning on, that contains `text`.
-  std::optional<std::string> wait_for_line(const std::string& text,
-                                           std::chrono::milliseconds limit = std::chrono::seconds(30));
-  std::string out() const;   // so far
+  std::optional<std::string> wait_for_line(
+      const std::string& text, std::chrono::milliseconds limit = std::chrono::seconds(30));
+  std::string out() const;  // so far
   std::string err() const;
 
  private:

@@ -66,7 +66,8 @@ void parse_fields(std::string_view text, std::vector<std::pair<std::string, std:
     const auto colon = line.find(':');
     if (colon == std::string_view::npos) continue;
     auto value = line.substr(colon + 1);
-    while (!value.empty() && (value.front() == ' ' || value.front() == '\t')) value.remove_prefix(1);
+    while (!value.empty() && (value.front() == ' ' || value.front() == '\t'))
+      value.remove_prefix(1);
     while (!value.empty() && (value.back() == ' ' || value.back() == '\t')) value.remove_suffix(1);
     out.emplace_back(line.substr(0, colon), value);
   }
@@ -80,7 +81,9 @@ std::string RawResponse::field(std::string_view name) const {
   }
   return {};
 }
-bool RawResponse::has(std::string_view name) const { return count(name) != 0; }
+bool RawResponse::has(std::string_view name) const {
+  return count(name) != 0;
+}
 std::size_t RawResponse::count(std::string_view name) const {
   std::size_t n = 0;
   for (const auto& [key, value] : fields) n += same_name(key, name);
@@ -99,7 +102,9 @@ RawClient RawClient::adopt(int fd, std::chrono::milliseconds deadline) {
   return client;
 }
 
-RawClient::RawClient(RawClient&& other) noexcept { *this = std::move(other); }
+RawClient::RawClient(RawClient&& other) noexcept {
+  *this = std::move(other);
+}
 RawClient& RawClient::operator=(RawClient&& other) noexcept {
   std::swap(fd_, other.fd_);
   std::swap(deadline_, other.deadline_);
@@ -107,7 +112,9 @@ RawClient& RawClient::operator=(RawClient&& other) noexcept {
   std::swap(reset_seen_, other.reset_seen_);
   return *this;
 }
-RawClient::~RawClient() { close(); }
+RawClient::~RawClient() {
+  close();
+}
 
 void RawClient::wait(short events, const char* what) {
   const auto end = Clock::now() + deadline_;
@@ -198,7 +205,9 @@ std::string RawClient::read_to_end() {
   return std::exchange(buffer_, {});
 }
 
-bool RawClient::wait_for_end() { return buffer_.empty() && !fill(); }
+bool RawClient::wait_for_end() {
+  return buffer_.empty() && !fill();
+}
 
 RawResponse RawClient::read_response(bool head_only, bool interim) {
   for (;;) {
@@ -264,7 +273,9 @@ bool RawClient::read_chunks(RawResponse& response) {
   return true;
 }
 
-void RawClient::half_close() { ::shutdown(fd_, SHUT_WR); }
+void RawClient::half_close() {
+  ::shutdown(fd_, SHUT_WR);
+}
 void RawClient::reset() {
   const linger now{1, 0};
   ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof now);

@@ -1,4 +1,5 @@
-// A blocking TCP (or unix) client that sends exactly the bytes it is given and sees exactly those it gets.
+// A blocking TCP (or unix) client that sends exactly the bytes it is given and sees exactly those
+// it gets.
 //
 // Every wait has the deadline of the constructor; when it passes, or the connection ends where
 // bytes were wanted, std::runtime_error says what was got so far. One thread at a time.
@@ -15,19 +16,20 @@ namespace switchback::test {
 
 struct RawResponse {
   int status = 0;
-  std::string head;                                          // with the empty line
-  std::vector<std::pair<std::string, std::string>> fields;   // names as sent
-  std::string body;                                          // decoded
+  std::string head;                                         // with the empty line
+  std::vector<std::pair<std::string, std::string>> fields;  // names as sent
+  std::string body;                                         // decoded
   std::vector<std::pair<std::string, std::string>> trailers;
-  bool complete = false;            // the framing says that all of the body is there
-  std::string field(std::string_view name) const;            // first value, "" when absent
+  bool complete = false;                           // the framing says that all of the body is there
+  std::string field(std::string_view name) const;  // first value, "" when absent
   bool has(std::string_view name) const;
   std::size_t count(std::string_view name) const;
 };
 
 class RawClient {
  public:
-  explicit RawClient(std::uint16_t port, std::chrono::milliseconds deadline = std::chrono::seconds(20));
+  explicit RawClient(std::uint16_t port,
+                     std::chrono::milliseconds deadline = std::chrono::seconds(20));
   // "127.0.0.1:8080", "http://127.0.0.1:8080" or "unix:/path".
   explicit RawClient(const std::string& address,
                      std::chrono::milliseconds deadline = std::chrono::seconds(20));
@@ -36,24 +38,24 @@ class RawClient {
   RawClient& operator=(RawClient&& other) noexcept;
   ~RawClient();
 
-  void send(std::string_view bytes);        // all of it; throws when the peer is gone
-  bool try_send(std::string_view bytes);    // false instead
+  void send(std::string_view bytes);      // all of it; throws when the peer is gone
+  bool try_send(std::string_view bytes);  // false instead
   // As much as the peer takes until it takes nothing for `quiet`; returns the bytes sent.
   std::size_t send_until_blocked(std::string_view piece, std::chrono::milliseconds quiet);
 
-  std::string read_some();                  // "": end
+  std::string read_some();  // "": end
   std::string read_exact(std::size_t bytes);
-  std::string read_until(std::string_view mark);   // with the mark
+  std::string read_until(std::string_view mark);  // with the mark
   std::string read_head() { return read_until("\r\n\r\n"); }
-  std::string read_to_end();                // a reset ends it too, see reset_seen()
-  // One response, interim (1xx) ones are skipped unless `interim`. A body cut short is no error here:
-  // see RawResponse::complete. `head_only`: the request was HEAD.
+  std::string read_to_end();  // a reset ends it too, see reset_seen()
+  // One response, interim (1xx) ones are skipped unless `interim`. A body cut short is no error
+  // here: see RawResponse::complete. `head_only`: the request was HEAD.
   RawResponse read_response(bool head_only = false, bool interim = false);
-  bool wait_for_end();                      // true: ended (FIN or reset) without another byte
+  bool wait_for_end();  // true: ended (FIN or reset) without another byte
   bool reset_seen() const { return reset_seen_; }
 
-  void half_close();                        // FIN
-  void reset();                             // RST
+  void half_close();  // FIN
+  void reset();       // RST
   void close();
   int fd() const { return fd_; }
   std::uint16_t local_port() const;
@@ -62,7 +64,7 @@ class RawClient {
   RawClient() = default;
   void read_body(RawResponse& response);
   bool read_chunks(RawResponse& response);
-  bool fill();                              // one recv into buffer_; false: end
+  bool fill();  // one recv into buffer_; false: end
   void wait(short events, const char* what);
   int fd_ = -1;
   std::chrono::milliseconds deadline_{};

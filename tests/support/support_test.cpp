@@ -39,7 +39,8 @@ TEST_CASE("the test server answers as its path says, on one kept connection") {
   CHECK(get(client, "/1xx").status == 200);
   CHECK(get(client, "/slow-body?bytes=100&ms=1").body == body_of(100));
   CHECK(get(client, "/big-head?bytes=20000").head.size() > 20000);
-  CHECK(get(client, "/sse?events=3&ms=1").body == "data: 0 green\n\ndata: 1 green\n\ndata: 2 green\n\n");
+  CHECK(get(client, "/sse?events=3&ms=1").body ==
+        "data: 0 green\n\ndata: 1 green\n\ndata: 2 green\n\n");
   CHECK(get(client, "/healthz").status == 200);
   server.set_healthy(false);
   CHECK(get(client, "/healthz").status == 503);
@@ -61,11 +62,14 @@ TEST_CASE("the test server takes bodies of both framings") {
   client.send("POST /sink HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n7d0\r\n" +
               body.substr(0, 2000) + "\r\nbb8\r\n" + body.substr(2000) + "\r\n0\r\nA: b\r\n\r\n");
   CHECK(client.read_response().body == counted);
-  client.send("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nA: b\r\n\r\n");
+  client.send(
+      "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nA: "
+      "b\r\n\r\n");
   const auto echoed = client.read_response().body;
   CHECK_THAT(echoed, ContainsSubstring("\"body\":\"hi\""));
   CHECK_THAT(echoed, ContainsSubstring("\"trailers\":[[\"A\",\"b\"]]"));
-  client.send("POST /mirror HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
+  client.send(
+      "POST /mirror HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
   CHECK_THAT(client.read_head(), ContainsSubstring("200"));
   CHECK(client.read_head() == "HTTP/1.1 100 Continue\r\n\r\n");
   client.send("abcd");
@@ -102,7 +106,8 @@ TEST_CASE("the test server holds, upgrades, closes, dies and comes back") {
   CHECK(held.wait_for_end());
 
   RawClient tunnel(server.address());
-  tunnel.send("GET /upgrade HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nearly");
+  tunnel.send(
+      "GET /upgrade HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nearly");
   CHECK(tunnel.read_response().status == 101);
   CHECK(tunnel.read_exact(16) == "hello blue\nearly");
   const auto port = server.port();
@@ -120,7 +125,7 @@ TEST_CASE("a raw script gets each connection") {
   TestServer server(TestServerOptions{.raw = [](RawClient& peer) {
     const auto head = peer.read_head();
     peer.send("you said " + head.substr(0, 4));
-    peer.read_to_end();   // ends with the client or the server
+    peer.read_to_end();  // ends with the client or the server
   }});
   RawClient client(server.address());
   client.send("GETX\r\n\r\n");

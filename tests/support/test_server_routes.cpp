@@ -10,7 +10,9 @@ namespace {
 
 constexpr std::uint64_t promised_bytes = 1'000'000;
 
-std::string length_field(std::uint64_t n) { return "Content-Length: " + std::to_string(n) + "\r\n"; }
+std::string length_field(std::uint64_t n) {
+  return "Content-Length: " + std::to_string(n) + "\r\n";
+}
 
 boost::json::array pairs_of(const Fields& fields) {
   boost::json::array out;
@@ -225,14 +227,13 @@ asio::awaitable<bool> Session::early(Request& request) {
 asio::awaitable<bool> Session::sse(Request& request) {
   std::string body;
   if (!co_await read_body(request, body)) co_return false;
-  std::string head = head_of(
-      request, 200, "Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n");
+  std::string head =
+      head_of(request, 200, "Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n");
   if (!co_await send(std::move(head))) co_return false;
   const auto events = request.number("events", 0);
   for (std::uint64_t i = 0; events == 0 || i < events; ++i) {
     if (i > 0) co_await pause(request.number("ms", 10));
-    const std::string event =
-        "data: " + std::to_string(i) + " " + server_.options.name + "\n\n";
+    const std::string event = "data: " + std::to_string(i) + " " + server_.options.name + "\n\n";
     if (!co_await send_chunk(event)) co_return false;
   }
   co_return co_await send("0\r\n\r\n");
@@ -266,8 +267,7 @@ asio::awaitable<bool> Session::interim(Request& request) {
 asio::awaitable<bool> Session::trailers(Request& request) {
   std::string body;
   if (!co_await read_body(request, body)) co_return false;
-  std::string head =
-      head_of(request, 200, "Transfer-Encoding: chunked\r\nTrailer: X-Checksum\r\n");
+  std::string head = head_of(request, 200, "Transfer-Encoding: chunked\r\nTrailer: X-Checksum\r\n");
   if (!co_await send(std::move(head))) co_return false;
   if (!co_await send_chunk("with trailers")) co_return false;
   co_return co_await send("0\r\nX-Checksum: abc\r\n\r\n");

@@ -1,5 +1,5 @@
-// Inside of TestServer: one connection, and the state they share. Everything runs on the server's thread
-// except what Impl guards with its mutex.
+// Inside of TestServer: one connection, and the state they share. Everything runs on the server's
+// thread except what Impl guards with its mutex.
 #pragma once
 
 #include <atomic>
@@ -38,6 +38,8 @@ struct Request {
   bool flag(const std::string& key) const { return number(key, 0) != 0; }
 };
 
+void parse_head(Request& request);  // from request.head; targets and fields that make sense only
+
 class Session;
 
 struct TestServer::Impl {
@@ -47,7 +49,7 @@ struct TestServer::Impl {
   template <class Acceptor>
   asio::awaitable<void> accept_loop(Acceptor& acceptor);
   void admit(Socket socket);
-  void run_on_thread(std::function<void()> work);   // and waits for it
+  void run_on_thread(std::function<void()> work);  // and waits for it
   void serve_raw(Socket socket);
   void drop_all(bool with_reset);
 
@@ -59,17 +61,17 @@ struct TestServer::Impl {
   std::set<Session*> sessions;
   std::set<asio::steady_timer*> holds;
   std::uint16_t port = 0;
-  unsigned listening = 0;     // counts accept loops, so that an old one knows that it is old
+  unsigned listening = 0;  // counts accept loops, so that an old one knows that it is old
   std::thread thread;
 
   std::atomic<bool> healthy{true};
   std::atomic<std::uint64_t> requests{0}, health_requests{0}, connections{0};
   std::atomic<std::size_t> open{0}, held{0};
-  mutable std::mutex mutex;   // of what follows
+  mutable std::mutex mutex;  // of what follows
   std::deque<SeenRequest> seen;
   struct RawThread {
     std::thread thread;
-    int fd = -1;              // ours to shut down while the function runs
+    int fd = -1;  // ours to shut down while the function runs
     bool done = false;
   };
   std::list<RawThread> raw;

@@ -10,7 +10,7 @@ namespace {
 
 AccessRecord full() {
   AccessRecord r;
-  r.wall_us = 1795356127'123456;   // 2026-11-22T14:02:07.123456Z
+  r.wall_us = 1795356127'123456;  // 2026-11-22T14:02:07.123456Z
   r.wait_ns = 1'500'000;
   r.connect_ns = 250'999;
   r.first_byte_ns = 12'000'000;
@@ -52,20 +52,21 @@ std::string text(const AccessRecord& r) {
 std::string read_back(std::string_view target) {
   AccessRecord r;
   r.target = target;
-  const auto value = boost::json::parse(json(r));   // checks UTF-8, too
+  const auto value = boost::json::parse(json(r));  // checks UTF-8, too
   return std::string(value.at("target").as_string());
 }
 
 }  // namespace
 
 TEST_CASE("a full record as JSON") {
-  CHECK(json(full()) ==
-        R"({"time":"2026-11-22T14:02:07.123456Z","client":"192.0.2.7","method":"GET",)"
-        R"("host":"shop.example.com","target":"/a?b=c","protocol":"HTTP/1.1","status":502,)"
-        R"("service":"shop","color":"green","epoch":42,"server":"10.0.0.7:9000","class":"request",)"
-        R"("retries":1,"bytes_in":5,"bytes_out":1024,"wait_ms":1.500,"connect_ms":0.250,)"
-        R"("first_byte_ms":12.000,"total_ms":1234.567,"request_id":"01J","reason":"connect_refused",)"
-        R"("detail":"connect: Connection refused","user_agent":"curl/8","referer":"https://x/"})");
+  CHECK(
+      json(full()) ==
+      R"({"time":"2026-11-22T14:02:07.123456Z","client":"192.0.2.7","method":"GET",)"
+      R"("host":"shop.example.com","target":"/a?b=c","protocol":"HTTP/1.1","status":502,)"
+      R"("service":"shop","color":"green","epoch":42,"server":"10.0.0.7:9000","class":"request",)"
+      R"("retries":1,"bytes_in":5,"bytes_out":1024,"wait_ms":1.500,"connect_ms":0.250,)"
+      R"("first_byte_ms":12.000,"total_ms":1234.567,"request_id":"01J","reason":"connect_refused",)"
+      R"("detail":"connect: Connection refused","user_agent":"curl/8","referer":"https://x/"})");
 }
 
 TEST_CASE("what a record does not have is left out") {
@@ -79,21 +80,21 @@ TEST_CASE("what a record does not have is left out") {
 }
 
 TEST_CASE("JSON keeps good UTF-8 and replaces bad bytes, one by one") {
-  const std::string bad = "\xEF\xBF\xBD";   // U+FFFD
+  const std::string bad = "\xEF\xBF\xBD";  // U+FFFD
   CHECK(read_back("/\"q\"\\\n\r\t\b\x01\x7f") == "/\"q\"\\\n\r\t\b\x01\x7f");
   CHECK(read_back(std::string("a\0b", 3)) == std::string("a\0b", 3));
   CHECK(read_back("/ü/€/😀") == "/ü/€/😀");
   CHECK(read_back("\x80") == bad);
   CHECK(read_back("a\xff\xfe z") == "a" + bad + bad + " z");
-  CHECK(read_back("\xc0\xaf") == bad + bad);                    // overlong "/"
-  CHECK(read_back("\xe0\x9f\xbf") == bad + bad + bad);          // overlong
-  CHECK(read_back("\xed\xa0\x80") == bad + bad + bad);          // surrogate
-  CHECK(read_back("\xf4\x90\x80\x80") == bad + bad + bad + bad);   // above U+10FFFF
+  CHECK(read_back("\xc0\xaf") == bad + bad);                      // overlong "/"
+  CHECK(read_back("\xe0\x9f\xbf") == bad + bad + bad);            // overlong
+  CHECK(read_back("\xed\xa0\x80") == bad + bad + bad);            // surrogate
+  CHECK(read_back("\xf4\x90\x80\x80") == bad + bad + bad + bad);  // above U+10FFFF
   CHECK(read_back("\xf0\x8f\xbf\xbf") == bad + bad + bad + bad);
-  CHECK(read_back("\xe2\x82") == bad + bad);                    // cut off at the end
+  CHECK(read_back("\xe2\x82") == bad + bad);  // cut off at the end
   CHECK(read_back("\xc3") == bad);
   CHECK(read_back("\xc3(") == bad + "(");
-  CHECK(read_back("\xf4\x8f\xbf\xbf") == "\xf4\x8f\xbf\xbf");   // U+10FFFF itself
+  CHECK(read_back("\xf4\x8f\xbf\xbf") == "\xf4\x8f\xbf\xbf");  // U+10FFFF itself
   for (int a = 0; a < 256; ++a) {
     for (int b = 0; b < 256; ++b) {
       const char pair[] = {static_cast<char>(a), static_cast<char>(b)};

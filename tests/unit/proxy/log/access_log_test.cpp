@@ -162,7 +162,8 @@ TEST_CASE("a file that cannot be reopened goes on being written") {
   push(access, "/still");
   access.flush();
   CHECK_THAT(dir.read("moved/a.log"), ContainsSubstring("/still"));
-  CHECK_THAT(program.text.str(), ContainsSubstring("cannot be reopened: No such file or directory"));
+  CHECK_THAT(program.text.str(),
+             ContainsSubstring("cannot be reopened: No such file or directory"));
 }
 
 // RLIMIT_FSIZE stands in for a full disk: writes stop at a byte, possibly within a record, and go
@@ -184,7 +185,7 @@ TEST_CASE("a full disk is counted, told once, never blocks, and ends without a t
     const auto errors = access.write_errors();
     CHECK(errors >= 1);
     access.flush();
-    CHECK(access.write_errors() > errors);   // tried again
+    CHECK(access.write_errors() > errors);  // tried again
     CHECK_THAT(program.text.str(), ContainsSubstring("File too large"));
     CHECK(lines_of(program.text.str()).size() == 1);
 
@@ -211,7 +212,7 @@ TEST_CASE("a full disk is counted, told once, never blocks, and ends without a t
     SECTION("another file instead") {
       std::filesystem::rename(dir.file("a.log"), dir.file("old.log"));
       access.reopen();
-      access.flush();   // the new file is as small
+      access.flush();  // the new file is as small
       ::setrlimit(RLIMIT_FSIZE, &before);
       CHECK(until([&] { return access.written() == accepted; }));
       CHECK(dir.read("a.log").starts_with("{"));
@@ -247,12 +248,13 @@ TEST_CASE("stdout as a pipe: a slow reader gets everything, a reader that went i
   ::close(fds[1]);
 
   SECTION("slow reader") {
-    constexpr std::size_t count = 3000;   // more than a pipe holds
+    constexpr std::size_t count = 3000;  // more than a pipe holds
     for (std::size_t i = 0; i < count; ++i) push(*access, "/" + std::to_string(i));
     std::string got;
     std::thread reader([&] {
       char piece[1000];
-      for (long n; (n = ::read(fds[0], piece, sizeof piece)) > 0;) got.append(piece, static_cast<std::size_t>(n));
+      for (long n; (n = ::read(fds[0], piece, sizeof piece)) > 0;)
+        got.append(piece, static_cast<std::size_t>(n));
     });
     access->flush();
     CHECK(access->written() == count);

@@ -90,7 +90,8 @@ TEST_CASE("a record comes out as it went in") {
       CHECK(out.color == Color::green);
       CHECK(out.reason == http::Reason::drain_forced);
       CHECK(out.traffic_class == "stream");
-      CHECK(std::string(out.client).append(out.method).append(out.host).append(out.target) == "cmh/t");
+      CHECK(std::string(out.client).append(out.method).append(out.host).append(out.target) ==
+            "cmh/t");
       CHECK(std::string(out.service).append(out.server).append(out.request_id) == "svi");
       CHECK(std::string(out.user_agent).append(out.referer).append(out.detail) == "urd");
     } else {
@@ -118,7 +119,7 @@ TEST_CASE("long texts are cut, and not inside a character") {
   in.host = plain;
   REQUIRE(ring.push(in));
   ring.consume([&](const AccessRecord& out) {
-    CHECK(out.user_agent == euros.substr(0, 1023));   // 341 whole ones
+    CHECK(out.user_agent == euros.substr(0, 1023));  // 341 whole ones
     CHECK(out.referer.size() == 1024);
     CHECK(out.target.size() == 2048);
     CHECK(out.host.size() == 1024);
@@ -229,11 +230,11 @@ TEST_CASE("the consumer is called once when the ring gets half full, and not bef
   CHECK(ring.head - ring.tail <= ring.size / 2 + 200);
   while (ring.push(record)) {
   }
-  CHECK(::read(ring.wake_fd, &calls, sizeof calls) < 0);   // it was called already
+  CHECK(::read(ring.wake_fd, &calls, sizeof calls) < 0);  // it was called already
   ring.woken = false;
   CHECK(!ring.push(record));
   ring.consume([](const AccessRecord&) { return true; });
   CHECK(ring.push(record));
-  CHECK(::read(ring.wake_fd, &calls, sizeof calls) < 0);   // empty again: no call
+  CHECK(::read(ring.wake_fd, &calls, sizeof calls) < 0);  // empty again: no call
   ::close(ring.wake_fd);
 }

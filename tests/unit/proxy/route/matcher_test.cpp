@@ -17,7 +17,9 @@ Service with(std::vector<std::string> hosts, std::string prefix = "/") {
   s.match = Match{std::move(hosts), std::move(prefix)};
   return s;
 }
-Service by_default() { return {}; }
+Service by_default() {
+  return {};
+}
 
 std::string found(const Matcher& m, std::string_view authority, std::string_view target = "/") {
   const auto i = m.find(authority, target);
@@ -35,7 +37,8 @@ TEST_CASE("a lone default service takes everything") {
 }
 
 TEST_CASE("exact hosts: case, port, trailing dot") {
-  const Matcher m({with({"shop.example.com"}), with({"Other.Example.com."}), with({"::1", "[FE80::2]"})});
+  const Matcher m(
+      {with({"shop.example.com"}), with({"Other.Example.com."}), with({"::1", "[FE80::2]"})});
   CHECK(found(m, "shop.example.com") == "0");
   CHECK(found(m, "SHOP.example.COM:8443") == "0");
   CHECK(found(m, "shop.example.com.") == "0");
@@ -53,8 +56,8 @@ TEST_CASE("exact hosts: case, port, trailing dot") {
 }
 
 TEST_CASE("wildcards: one or more labels, the longest wins, exact before them") {
-  const Matcher m({with({"*.example.com"}), with({"*.shop.example.com"}), with({"a.shop.example.com"}),
-                   by_default()});
+  const Matcher m({with({"*.example.com"}), with({"*.shop.example.com"}),
+                   with({"a.shop.example.com"}), by_default()});
   CHECK(found(m, "x.example.com") == "0");
   CHECK(found(m, "x.y.Example.com:1") == "0");
   CHECK(found(m, "shop.example.com") == "0");
@@ -83,8 +86,8 @@ TEST_CASE("path prefixes end at segments, the longest wins") {
 }
 
 TEST_CASE("a host whose paths do not match falls through to the next kind") {
-  const Matcher m({with({"a.example"}, "/one"), with({"*.example"}, "/two"), with({}, "/three"),
-                   by_default()});
+  const Matcher m(
+      {with({"a.example"}, "/one"), with({"*.example"}, "/two"), with({}, "/three"), by_default()});
   CHECK(found(m, "a.example", "/one") == "0");
   CHECK(found(m, "a.example", "/two") == "1");
   CHECK(found(m, "a.example", "/three") == "2");
@@ -128,7 +131,8 @@ std::size_t host_rank(const std::vector<std::string>& patterns, const std::strin
     if (pattern == host) best = 1'000'000;
     if (!pattern.starts_with("*.")) continue;
     const auto suffix = pattern.substr(1);
-    if (host.size() > suffix.size() && host.ends_with(suffix)) best = std::max(best, 1 + suffix.size());
+    if (host.size() > suffix.size() && host.ends_with(suffix))
+      best = std::max(best, 1 + suffix.size());
   }
   return best;
 }
@@ -138,7 +142,8 @@ bool path_ok(const std::string& prefix, const std::string& path) {
   return path == prefix || path.starts_with(prefix + "/");
 }
 
-std::string naive(const std::vector<Service>& services, std::string authority, const std::string& target) {
+std::string naive(const std::vector<Service>& services, std::string authority,
+                  const std::string& target) {
   const auto host_end = authority.find(':');
   auto host = lower(authority.substr(0, host_end));
   if (host.ends_with('.')) host.pop_back();

@@ -9,7 +9,8 @@ using route::ServiceControl;
 TEST_CASE("the active word keeps its three parts apart") {
   for (const auto color : {Color::blue, Color::green}) {
     for (const bool paused : {false, true}) {
-      for (const std::uint64_t epoch : {std::uint64_t{0}, std::uint64_t{1}, (std::uint64_t{1} << 62) - 1}) {
+      for (const std::uint64_t epoch :
+           {std::uint64_t{0}, std::uint64_t{1}, (std::uint64_t{1} << 62) - 1}) {
         ServiceControl control({color, paused, epoch});
         const auto word = control.load();
         CHECK(word.color == color);

@@ -23,9 +23,9 @@ TEST_CASE("every bucket holds exactly what lies between its neighbours' bounds")
 
 TEST_CASE("recorded durations are counted in microseconds") {
   Histogram h;
-  h.record(-5);          // a clock read before another: counts as nothing
+  h.record(-5);  // a clock read before another: counts as nothing
   h.record(999);
-  h.record(1'000'000);   // 1 ms
+  h.record(1'000'000);  // 1 ms
   h.record(1'001'999);
   CHECK(h.bucket(0) == 2);
   CHECK(h.bucket(Histogram::bucket_of(1000)) == 2);

@@ -31,7 +31,7 @@ config::HealthCheck quick(std::string path) {
   config::HealthCheck check;
   check.path = std::move(path);
   check.interval = 10ms;
-  check.timeout = 5s;   // never reached by what answers, however slow the machine
+  check.timeout = 5s;  // never reached by what answers, however slow the machine
   return check;
 }
 
@@ -145,7 +145,8 @@ TEST_CASE_METHOD(Fixture, "verdicts on servers that accept but fail say why") {
   }
   SECTION("no HTTP") {
     TestServer up;
-    CHECK_THAT(verdict(up, quick("/garbage")), ContainsSubstring("GET /garbage: not an HTTP answer ("));
+    CHECK_THAT(verdict(up, quick("/garbage")),
+               ContainsSubstring("GET /garbage: not an HTTP answer ("));
   }
   SECTION("closed without an answer") {
     TestServer up;
@@ -161,7 +162,7 @@ TEST_CASE_METHOD(Fixture, "the head decides: bodies may be large, cut or endless
   TestServer up;
   for (const auto* path : {"/ok?bytes=200000", "/truncate", "/sse?ms=1", "/close-delimited"}) {
     auto check = quick(path);
-    check.timeout = 200ms;   // how long an endless body is looked at
+    check.timeout = 200ms;  // how long an endless body is looked at
     const auto server = tcp_server(up.port());
     checker.set_targets({{"web", Color::blue, check, server}});
     CHECK(until([&] { return server->health() != Health::unknown; }));
@@ -186,9 +187,10 @@ TEST_CASE_METHOD(Fixture, "servers that accept no connection are unreachable") {
   SECTION("a unix socket that is not there") {
     test::TempDir dir;
     const auto path = dir.file("none.sock");
-    const auto change = first(std::make_shared<ServerState>(config::Address{
-                                  .kind = config::AddressKind::unix_path, .text = "unix:" + path, .path = path}),
-                              quick(""));
+    const auto change =
+        first(std::make_shared<ServerState>(config::Address{
+                  .kind = config::AddressKind::unix_path, .text = "unix:" + path, .path = path}),
+              quick(""));
     CHECK(change.to == Health::unreachable);
     CHECK(change.reason == "connect: No such file or directory");
   }
@@ -204,8 +206,8 @@ TEST_CASE_METHOD(Fixture, "without a path, a connection is enough; unix sockets 
     test::TempDir dir;
     const auto path = dir.file("up.sock");
     TestServer up(test::TestServerOptions{.unix_path = path});
-    const auto server = std::make_shared<ServerState>(
-        config::Address{.kind = config::AddressKind::unix_path, .text = "unix:" + path, .path = path});
+    const auto server = std::make_shared<ServerState>(config::Address{
+        .kind = config::AddressKind::unix_path, .text = "unix:" + path, .path = path});
     CHECK(first(server, quick("/healthz")).to == Health::healthy);
     CHECK(until([&] { return up.health_requests() > 0; }));
   }
@@ -241,13 +243,15 @@ TEST_CASE_METHOD(Fixture, "a server falls and rises again, told once each time")
   CHECK(count() == 4);
 }
 
-TEST_CASE_METHOD(Fixture, "targets that stay keep their counts, those that go are checked no more") {
+TEST_CASE_METHOD(Fixture,
+                 "targets that stay keep their counts, those that go are checked no more") {
   TestServer blue("blue"), green("green");
   const auto b = tcp_server(blue.port());
   const auto g = tcp_server(green.port());
   auto never_again = quick("/healthz");
   never_again.interval = 1h;
-  checker.set_targets({{"web", Color::blue, never_again, b}, {"web", Color::green, quick("/healthz"), g}});
+  checker.set_targets(
+      {{"web", Color::blue, never_again, b}, {"web", Color::green, quick("/healthz"), g}});
   REQUIRE(until([&] { return count() == 2; }));
 
   SECTION("a shorter interval takes effect at once") {
@@ -269,7 +273,7 @@ TEST_CASE_METHOD(Fixture, "targets that stay keep their counts, those that go ar
     CHECK(green.health_requests() == before);
     green.set_healthy(false);
     checker.set_targets({{"web", Color::green, quick("/healthz"), g}});
-    CHECK(change(2).to == Health::failing);   // a new target's first result decides
+    CHECK(change(2).to == Health::failing);  // a new target's first result decides
     CHECK(change(2).server == green.address());
   }
   SECTION("kept in the middle of falling") {
@@ -327,7 +331,8 @@ TEST_CASE_METHOD(Fixture, "probe_connect counts who accepts now") {
   std::mutex done_mutex;
   std::condition_variable done;
   std::optional<unsigned> accepting;
-  const auto probe = [&](std::vector<std::shared_ptr<ServerState>> servers, config::Duration timeout) {
+  const auto probe = [&](std::vector<std::shared_ptr<ServerState>> servers,
+                         config::Duration timeout) {
     std::unique_lock lock(done_mutex);
     accepting.reset();
     checker.probe_connect(std::move(servers), timeout, [&](unsigned n) {
@@ -338,11 +343,12 @@ TEST_CASE_METHOD(Fixture, "probe_connect counts who accepts now") {
     done.wait_for(lock, test::patience, [&] { return accepting.has_value(); });
     return accepting.value_or(99);
   };
-  CHECK(probe({tcp_server(one.port()), tcp_server(refusing.port()), tcp_server(two.port(), "localhost")},
+  CHECK(probe({tcp_server(one.port()), tcp_server(refusing.port()),
+               tcp_server(two.port(), "localhost")},
               5s) == 2);
   CHECK(probe({}, 5s) == 0);
   CHECK(probe({tcp_server(1, std::string(70, 'x'))}, 5s) == 0);
-  CHECK(probe({tcp_server(one.port())}, 0ms) <= 1);   // a timeout of nothing still answers
+  CHECK(probe({tcp_server(one.port())}, 0ms) <= 1);  // a timeout of nothing still answers
 }
 
 TEST_CASE("the checker ends while checks hang") {

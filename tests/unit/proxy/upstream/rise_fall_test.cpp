@@ -27,7 +27,7 @@ TEST_CASE("a healthy server falls after `fall` bad results in a row, of either k
   w.pass();
   CHECK(w.fail() == Health::healthy);
   CHECK(w.refuse() == Health::healthy);
-  CHECK(w.pass() == Health::healthy);   // begins anew
+  CHECK(w.pass() == Health::healthy);  // begins anew
   CHECK(w.refuse() == Health::healthy);
   CHECK(w.refuse() == Health::healthy);
   CHECK(w.refuse() == Health::unreachable);
@@ -37,7 +37,7 @@ TEST_CASE("a server that is down rises after `rise` passes in a row") {
   Watched w;
   w.refuse();
   CHECK(w.pass() == Health::unreachable);
-  CHECK(w.fail() == Health::failing);   // down already: only told apart
+  CHECK(w.fail() == Health::failing);  // down already: only told apart
   CHECK(w.pass() == Health::failing);
   CHECK(w.pass() == Health::healthy);
 }

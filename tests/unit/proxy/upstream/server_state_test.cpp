@@ -13,7 +13,10 @@ using namespace switchback::upstream;
 namespace {
 
 config::Address tcp(const std::string& host, std::uint16_t port) {
-  return {.kind = config::AddressKind::tcp, .text = host + ":" + std::to_string(port), .host = host, .port = port};
+  return {.kind = config::AddressKind::tcp,
+          .text = host + ":" + std::to_string(port),
+          .host = host,
+          .port = port};
 }
 
 ResolvedAddress literal(const std::string& host, std::uint16_t port) {
@@ -33,7 +36,8 @@ TEST_CASE("literals are resolved from the start") {
   const ServerState v6(tcp("::1", 9000));
   REQUIRE(v6.resolved());
   CHECK(v6.resolved()->text == "[::1]:9000");
-  const ServerState un({.kind = config::AddressKind::unix_path, .text = "unix:/tmp/x", .path = "/tmp/x"});
+  const ServerState un(
+      {.kind = config::AddressKind::unix_path, .text = "unix:/tmp/x", .path = "/tmp/x"});
   REQUIRE(un.resolved());
   CHECK(un.resolved()->storage.ss_family == AF_UNIX);
   const ServerState too_long(
