@@ -1,0 +1,102 @@
+#include "config/validate.hpp"
+
+#include "config/yaml_loader.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/unit/config/golden.hpp"
+
+using namespace switchback::config;
+
+namespace {
+
+std::string about(const std::string& yaml) {
+  return told(load_text(yaml, "f"));
+}
+
+const std::string listener = "listeners: [{ bind: \"127.0.0.1:8080\" }]\n";
+
+}  // namespace
+
+// Most rules have their case in data/rules.yaml and data/warnings.yaml; here are those that exclude
+// each other in one file, and those that must not speak.
+
+TEST_CASE("nothing to listen on and nothing to proxy to are faults") {
+  CHECK(
+      about("listeners: []\nservices: {}\n") ==
+      "f:1:1: listeners is empty: there is nowhere to connect to (for example - bind: "
+      "0.0.0.0:8080)\n"
+      "f:2:1: services is empty: there is nothing to proxy to (name a service with a blue pool)\n");
+  // Present without a value is the same.
+  CHECK_THAT(about("listeners:\nservices:\n"), ContainsSubstring("services is empty"));
+}
+
+TEST_CASE("an admin plane that nobody reaches is a fault") {
+  CHECK(about(with("", "admin: { socket: false }\nrun_dir: /run/sb")) ==
+        "f:6:10: the admin plane has neither a socket nor an address: nobody could flip "
+        "(keep admin.socket, or set admin.bind)\n");
+  CHECK(about(with("", "admin: { socket: false, bind: 127.0.0.1:9900 }\nrun_dir: /run/sb")) == "");
+}
+
+TEST_CASE("the admin plane has addresses of its own") {
+  CHECK_THAT(about("listeners: [{ bind: unix:/run/a.sock }]\nservices: { a: { blue: { servers: "
+                   "[\"127.0.0.1:1\"] } } }\n"
+                   "admin: { socket: /run/a.sock }\n"),
+             ContainsSubstring("f:3:10: admin.socket is a socket that a listener takes"));
+  CHECK_THAT(about(with("", "admin: { bind: unix:/run/b.sock }")),
+             ContainsSubstring("admin.bind takes a TCP address"));
+  // Any free port is never the same one.
+  CHECK(about("listeners: [{ bind: \"127.0.0.1:0\" }, { bind: \"127.0.0.1:0\" }]\n"
+              "services: { a: { blue: { servers: [\"127.0.0.1:1\"] } } }\nadmin: { bind: "
+              "127.0.0.1:0 }\n") == "");
+}
+
+TEST_CASE("a server behind the proxy is not the proxy") {
+  const auto served = [](const std::string& bind, const std::string& server) {
+    return about("listeners: [{ bind: \"" + bind + "\" }]\nservices: { a: { blue: { servers: [\"" +
+                 server + "\"] } } }\n");
+  };
+  for (const char* bind : {"0.0.0.0:8080", "[::]:8080", "127.0.0.1:8080", "localhost:8080"}) {
+    INFO(bind);
+    const bool literal = std::string(bind) == "localhost:8080";
+    CHECK_THAT(served(bind, literal ? "LOCALHOST:8080" : "127.0.0.1:8080"),
+               ContainsSubstring("go round in a circle"));
+    CHECK(served(bind, "127.0.0.1:8081") == "");
+    CHECK(served(bind, "10.0.0.7:8080") == "");
+  }
+}
+
+TEST_CASE("services share a host by path, and one may be the default") {
+  const auto two = [](const std::string& first, const std::string& second) {
+    const std::string pool = "blue: { servers: [\"127.0.0.1:1\"] }";
+    return about(listener + "services:\n  a: { " + pool + first + " }\n  b: { " + pool + second +
+                 " }\n");
+  };
+  CHECK(two(", match: { hosts: [x.y], path_prefix: /a }",
+            ", match: { hosts: [x.y], path_prefix: /b }") == "");
+  CHECK(two(", match: { hosts: [x.y] }", "") == "");
+  CHECK(two(", match: { hosts: [\"*.y\"] }", ", match: { hosts: [y] }") == "");
+  CHECK(two(", match: { path_prefix: /a }", "") == "");
+  CHECK_THAT(two("", ""), ContainsSubstring("both have no match"));
+  CHECK_THAT(two(", match: {}", ""), ContainsSubstring("nothing is left for b"));
+  CHECK_THAT(two(", match: { hosts: [x.y] }", ", match: { hosts: [X.Y] }"),
+             ContainsSubstring("goes to service a already"));
+  CHECK_THAT(two(", match: { path_prefix: /a }", ", match: { path_prefix: /a }"),
+             ContainsSubstring("every host with path /a goes to service a already"));
+}
+
+TEST_CASE("an empty standby is allowed, an empty start is warned of, two empty pools are a fault") {
+  CHECK(about(with("")) == "");
+  CHECK(about(with("    green: { servers: [] }")) == "");
+  const LoadResult start = load_text(with("    initial: green"), "f");
+  CHECK(start.config.has_value());
+  CHECK(told(start) ==
+        "f:3:3: warning: services.shop starts with green, which has no server (set initial: blue, "
+        "or add servers)\n");
+  CHECK_FALSE(load_text(listener + "services: { a: {} }\n", "f").config);
+}
+
+TEST_CASE("the same server with another weight, color or spelling is still the same") {
+  CHECK_THAT(about(listener + "services: { a: { blue: { servers: [\"APP:1\", { address: \"app:1\", "
+                              "weight: 2 }] } } }\n"),
+             ContainsSubstring("f:2:45: app:1 is twice in services.a.blue"));
+  CHECK(about(listener + "services: { a: { blue: { servers: [\"app:1\", \"app:2\"] } } }\n") == "");
+}
