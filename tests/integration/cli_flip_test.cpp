@@ -93,7 +93,7 @@ TEST_CASE("refusals say that nothing moved, and why") {
     const auto forced = instance.cli({"flip", "shop", "--to", "green", "--force", "it is a drill"});
     CHECK(forced.code == 0);
     CHECK_THAT(instance.cli({"history"}).out, ContainsSubstring("it is a drill"));
-    CHECK(instance.who_answers() == "502");
+    CHECK(instance.who_answers() == "503");
     CHECK(instance.cli({"rollback"}).code == 0);
     CHECK(instance.who_answers() == "blue");
   }
