@@ -62,16 +62,29 @@ bool Exchange::refuse_early() {
     answer(Reason::body_too_large);
     return true;
   }
-  // RFC 9110 §7.6.2: a TRACE or OPTIONS that has used up its hops is answered here.
-  const bool hops = head_->method == http::Method::trace || head_->method == http::Method::options;
-  if (hops) {
-    const http::Field* field = head_->find(FieldId::max_forwards);
-    if (field && field->value() == "0") {
-      answer(Reason::loop_detected);
-      return true;
+  return !count_hop();
+}
+
+// RFC 9110 §7.6.2: TRACE and OPTIONS carry a count of hops: at 0 they are answered here, else sent
+// on with one less. False when answered.
+bool Exchange::count_hop() {
+  if (head_->method != http::Method::trace && head_->method != http::Method::options) return true;
+  for (http::Field& field : head_->fields) {
+    if (field.id != FieldId::max_forwards) continue;
+    const std::string_view text = field.value();
+    std::uint32_t hops = 0;
+    const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), hops);
+    if (fault != std::errc{} || end != text.data() + text.size()) return true;   // not ours to judge
+    if (hops == 0) {
+      answer(head_->method == http::Method::trace ? Reason::unsupported_method : Reason::none);
+      return false;
     }
+    const auto written = std::to_chars(hops_.data(), hops_.data() + hops_.size(), hops - 1);
+    field.value_data = hops_.data();
+    field.value_size = static_cast<std::uint32_t>(written.ptr - hops_.data());
+    return true;
   }
-  return false;
+  return true;
 }
 
 void Exchange::choose_identity() {
@@ -201,6 +214,10 @@ void Exchange::send_request() {
   additions.trusted = trusted_;
   additions.request_id = request_id_view_;
   additions.traceparent = traceparent_view_;
+  // RFC 9112 §3.2: a request of HTTP/1.1 has a Host; one of HTTP/1.0 may have come without.
+  if (head_->authority.empty()) {
+    additions.host = up_->server().starts_with("unix:") ? "localhost" : up_->server();
+  }
   additions.body = head_->body;
   additions.content_length = head_->content_length;
 

@@ -53,6 +53,7 @@ class Exchange final : public UpstreamUser,
 
   void reset(Downstream& downstream, const http::RequestHead& head);
   bool refuse_early();
+  bool count_hop();
   void choose_identity();
   void choose_color();
   void wait_at_door();
@@ -112,6 +113,7 @@ class Exchange final : public UpstreamUser,
   std::array<char, 32> request_id_;
   std::string_view request_id_view_;
   std::string_view traceparent_view_;
+  std::array<char, 12> hops_;       // Max-Forwards to send
   std::array<char, 64> server_name_;
   std::uint8_t server_name_size_ = 0;
 };

@@ -46,7 +46,7 @@ bool Exchange::start_response(const http::ResponseHead& head) {
   replay_.reset();
   replay_bytes_ = 0;
   replayable_ = false;
-  runtime_->gate.first_response(epoch(), now);
+  if (!preview_) runtime_->gate.first_response(epoch(), now);
   if (head.status == 101) {
     phase_ = Phase::tunnel;
     request_ended_ = false;
@@ -231,7 +231,7 @@ void Exchange::force_end() {
 void Exchange::answer(Reason reason) {
   reason_ = reason;
   phase_ = Phase::answering;
-  status_ = static_cast<std::uint16_t>(http::status_of(reason));
+  status_ = static_cast<std::uint16_t>(reason == Reason::none ? 200 : http::status_of(reason));
   disarm_timer();
   after_answer_ = request_ended_ ? Ending::reusable : Ending::close;
   down_->read_body(false);
