@@ -16,8 +16,9 @@ namespace switchback::cli {
 namespace {
 
 void add_global_options(CLI::App& app, Globals& globals) {
-  app.add_option("--admin", globals.admin,
-                 "The admin plane: a socket's path or http://HOST:PORT (environment: SWITCHBACK_ADMIN)")
+  app.add_option(
+         "--admin", globals.admin,
+         "The admin plane: a socket's path or http://HOST:PORT (environment: SWITCHBACK_ADMIN)")
       ->type_name("URL|PATH")
       ->default_str(default_admin);
   app.add_option("--token-file", globals.token_file,

@@ -54,9 +54,10 @@ int init(const std::string& folder, const Globals&) {
   if (!written || !closed) {
     throw CommandFailed{exit_usage, "switchback: " + path + ": could not be written whole\n", ""};
   }
-  std::printf("%s written. Name your servers in it, then:\n"
-              "  switchback check --config %s\n  switchback serve --config %s\n",
-              path.c_str(), path.c_str(), path.c_str());
+  std::printf(
+      "%s written. Name your servers in it, then:\n"
+      "  switchback check --config %s\n  switchback serve --config %s\n",
+      path.c_str(), path.c_str(), path.c_str());
   return exit_done;
 }
 

@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
@@ -37,7 +39,7 @@ using asio::ip::tcp;
 struct DemoOptions {
   unsigned port = 8080;
   unsigned admin_port = 9900;
-  double duration_s = 0;   // 0: until it is ended
+  double duration_s = 0;  // 0: until it is ended
   bool plain = false;
 };
 
@@ -67,7 +69,8 @@ class DemoFolder {
 std::uint16_t free_port(unsigned wanted) {
   asio::io_context io;
   tcp::acceptor acceptor(io);
-  const tcp::endpoint endpoint(asio::ip::address_v4::loopback(), static_cast<std::uint16_t>(wanted));
+  const tcp::endpoint endpoint(asio::ip::address_v4::loopback(),
+                               static_cast<std::uint16_t>(wanted));
   boost::system::error_code error;
   acceptor.open(endpoint.protocol(), error);
   acceptor.set_option(tcp::acceptor::reuse_address(true), error);
@@ -85,7 +88,8 @@ config::Address loopback(std::uint16_t port) {
 }
 
 std::uint16_t port_of(const std::string& address) {
-  return static_cast<std::uint16_t>(std::strtoul(address.c_str() + address.rfind(':') + 1, nullptr, 10));
+  return static_cast<std::uint16_t>(
+      std::strtoul(address.c_str() + address.rfind(':') + 1, nullptr, 10));
 }
 
 config::Pool pool_of(const demo::DemoApp& app, const char* release) {
@@ -137,9 +141,11 @@ std::string own_name() {
 class Demo {
  public:
   Demo(const DemoOptions& options, const Globals& globals)
-      : options_(options), style_(style_for(globals)),
+      : options_(options),
+        style_(style_for(globals)),
         blue_(apps_io_, {.color = "blue", .release = "v1.2"}),
-        green_(apps_io_, {.color = "green", .release = "v1.3"}), timer_(io_),
+        green_(apps_io_, {.color = "green", .release = "v1.3"}),
+        timer_(io_),
         signals_(io_, SIGINT, SIGTERM) {
     in_place_ = ::isatty(STDOUT_FILENO) && !options.plain;
   }
@@ -196,9 +202,8 @@ class Demo {
     timer_.async_wait([this](const boost::system::error_code& error) {
       if (error || ending_) return;
       next_second_ += std::chrono::seconds(1);
-      asio::post(apps_io_, [this] {
-        asio::post(io_, [this, sample = traffic_->take()] { show(sample); });
-      });
+      asio::post(apps_io_,
+                 [this] { asio::post(io_, [this, sample = traffic_->take()] { show(sample); }); });
       const std::chrono::duration<double> age = std::chrono::steady_clock::now() - begun_;
       if (options_.duration_s > 0 && age.count() >= options_.duration_s) return end();
       tick();
@@ -238,9 +243,8 @@ class Demo {
     timer_.cancel();
     asio::post(apps_io_, [this] {
       traffic_->stop();
-      asio::post(io_, [this] {
-        server_->shut_down(std::chrono::seconds(2), [this] { io_.stop(); });
-      });
+      asio::post(io_,
+                 [this] { server_->shut_down(std::chrono::seconds(2), [this] { io_.stop(); }); });
     });
   }
 
@@ -258,7 +262,7 @@ class Demo {
   DemoView view_;
   std::chrono::steady_clock::time_point begun_, next_second_;
 
-  DemoFolder folder_;   // removed last
+  DemoFolder folder_;  // removed last
   asio::io_context apps_io_{1};
   asio::io_context io_{1};
   demo::DemoApp blue_, green_;
@@ -273,10 +277,12 @@ class Demo {
 
 void add_demo_command(CLI::App& app, Action& action) {
   auto options = std::make_shared<DemoOptions>();
-  auto* command = app.add_subcommand("demo", "Try it all on this machine: proxy, two apps, traffic");
+  auto* command =
+      app.add_subcommand("demo", "Try it all on this machine: proxy, two apps, traffic");
   command->footer(
       "Example:\n  switchback demo\n\n"
-      "Then, in another terminal, the commands that it shows. Ctrl-C ends it and leaves nothing behind.");
+      "Then, in another terminal, the commands that it shows. Ctrl-C ends it and leaves nothing "
+      "behind.");
   command->add_option("--port", options->port, "Of the proxy; another is taken where it is in use")
       ->check(CLI::Range(0, 65535))
       ->capture_default_str();

@@ -25,18 +25,20 @@ int move_door(const DoorOptions& options, const Globals& globals, bool shut) {
       session.call("POST", service_path(name) + (shut ? "/pause" : "/resume"), body);
   // Both may be repeated without harm, so a lost answer needs no key: asking again settles it.
   if (answer.failure == web::Failure::answer_lost) {
-    throw CommandFailed{exit_answer_lost,
-                        "switchback: sent, but the answer was lost: " + answer.error +
-                            "\n  Running the same command again is safe. Traffic did not change sides.\n",
-                        ""};
+    throw CommandFailed{
+        exit_answer_lost,
+        "switchback: sent, but the answer was lost: " + answer.error +
+            "\n  Running the same command again is safe. Traffic did not change sides.\n",
+        ""};
   }
   if (answer.failure != web::Failure::none || answer.status >= 300) session.fail(answer);
   if (globals.json) {
     std::printf("%s\n", answer.body.empty() ? "{}" : answer.body.c_str());
   } else if (shut) {
-    std::printf("%s: paused. New requests wait at the door, for %s at most.\n"
-                "  open it: switchback resume %s%s\n",
-                name.c_str(), options.max.c_str(), name.c_str(), session.style().admin_flag.c_str());
+    std::printf(
+        "%s: paused. New requests wait at the door, for %s at most.\n"
+        "  open it: switchback resume %s%s\n",
+        name.c_str(), options.max.c_str(), name.c_str(), session.style().admin_flag.c_str());
   } else {
     std::printf("%s: the door is open; what waited goes on to the active side.\n", name.c_str());
   }
@@ -48,11 +50,13 @@ int move_door(const DoorOptions& options, const Globals& globals, bool shut) {
 void add_door_commands(CLI::App& app, Action& action) {
   auto options = std::make_shared<DoorOptions>();
   const auto add_service = [&options](CLI::App* command) {
-    command->add_option("SERVICE", options->service, "The service; may be left out where there is one")
+    command
+        ->add_option("SERVICE", options->service, "The service; may be left out where there is one")
         ->type_name("");
   };
   auto* pause = app.add_subcommand("pause", "Let a service's new requests wait at the door");
-  pause->footer("Example:\n  switchback pause shop --max 10s     (a database fails over meanwhile)");
+  pause->footer(
+      "Example:\n  switchback pause shop --max 10s     (a database fails over meanwhile)");
   add_service(pause);
   pause->add_option("--max", options->max, "The door opens by itself after it")
       ->type_name("DURATION")

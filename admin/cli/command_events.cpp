@@ -17,11 +17,13 @@ namespace {
 
 struct EventOptions {
   std::string last_id;
-  unsigned count = 0;   // 0: without end
+  unsigned count = 0;  // 0: without end
 };
 
 volatile std::sig_atomic_t interrupted = 0;
-void note_interrupt(int) { interrupted = 1; }
+void note_interrupt(int) {
+  interrupted = 1;
+}
 
 int follow_events(const EventOptions& options, const Globals& globals) {
   Session session(globals);
@@ -60,7 +62,8 @@ void add_events_command(CLI::App& app, Action& action) {
   auto options = std::make_shared<EventOptions>();
   auto* command = app.add_subcommand("events", "Follow flips, health and alarms as they happen");
   command->footer("Example:\n  switchback events --json | jq .event");
-  command->add_option("--after", options->last_id, "Begin after the event with this id")->type_name("ID");
+  command->add_option("--after", options->last_id, "Begin after the event with this id")
+      ->type_name("ID");
   command->add_option("--count", options->count, "End after so many events (0: never)")
       ->type_name("N")
       ->capture_default_str();

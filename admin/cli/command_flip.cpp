@@ -1,5 +1,6 @@
 // flip and rollback: the two commands that move traffic.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <memory>
@@ -30,8 +31,8 @@ milliseconds follow_limit(const std::string& wait) {
 
 bool settled(const json::object& receipt) {
   const auto state = text_of(receipt, "state");
-  return state == "drained" || state == "verified" || state == "unverified" || state == "regressed" ||
-         flag_of(receipt, "superseded");
+  return state == "drained" || state == "verified" || state == "unverified" ||
+         state == "regressed" || flag_of(receipt, "superseded");
 }
 
 // Shows the stages as they pass; the newest receipt.
@@ -67,9 +68,10 @@ int finish(Session& session, const Switched& switched, const std::string& wait, 
     }
     std::fputs(render_already(first, style).c_str(), stdout);
     if (repeated) {
-      std::printf("  (It was flipped a moment ago, and this looks like the same command again.)\n"
-                  "  to go back: switchback rollback %s%s\n",
-                  text_of(first, "service").c_str(), style.admin_flag.c_str());
+      std::printf(
+          "  (It was flipped a moment ago, and this looks like the same command again.)\n"
+          "  to go back: switchback rollback %s%s\n",
+          text_of(first, "service").c_str(), style.admin_flag.c_str());
     }
     return exit_done;
   }
@@ -145,7 +147,8 @@ int rollback(const FlipOptions& options, const Globals& globals) {
   Session session(globals);
   SwitchCall call;
   // With its name given, nothing is asked first: fewer things can go wrong on the way back.
-  call.service = options.service.empty() ? text_of(session.service(""), "service") : options.service;
+  call.service =
+      options.service.empty() ? text_of(session.service(""), "service") : options.service;
   call.path = "rollback";
   const auto body = request_body(options, "");
   call.body = body.empty() ? "" : json::serialize(body);
@@ -178,8 +181,10 @@ void add_flip_commands(CLI::App& app, Action& action) {
   auto* promote = app.add_subcommand("flip", "Send a service's traffic to the other side, at once");
   promote->footer(
       "Example:\n  switchback flip shop --to green --reason 'release 1.3'\n\n"
-      "Without --to it goes to the side that is not active. Typed again within 10 s of a flip it means\n"
-      "the same side again: a repeated command never flips back. Going back is `switchback rollback`.");
+      "Without --to it goes to the side that is not active. Typed again within 10 s of a flip it "
+      "means\n"
+      "the same side again: a repeated command never flips back. Going back is `switchback "
+      "rollback`.");
   add_common(*promote, *options);
   promote->add_option("--to", options->to, "blue, green, or a release's name")->type_name("SIDE");
   promote
@@ -194,7 +199,8 @@ void add_flip_commands(CLI::App& app, Action& action) {
   auto* undo = app.add_subcommand("rollback", "Go back to the last good release, at once");
   undo->footer(
       "Example:\n  switchback rollback shop\n\n"
-      "No question is asked. It may be pressed twice: the second press says \"already\" and moves nothing.");
+      "No question is asked. It may be pressed twice: the second press says \"already\" and moves "
+      "nothing.");
   add_common(*undo, *back);
   undo->add_option("--force", back->force,
                    "Go back although no server there accepts a connection; the reason is recorded")

@@ -7,6 +7,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 
 #include "admin/cli/exit_codes.hpp"
@@ -40,7 +41,8 @@ void keep_what_needs_restart(const config::Config& running, config::Config& fres
 class Serve {
  public:
   explicit Serve(config::Config config)
-      : file_(config.file), server_(io_, std::move(config)),
+      : file_(config.file),
+        server_(io_, std::move(config)),
         signals_(io_, SIGHUP, SIGTERM, SIGINT) {
     signals_.add(SIGUSR1);
   }
@@ -166,7 +168,8 @@ void add_serve_command(CLI::App& app, Action& action) {
   auto* command = app.add_subcommand("serve", "Run the proxy in the foreground");
   command->footer(
       "Example:\n  switchback serve --config switchback.yaml\n\n"
-      "SIGHUP reads the configuration again, SIGUSR1 reopens the logs, SIGTERM drains for at most 30 s\n"
+      "SIGHUP reads the configuration again, SIGUSR1 reopens the logs, SIGTERM drains for at most "
+      "30 s\n"
       "and ends, a second SIGTERM ends at once.");
   command->add_option("--config", *file, "The configuration")->required()->type_name("FILE");
   command->callback([file, &action] {

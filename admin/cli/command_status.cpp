@@ -50,8 +50,8 @@ int healthcheck(const Globals& globals) {
   Session session(globals);
   const auto answer = session.call("GET", "/healthz", "", {}, std::chrono::seconds(3));
   if (answer.failure == web::Failure::none && answer.status == 200) return 0;
-  const auto why = answer.failure == web::Failure::none ? "HTTP " + std::to_string(answer.status)
-                                                        : answer.error;
+  const auto why =
+      answer.failure == web::Failure::none ? "HTTP " + std::to_string(answer.status) : answer.error;
   std::fprintf(stderr, "switchback: not healthy: %s\n", why.c_str());
   return 1;
 }
@@ -62,7 +62,8 @@ void add_status_commands(CLI::App& app, Action& action) {
   auto options = std::make_shared<LookOptions>();
   auto* look = app.add_subcommand("status", "Active side, health, drains and the last flip");
   look->footer("Example:\n  switchback status shop");
-  look->add_option("SERVICE", options->service, "The service; left out: all of them")->type_name("");
+  look->add_option("SERVICE", options->service, "The service; left out: all of them")
+      ->type_name("");
   look->callback([options, &action] {
     action = [options](const Globals& globals) { return status(*options, globals); };
   });

@@ -59,7 +59,8 @@ void add_token_command(CLI::App& app, Action& action) {
       ->required()
       ->check(valid_name)
       ->type_name("");
-  make->add_option("--role", options->role, "read < operate < deploy < admin; operate may roll back")
+  make->add_option("--role", options->role,
+                   "read < operate < deploy < admin; operate may roll back")
       ->check(CLI::IsMember({"read", "operate", "deploy", "admin"}))
       ->type_name("ROLE")
       ->capture_default_str();

@@ -18,7 +18,8 @@ std::string describe_last_flip(const DemoView& view, const Style& style) {
   const auto& flip = view.last_flip;
   std::string out = text_of(flip, "kind") + " to " +
                     side(style, text_of(flip, "to"), text_of(flip, "to_release"));
-  if (const auto at = ulid_time_ms(text_of(flip, "flip"))) out += ", " + format_age(view.now_ms - *at);
+  if (const auto at = ulid_time_ms(text_of(flip, "flip")))
+    out += ", " + format_age(view.now_ms - *at);
   const auto& stages = object_of(flip, "stages_ms");
   if (const auto ms = number_of(stages, "switched")) out += ", switched in " + format_ms(*ms);
   if (const auto ms = number_of(stages, "drained")) out += ", drained in " + format_ms(*ms);
@@ -78,16 +79,17 @@ std::vector<std::string> render_demo_block(const DemoView& view, const Style& st
   const auto& traffic = view.traffic;
   std::vector<std::string> lines;
   add_addresses(view, style, lines);
-  lines.push_back("answering now   " + (traffic.last_color.empty()
-                                            ? std::string("nobody yet")
-                                            : side(style, traffic.last_color, traffic.last_release)));
+  lines.push_back("answering now   " + (traffic.last_color.empty() ? std::string("nobody yet")
+                                                                   : side(style, traffic.last_color,
+                                                                          traffic.last_release)));
   lines.push_back("traffic         " + format_count(traffic.blue + traffic.green, "answer") +
                   " in the last second, " + format_count(traffic.streams_open, "stream") +
                   " open, p50 " + format_ms(traffic.p50_ms) + ", max " + format_ms(traffic.max_ms));
-  std::string failures = std::to_string(traffic.total_failed) + " of " +
-                         format_count(traffic.total, "request");
+  std::string failures =
+      std::to_string(traffic.total_failed) + " of " + format_count(traffic.total, "request");
   if (!traffic.last_failure.empty()) failures += "   (last: " + traffic.last_failure + ")";
-  lines.push_back("failed          " + (traffic.total_failed > 0 ? paint(style, "red", failures) : failures));
+  lines.push_back("failed          " +
+                  (traffic.total_failed > 0 ? paint(style, "red", failures) : failures));
   lines.push_back("last flip       " + describe_last_flip(view, style));
   std::string trail;
   for (const auto& second : view.trail) trail += letter_of(second, style);
@@ -109,8 +111,9 @@ std::size_t rows_of(const std::vector<std::string>& lines, std::size_t columns) 
 
 std::string render_demo_line(const DemoView& view) {
   const auto& traffic = view.traffic;
-  return "now " + (traffic.last_color.empty() ? std::string("nobody")
-                                              : side({}, traffic.last_color, traffic.last_release)) +
+  return "now " +
+         (traffic.last_color.empty() ? std::string("nobody")
+                                     : side({}, traffic.last_color, traffic.last_release)) +
          "   blue " + std::to_string(traffic.blue) + "/s   green " + std::to_string(traffic.green) +
          "/s   failed " + std::to_string(traffic.total_failed) + " of " +
          std::to_string(traffic.total) + "   last flip: " + describe_last_flip(view, {}) + "\n";

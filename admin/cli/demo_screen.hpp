@@ -13,13 +13,13 @@
 namespace switchback::cli {
 
 struct DemoView {
-  std::string proxy;                     // "http://127.0.0.1:8080"
-  std::vector<std::string> admin;        // addresses
-  std::vector<std::string> commands;     // to type elsewhere, with the right --admin
-  demo::TrafficSample traffic;           // of the last second
-  std::deque<std::string> trail;         // color of each past second, oldest first: "blue", "green",
-                                         // "both", "none", "failed"
-  boost::json::object last_flip;         // receipt; empty: none yet
+  std::string proxy;                  // "http://127.0.0.1:8080"
+  std::vector<std::string> admin;     // addresses
+  std::vector<std::string> commands;  // to type elsewhere, with the right --admin
+  demo::TrafficSample traffic;        // of the last second
+  std::deque<std::string> trail;      // color of each past second, oldest first: "blue", "green",
+                                      // "both", "none", "failed"
+  boost::json::object last_flip;      // receipt; empty: none yet
   std::int64_t now_ms = 0;
 };
 

@@ -15,18 +15,18 @@ namespace switchback::cli {
 inline constexpr const char* default_admin = "/run/switchback/admin.sock";
 
 struct Globals {
-  std::string admin;        // --admin, else SWITCHBACK_ADMIN, else the default socket
-  std::string token_file;   // --token-file; else SWITCHBACK_TOKEN holds the token itself
-  bool json = false;        // --json: the API's JSON instead of words
-  bool admin_given = false; // by --admin: commands shown to the user repeat it
+  std::string admin;         // --admin, else SWITCHBACK_ADMIN, else the default socket
+  std::string token_file;    // --token-file; else SWITCHBACK_TOKEN holds the token itself
+  bool json = false;         // --json: the API's JSON instead of words
+  bool admin_given = false;  // by --admin: commands shown to the user repeat it
 };
 
 // A command that cannot go on. run() prints `text` to stderr (or `json` to stdout under --json) and
 // ends with `exit_code`.
 struct CommandFailed {
   int exit_code = 2;
-  std::string text;   // with newline
-  std::string json;   // may be empty: then made of the text
+  std::string text;  // with newline
+  std::string json;  // may be empty: then made of the text
 };
 
 // Set by the chosen subcommand while arguments are parsed, run afterwards.
@@ -36,14 +36,14 @@ using Action = std::function<int(const Globals&)>;
 Style style_for(const Globals& globals);
 
 // One function per family of commands, each in a file of its own.
-void add_serve_command(CLI::App& app, Action& action);          // serve
-void add_config_commands(CLI::App& app, Action& action);        // check, init
-void add_demo_command(CLI::App& app, Action& action);           // demo
-void add_status_commands(CLI::App& app, Action& action);        // status, history, healthcheck
-void add_flip_commands(CLI::App& app, Action& action);          // flip, rollback
-void add_door_commands(CLI::App& app, Action& action);          // pause, resume
-void add_token_command(CLI::App& app, Action& action);          // token new
-void add_events_command(CLI::App& app, Action& action);         // events
+void add_serve_command(CLI::App& app, Action& action);    // serve
+void add_config_commands(CLI::App& app, Action& action);  // check, init
+void add_demo_command(CLI::App& app, Action& action);     // demo
+void add_status_commands(CLI::App& app, Action& action);  // status, history, healthcheck
+void add_flip_commands(CLI::App& app, Action& action);    // flip, rollback
+void add_door_commands(CLI::App& app, Action& action);    // pause, resume
+void add_token_command(CLI::App& app, Action& action);    // token new
+void add_events_command(CLI::App& app, Action& action);   // events
 
 // Parses and runs; the process's exit code.
 int run(int argc, char** argv);

@@ -1,3 +1,5 @@
 #include "admin/cli/globals.hpp"
 
-int main(int argc, char** argv) { return switchback::cli::run(argc, argv); }
+int main(int argc, char** argv) {
+  return switchback::cli::run(argc, argv);
+}

@@ -23,7 +23,8 @@ unsigned long raise_descriptor_limit() {
   return limit.rlim_cur;
 }
 
-// The protocol is sd_notify(3): one datagram, to a path or to an abstract name that begins with '@'.
+// The protocol is sd_notify(3): one datagram, to a path or to an abstract name that begins with
+// '@'.
 std::string notify_manager(std::string_view state) {
   const char* where = std::getenv("NOTIFY_SOCKET");
   if (!where || !*where) return "";

@@ -71,7 +71,8 @@ std::string movement(const json::object& receipt, const Style& style) {
 
 std::string who_and_why(const json::object& receipt) {
   std::string out;
-  if (const auto actor = text_of(receipt, "actor"); !actor.empty()) out += " by " + printable(actor);
+  if (const auto actor = text_of(receipt, "actor"); !actor.empty())
+    out += " by " + printable(actor);
   if (const auto reason = text_of(receipt, "reason"); !reason.empty()) {
     out += ": \"" + printable(reason) + "\"";
   }
@@ -100,15 +101,16 @@ std::string render_pool(std::string_view color, const json::object& service, con
       continue;
     }
     const auto reason = text_of(server, "reason", "not checked yet");
-    sick += "          " + printable(text_of(server, "address")) + "  NOT HEALTHY: " +
-            printable(reason.empty() ? "not checked yet" : reason) + "\n";
+    sick += "          " + printable(text_of(server, "address")) +
+            "  NOT HEALTHY: " + printable(reason.empty() ? "not checked yet" : reason) + "\n";
   }
   const auto release = text_of(object_of(service, "releases"), color);
   const std::string name = upper(color) + (release.empty() ? "" : " " + printable(release));
-  std::string line = "  " + paint(style, color, padded(name, 14)) + (active ? " ACTIVE   " : " standby  ");
+  std::string line =
+      "  " + paint(style, color, padded(name, 14)) + (active ? " ACTIVE   " : " standby  ");
   line += servers.empty() ? "no servers"
-                          : std::to_string(healthy) + " of " + format_count(servers.size(), "server") +
-                                " healthy";
+                          : std::to_string(healthy) + " of " +
+                                format_count(servers.size(), "server") + " healthy";
   const auto in_flight = describe_in_flight(object_of(pool, "in_flight"));
   if (flag_of(pool, "draining")) line += "   draining";
   if (!in_flight.empty()) line += "   in flight: " + in_flight;
@@ -241,8 +243,10 @@ std::string render_history(const json::array& flips, const Style& style, std::in
            movement(receipt, style);
     if (const auto switched = number_of(stages, "switched")) out += "  in " + format_ms(*switched);
     out += "  " + text_of(receipt, "state");
-    if (const auto failed = total_of(receipt, "failed")) out += "  " + std::to_string(failed) + " FAILED";
-    if (const auto forced = total_of(receipt, "forced")) out += "  " + std::to_string(forced) + " cut";
+    if (const auto failed = total_of(receipt, "failed"))
+      out += "  " + std::to_string(failed) + " FAILED";
+    if (const auto forced = total_of(receipt, "forced"))
+      out += "  " + std::to_string(forced) + " cut";
     out += " " + who_and_why(receipt) + "\n             " + text_of(receipt, "flip") + "\n";
   }
   return out.empty() ? "no flips yet\n" : out;
@@ -333,7 +337,8 @@ std::string render_already(const json::object& receipt, const Style& style) {
   return out;
 }
 
-std::string render_problem(const json::object& problem, const Style& style, std::string_view stays) {
+std::string render_problem(const json::object& problem, const Style& style,
+                           std::string_view stays) {
   const bool moved = flag_of(problem, "moved");
   auto title = printable(text_of(problem, "title", "refused"));
   const auto detail = printable(text_of(problem, "detail"));
@@ -356,12 +361,14 @@ std::string render_event(std::string_view type, const json::object& data, const 
   if (type.starts_with("flip.")) {
     out += text_of(data, "service") + "  " + movement(data, style) + "  " + text_of(data, "flip");
     const auto stage = std::string(type.substr(5));
-    if (const auto at = number_of(object_of(data, "stages_ms"), stage)) out += "  " + format_ms(*at);
+    if (const auto at = number_of(object_of(data, "stages_ms"), stage))
+      out += "  " + format_ms(*at);
     return out + "\n";
   }
   for (const auto& [key, value] : data) {
     out += std::string(key) + "=";
-    out += value.is_string() ? printable(std::string(value.get_string().c_str())) : json::serialize(value);
+    out += value.is_string() ? printable(std::string(value.get_string().c_str()))
+                             : json::serialize(value);
     out += " ";
   }
   while (out.back() == ' ') out.pop_back();

@@ -16,14 +16,15 @@
 namespace switchback::cli {
 
 struct Style {
-  bool color = false;       // ANSI colors: only on a terminal, never without words
-  std::string admin_flag;   // " --admin X" for the commands shown, where it is needed
+  bool color = false;      // ANSI colors: only on a terminal, never without words
+  std::string admin_flag;  // " --admin X" for the commands shown, where it is needed
 };
 
 // No newline.
-std::string format_ms(double milliseconds);        // "0.08 ms", "180 ms", "2.3 s", "3 min 5 s"
-std::string format_age(std::int64_t milliseconds); // "just now", "40 s ago", "3 min ago", "2 d ago"
-std::string format_count(std::uint64_t n, std::string_view noun);   // "1 request", "3 requests"
+std::string format_ms(double milliseconds);  // "0.08 ms", "180 ms", "2.3 s", "3 min 5 s"
+std::string format_age(
+    std::int64_t milliseconds);  // "just now", "40 s ago", "3 min ago", "2 d ago"
+std::string format_count(std::uint64_t n, std::string_view noun);  // "1 request", "3 requests"
 std::string paint(const Style& style, std::string_view color_name, std::string_view text);
 // "GREEN v1.3" (painted); the release is left out where it is unknown.
 std::string side(const Style& style, std::string_view color_name, std::string_view release);
@@ -37,7 +38,8 @@ std::string render_service(const boost::json::object& service, const Style& styl
                            std::int64_t now_ms);
 // What is wrong with the instance itself; "" when nothing is.
 std::string render_alarms(const boost::json::array& alarms, const Style& style);
-std::string render_history(const boost::json::array& flips, const Style& style, std::int64_t now_ms);
+std::string render_history(const boost::json::array& flips, const Style& style,
+                           std::int64_t now_ms);
 
 // A flip as it happens: the opening line, a line for each stage that `before` had not reached and
 // `now` has (in order; empty: none), and the closing lines.
@@ -53,7 +55,8 @@ std::string render_problem(const boost::json::object& problem, const Style& styl
                            std::string_view stays = "");
 
 // One server-sent event on one line.
-std::string render_event(std::string_view type, const boost::json::object& data, const Style& style);
+std::string render_event(std::string_view type, const boost::json::object& data,
+                         const Style& style);
 
 // How what was in flight at a switch ended: "14 requests: 14 completed"; "" when there was nothing.
 std::vector<std::string> describe_counts(const boost::json::object& counts);

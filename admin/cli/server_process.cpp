@@ -5,6 +5,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <exception>
+#include <stdexcept>
 
 #include "admin/api/admin_server.hpp"
 #include "admin/release/make_controller.hpp"
@@ -27,14 +28,13 @@ void log_event(const release::Event& event) {
 // Members are ended from the last to the first: the admin server before the controller it calls,
 // the controller before the plane it steers, the plane before the state it reports to.
 struct ServerProcess::Impl {
-  Impl(asio::io_context& context, config::Config given)
-      : io(context), config(std::move(given)) {}
+  Impl(asio::io_context& context, config::Config given) : io(context), config(std::move(given)) {}
 
   ~Impl() {
     if (controller) controller->unsubscribe(subscription);
   }
 
-  void start_all();   // throws
+  void start_all();  // throws
 
   asio::io_context& io;
   config::Config config;
@@ -78,13 +78,21 @@ std::vector<std::string> ServerProcess::listener_addresses() const {
   return impl_->plane->listener_addresses();
 }
 
-std::vector<std::string> ServerProcess::admin_addresses() const { return impl_->admin->addresses(); }
+std::vector<std::string> ServerProcess::admin_addresses() const {
+  return impl_->admin->addresses();
+}
 
-const config::Config& ServerProcess::config() const { return impl_->config; }
+const config::Config& ServerProcess::config() const {
+  return impl_->config;
+}
 
-worker::DataPlane& ServerProcess::plane() { return *impl_->plane; }
+worker::DataPlane& ServerProcess::plane() {
+  return *impl_->plane;
+}
 
-release::Controller& ServerProcess::controller() { return *impl_->controller; }
+release::Controller& ServerProcess::controller() {
+  return *impl_->controller;
+}
 
 std::string ServerProcess::adopt(config::Config fresh, const std::string& changes) {
   // New services need their slots first: those can fail, and then nothing has changed yet.
@@ -102,7 +110,9 @@ std::string ServerProcess::adopt(config::Config fresh, const std::string& change
   return "";
 }
 
-void ServerProcess::reopen_logs() { impl_->plane->reopen_logs(); }
+void ServerProcess::reopen_logs() {
+  impl_->plane->reopen_logs();
+}
 
 void ServerProcess::shut_down(config::Duration limit, std::function<void()> done) {
   // The guard keeps the control thread running until the workers have said that they are done.

@@ -21,14 +21,14 @@ namespace switchback::cli {
 class ServerProcess {
  public:
   ServerProcess(boost::asio::io_context& io, config::Config config);
-  ~ServerProcess();   // ends at once what still runs
+  ~ServerProcess();  // ends at once what still runs
   ServerProcess(const ServerProcess&) = delete;
 
   std::string start();
 
-  std::vector<std::string> listener_addresses() const;   // "http://127.0.0.1:8080"
-  std::vector<std::string> admin_addresses() const;      // "unix:/run/…", "http://127.0.0.1:9900"
-  const config::Config& config() const;                  // the one in force
+  std::vector<std::string> listener_addresses() const;  // "http://127.0.0.1:8080"
+  std::vector<std::string> admin_addresses() const;     // "unix:/run/…", "http://127.0.0.1:9900"
+  const config::Config& config() const;                 // the one in force
   worker::DataPlane& plane();
   release::Controller& controller();
 

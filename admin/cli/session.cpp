@@ -29,8 +29,9 @@ std::string read_token(const Globals& globals) {
   std::ifstream file(globals.token_file);
   std::string line;
   if (!file || !std::getline(file, line)) {
-    throw CommandFailed{exit_usage, "switchback: --token-file " + globals.token_file +
-                                        ": cannot be read, or is empty\n", ""};
+    throw CommandFailed{
+        exit_usage,
+        "switchback: --token-file " + globals.token_file + ": cannot be read, or is empty\n", ""};
   }
   return trimmed(line);
 }
@@ -41,7 +42,9 @@ std::string service_path(const std::string& name) {
   return "/v1/services/" + web::percent_encode(name);
 }
 
-std::int64_t now_wall_ms() { return wall_us() / 1000; }
+std::int64_t now_wall_ms() {
+  return wall_us() / 1000;
+}
 
 Session::Session(const Globals& globals)
     : globals_(globals), style_(style_for(globals)), token_(read_token(globals)) {
@@ -51,7 +54,8 @@ Session::Session(const Globals& globals)
 void Session::connect_to(const std::string& admin) {
   std::string error;
   auto target = web::parse_client_target(admin, error);
-  if (!target) throw CommandFailed{exit_usage, "switchback: --admin " + admin + ": " + error + "\n", ""};
+  if (!target)
+    throw CommandFailed{exit_usage, "switchback: --admin " + admin + ": " + error + "\n", ""};
   client_ = std::make_unique<web::Client>(*target);
 }
 
@@ -68,8 +72,10 @@ web::ClientRequest Session::request(const std::string& method, const std::string
 // reach another instance than the one that was meant.
 bool Session::may_fall_back() const {
   const auto& target = client_->target();
-  const bool loopback = target.host == "127.0.0.1" || target.host == "::1" || target.host == "localhost";
-  return !globals_.admin_given && !target.is_unix() && loopback && ::access(default_admin, F_OK) == 0;
+  const bool loopback =
+      target.host == "127.0.0.1" || target.host == "::1" || target.host == "localhost";
+  return !globals_.admin_given && !target.is_unix() && loopback &&
+         ::access(default_admin, F_OK) == 0;
 }
 
 web::ClientAnswer Session::call(const std::string& method, const std::string& target,
@@ -110,8 +116,9 @@ void Session::fail_unreachable(const std::string& error) const {
   std::string text = "switchback: cannot reach the admin plane at " + where + ": " + error +
                      "\n  Nothing was asked of it, so traffic did not move.\n";
   if (!globals_.admin_given) {
-    text += "  Is it elsewhere? Name it with --admin PATH or --admin http://HOST:PORT "
-            "(or SWITCHBACK_ADMIN).\n";
+    text +=
+        "  Is it elsewhere? Name it with --admin PATH or --admin http://HOST:PORT "
+        "(or SWITCHBACK_ADMIN).\n";
   }
   throw CommandFailed{exit_unreachable, text, json::serialize(problem)};
 }
@@ -136,7 +143,9 @@ json::object Session::get(const std::string& target) {
   return object;
 }
 
-json::array Session::services() { return array_of(get("/v1/services"), "services"); }
+json::array Session::services() {
+  return array_of(get("/v1/services"), "services");
+}
 
 json::object Session::service(const std::string& name) {
   if (!name.empty()) return get(service_path(name));
@@ -146,8 +155,10 @@ json::object Session::service(const std::string& name) {
   for (const auto& value : all) {
     if (value.is_object()) names += " " + text_of(value.get_object(), "service");
   }
-  throw CommandFailed{exit_usage, all.empty() ? std::string("switchback: there is no service\n")
-                                              : "switchback: which service?" + names + "\n", ""};
+  throw CommandFailed{exit_usage,
+                      all.empty() ? std::string("switchback: there is no service\n")
+                                  : "switchback: which service?" + names + "\n",
+                      ""};
 }
 
 }  // namespace switchback::cli

@@ -53,7 +53,7 @@ class Session {
   std::unique_ptr<web::Client> client_;
 };
 
-std::string service_path(const std::string& name);   // "/v1/services/NAME", encoded
+std::string service_path(const std::string& name);  // "/v1/services/NAME", encoded
 std::int64_t now_wall_ms();
 
 }  // namespace switchback::cli

@@ -29,7 +29,8 @@ bool names_side(const json::object& service, const std::string& wanted) {
   return active == wanted || text_of(object_of(service, "releases"), active) == wanted;
 }
 
-[[noreturn]] void fail_lost(const SwitchCall& call, const Session& session, const std::string& error) {
+[[noreturn]] void fail_lost(const SwitchCall& call, const Session& session,
+                            const std::string& error) {
   const auto& style = session.style();
   const json::object problem{{"type", "about:blank"},
                              {"title", "sent, but the answer was lost"},
@@ -37,9 +38,11 @@ bool names_side(const json::object& service, const std::string& wanted) {
                              {"code", "answer_lost"},
                              {"exit_code", exit_answer_lost},
                              {"next", call.again}};
-  const std::string text = "switchback: sent, but the answer was lost: " + error +
-                           "\n  Whether traffic moved is NOT KNOWN. Asking again is safe; it will not flip back:\n"
-                           "  next: " + call.again + style.admin_flag + "\n";
+  const std::string text =
+      "switchback: sent, but the answer was lost: " + error +
+      "\n  Whether traffic moved is NOT KNOWN. Asking again is safe; it will not flip back:\n"
+      "  next: " +
+      call.again + style.admin_flag + "\n";
   throw CommandFailed{exit_answer_lost, text, json::serialize(problem)};
 }
 
@@ -81,7 +84,7 @@ std::string new_idempotency_key() {
 Switched send_switch(Session& session, const SwitchCall& call) {
   web::Fields fields{{"Idempotency-Key", "\"" + call.idempotency_key + "\""}};
   if (call.if_match) fields.emplace_back("If-Match", "\"" + std::to_string(*call.if_match) + "\"");
-  std::string lost;   // why an earlier attempt's answer did not come
+  std::string lost;  // why an earlier attempt's answer did not come
   for (int attempt = 0; attempt < attempts; ++attempt) {
     if (attempt > 0) std::this_thread::sleep_for(std::chrono::milliseconds(100 << attempt));
     const auto answer =

@@ -24,7 +24,8 @@ unsigned query_number(const web::Request& request, std::string_view name, unsign
   if (!text) return otherwise;
   unsigned value = otherwise;
   const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
-  return error == std::errc() && end == text->data() + text->size() ? std::min(value, most) : otherwise;
+  return error == std::errc() && end == text->data() + text->size() ? std::min(value, most)
+                                                                    : otherwise;
 }
 
 asio::awaitable<void> pause_for(std::chrono::milliseconds time) {
@@ -54,8 +55,9 @@ struct DemoApp::Impl {
   Impl(asio::io_context& io, DemoAppOptions given)
       : options(std::move(given)),
         version("{\"color\":\"" + options.color + "\",\"version\":\"" + options.release + "\"}\n"),
-        server(io, [this](std::shared_ptr<const web::Request> request) { return answer(request); },
-               server_options()) {}
+        server(
+            io, [this](std::shared_ptr<const web::Request> request) { return answer(request); },
+            server_options()) {}
 
   asio::awaitable<web::Reply> answer(std::shared_ptr<const web::Request> request) {
     ++requests;
@@ -66,11 +68,12 @@ struct DemoApp::Impl {
       co_await pause_for(std::chrono::milliseconds(query_number(*request, "ms", 2000, 60'000)));
       co_return marked(text_response(200, "application/json", version));
     }
-    if (request->path == "/version") co_return marked(text_response(200, "application/json", version));
+    if (request->path == "/version")
+      co_return marked(text_response(200, "application/json", version));
     if (request->path == "/healthz") co_return marked(text_response(200, "text/plain", "ok\n"));
     if (request->path == "/") {
-      co_return marked(
-          text_response(200, "text/html; charset=utf-8", demo_page(options.color, options.release)));
+      co_return marked(text_response(200, "text/html; charset=utf-8",
+                                     demo_page(options.color, options.release)));
     }
     co_return marked(text_response(404, "text/plain", "not here; try / or /version\n"));
   }
@@ -88,7 +91,8 @@ struct DemoApp::Impl {
       constexpr unsigned per_second = 5;
       if (!co_await writer.write("retry: 200\n\n")) co_return;
       for (unsigned n = 0; seconds == 0 || n < seconds * per_second; ++n) {
-        if (!co_await writer.write("id: " + std::to_string(n) + "\ndata: " + data + "\n")) co_return;
+        if (!co_await writer.write("id: " + std::to_string(n) + "\ndata: " + data + "\n"))
+          co_return;
         co_await pause_for(std::chrono::milliseconds(1000 / per_second));
       }
     };
@@ -104,11 +108,17 @@ struct DemoApp::Impl {
 DemoApp::DemoApp(asio::io_context& io, DemoAppOptions options)
     : impl_(std::make_unique<Impl>(io, std::move(options))) {}
 
-DemoApp::~DemoApp() { stop(); }
+DemoApp::~DemoApp() {
+  stop();
+}
 
-std::string DemoApp::start() { return impl_->server.listen_tcp(impl_->options.host, impl_->options.port); }
+std::string DemoApp::start() {
+  return impl_->server.listen_tcp(impl_->options.host, impl_->options.port);
+}
 
-void DemoApp::stop() { impl_->server.stop(); }
+void DemoApp::stop() {
+  impl_->server.stop();
+}
 
 std::string DemoApp::address() const {
   const auto addresses = impl_->server.addresses();
@@ -118,6 +128,8 @@ std::string DemoApp::address() const {
                                                : addresses.front();
 }
 
-std::uint64_t DemoApp::requests() const { return impl_->requests; }
+std::uint64_t DemoApp::requests() const {
+  return impl_->requests;
+}
 
 }  // namespace switchback::demo

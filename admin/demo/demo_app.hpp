@@ -21,7 +21,7 @@ struct DemoAppOptions {
   std::string color = "blue";
   std::string release = "v1.2";
   std::string host = "127.0.0.1";
-  std::uint16_t port = 0;   // 0: any free one
+  std::uint16_t port = 0;  // 0: any free one
 };
 
 class DemoApp {
@@ -32,8 +32,8 @@ class DemoApp {
 
   std::string start();
   void stop();
-  std::string address() const;        // "127.0.0.1:40123"; empty before start()
-  std::uint64_t requests() const;     // answered or being answered
+  std::string address() const;     // "127.0.0.1:40123"; empty before start()
+  std::uint64_t requests() const;  // answered or being answered
 
  private:
   struct Impl;

@@ -39,7 +39,8 @@ http::request<http::empty_body> make_request(const std::string& host, const char
 
 struct Traffic::State {
   State(asio::io_context& context, TrafficOptions given)
-      : io(context), options(std::move(given)),
+      : io(context),
+        options(std::move(given)),
         endpoint(asio::ip::make_address(options.host), options.port) {}
 
   struct Connection {
@@ -168,7 +169,9 @@ struct Traffic::State {
 Traffic::Traffic(asio::io_context& io, TrafficOptions options)
     : state_(std::make_shared<State>(io, std::move(options))) {}
 
-Traffic::~Traffic() { stop(); }
+Traffic::~Traffic() {
+  stop();
+}
 
 void Traffic::start() {
   auto& state = *state_;

@@ -15,25 +15,25 @@ struct TrafficOptions {
   std::string host = "127.0.0.1";
   std::uint16_t port = 8080;
   unsigned connections = 5;
-  unsigned requests_per_second = 50;   // all connections together
+  unsigned requests_per_second = 50;  // all connections together
   unsigned streams = 2;
 };
 
 // What happened since the last take(), and totals since the start.
 struct TrafficSample {
-  std::uint64_t blue = 0, green = 0;   // answers by color
-  std::uint64_t failed = 0;            // no answer, not 200, or a stream that was cut
-  double p50_ms = 0, max_ms = 0;       // of the answers; 0 when there was none
-  unsigned streams_open = 0;           // now
+  std::uint64_t blue = 0, green = 0;  // answers by color
+  std::uint64_t failed = 0;           // no answer, not 200, or a stream that was cut
+  double p50_ms = 0, max_ms = 0;      // of the answers; 0 when there was none
+  unsigned streams_open = 0;          // now
   std::uint64_t total = 0, total_failed = 0;
-  std::string last_color, last_release;   // of the newest answer
-  std::string last_failure;            // why the newest failure failed; "" when none ever did
+  std::string last_color, last_release;  // of the newest answer
+  std::string last_failure;              // why the newest failure failed; "" when none ever did
 };
 
 class Traffic {
  public:
   Traffic(boost::asio::io_context& io, TrafficOptions options);
-  ~Traffic();   // stops
+  ~Traffic();  // stops
   Traffic(const Traffic&) = delete;
 
   void start();
@@ -42,7 +42,7 @@ class Traffic {
 
  private:
   struct State;
-  std::shared_ptr<State> state_;   // shared with the coroutines, which may end after this
+  std::shared_ptr<State> state_;  // shared with the coroutines, which may end after this
 };
 
 }  // namespace switchback::demo

@@ -53,7 +53,8 @@ TEST_CASE("a flip, its repetition, the way back, and its repetition") {
 
 TEST_CASE("--json prints the receipt and nothing else") {
   Shop shop;
-  const auto flip = shop.instance.cli({"flip", "shop", "--to", "v1.3", "--json", "--wait", "drained"});
+  const auto flip =
+      shop.instance.cli({"flip", "shop", "--to", "v1.3", "--json", "--wait", "drained"});
   REQUIRE(flip.code == 0);
   const auto receipt = json_of(flip.out);
   CHECK(receipt.at("to").as_string() == "green");
@@ -117,8 +118,8 @@ TEST_CASE("the drain is followed to its end on request") {
   RawClient client(shop.instance.address);
   client.send("GET /hold HTTP/1.1\r\nHost: shop\r\n\r\n");
   REQUIRE(shop.blue.wait_for_held(1));
-  Process flip({SWITCHBACK_PROGRAM, "flip", "shop", "--wait", "drained", "--admin",
-                shop.instance.socket()});
+  Process flip(
+      {SWITCHBACK_PROGRAM, "flip", "shop", "--wait", "drained", "--admin", shop.instance.socket()});
   REQUIRE(flip.wait_for_line("every worker sends new requests to GREEN"));
   CHECK(flip.running());
   shop.blue.release_held();
@@ -157,10 +158,11 @@ TEST_CASE("over TCP without a token changes are refused, with it they are not") 
   const auto token = json_of(made.out);
   TestServer blue("blue");
   TestServer green("green");
-  Instance instance({.blue = {blue.address()},
-                     .green = {green.address()},
-                     .admin_more = "  bind: 127.0.0.1:0\n  tokens: [ { name: ops, role: operate, sha256: " +
-                                   std::string(token.at("sha256").as_string()) + " } ]\n"});
+  Instance instance(
+      {.blue = {blue.address()},
+       .green = {green.address()},
+       .admin_more = "  bind: 127.0.0.1:0\n  tokens: [ { name: ops, role: operate, sha256: " +
+                     std::string(token.at("sha256").as_string()) + " } ]\n"});
   instance.wait_until_checked();
   const auto line = instance.process->wait_for_line("admin on http://");
   REQUIRE(line);

@@ -22,8 +22,9 @@ state_dir: state
 )";
 
 std::string http(const std::string& status, const std::string& body) {
-  return "HTTP/1.1 " + status + "\r\nContent-Type: application/json\r\nContent-Length: " +
-         std::to_string(body.size()) + "\r\n\r\n" + body;
+  return "HTTP/1.1 " + status +
+         "\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +
+         "\r\n\r\n" + body;
 }
 
 const char* service_json =
@@ -95,9 +96,10 @@ TEST_CASE("check tells every fault with its place, all at once") {
     CHECK_THAT(said.out, ContainsSubstring("valid; 1 listener, 1 service"));
   }
   SECTION("a faulty file") {
-    const auto file = folder.write("bad.yaml",
-                                   "listeners:\n  - bind: nowhere\nservices:\n  shop:\n    blu: {}\n"
-                                   "workers: 010\n");
+    const auto file =
+        folder.write("bad.yaml",
+                     "listeners:\n  - bind: nowhere\nservices:\n  shop:\n    blu: {}\n"
+                     "workers: 010\n");
     const auto said = command({"check", "--config", file});
     CHECK(said.code == 2);
     CHECK_THAT(said.err, ContainsSubstring(file + ":2:"));
@@ -138,7 +140,7 @@ TEST_CASE("wrong arguments are exit 2, and every command has help with an exampl
   CHECK(command({"status", "--admin", "http://no port"}).code == 2);
   CHECK(command({"--help"}).code == 0);
   for (const char* verb : {"serve", "check", "init", "demo", "status", "history", "healthcheck",
-                              "flip", "rollback", "pause", "resume", "token", "events", "version"}) {
+                           "flip", "rollback", "pause", "resume", "token", "events", "version"}) {
     const auto said = command({verb, "--help"});
     CHECK(said.code == 0);
     CHECK_THAT(said.out, ContainsSubstring("Example:"));
@@ -178,8 +180,9 @@ TEST_CASE("an answer that stays lost is exit 5, with the command that is safe to
   const auto said = command({"flip", "shop", "--reason", "it's new", "--admin", admin.address()});
   CHECK(said.code == 5);
   CHECK_THAT(said.err, ContainsSubstring("NOT KNOWN"));
-  CHECK_THAT(said.err, ContainsSubstring("next: switchback flip shop --to green --reason 'it'\\''s new' "
-                                         "--idempotency-key "));
+  CHECK_THAT(said.err,
+             ContainsSubstring("next: switchback flip shop --to green --reason 'it'\\''s new' "
+                               "--idempotency-key "));
   REQUIRE(admin.keys().size() == 1);
   const auto key_field = *admin.keys().begin();
   CHECK_THAT(said.err, ContainsSubstring(key_field.substr(key_field.find('"') + 1, 32)));

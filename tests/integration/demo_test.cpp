@@ -17,13 +17,15 @@ std::string admin_of(Process& demo) {
 Process start_demo(const TempDir& folder, const std::string& duration) {
   ProcessOptions options;
   options.environment = {"TMPDIR=" + folder.path()};
-  return Process({SWITCHBACK_PROGRAM, "demo", "--port", "0", "--admin-port", "0", "--duration", duration},
-                 options);
+  return Process(
+      {SWITCHBACK_PROGRAM, "demo", "--port", "0", "--admin-port", "0", "--duration", duration},
+      options);
 }
 
 }  // namespace
 
-TEST_CASE("the demo runs, is flipped and rolled back without a failure, and leaves nothing behind") {
+TEST_CASE(
+    "the demo runs, is flipped and rolled back without a failure, and leaves nothing behind") {
   const TempDir folder;
   auto demo = start_demo(folder, "600");
   const auto admin = admin_of(demo);
@@ -61,8 +63,9 @@ TEST_CASE("the demo takes other ports where its own are in use") {
   const auto port = std::to_string(taken.port());
   ProcessOptions options;
   options.environment = {"TMPDIR=" + folder.path()};
-  Process demo({SWITCHBACK_PROGRAM, "demo", "--port", port, "--admin-port", port, "--duration", "600"},
-               options);
+  Process demo(
+      {SWITCHBACK_PROGRAM, "demo", "--port", port, "--admin-port", port, "--duration", "600"},
+      options);
   const auto line = demo.wait_for_line("switchback demo   http://127.0.0.1:");
   REQUIRE(line);
   CHECK(line->find(":" + port + " ") == std::string::npos);

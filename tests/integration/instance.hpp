@@ -18,7 +18,7 @@ namespace switchback::test {
 
 // Runs `switchback ARGUMENTS…` to its end.
 inline Finished command(std::vector<std::string> arguments,
-                           std::vector<std::string> environment = {}) {
+                        std::vector<std::string> environment = {}) {
   arguments.insert(arguments.begin(), SWITCHBACK_PROGRAM);
   ProcessOptions options;
   options.environment = std::move(environment);
@@ -30,11 +30,11 @@ inline boost::json::object json_of(const std::string& text) {
 }
 
 struct InstanceOptions {
-  std::vector<std::string> blue, green;   // server addresses
+  std::vector<std::string> blue, green;  // server addresses
   std::string service = "shop";
-  std::string service_more;               // YAML at the service's level, indented by 4
-  std::string admin_more;                 // … at the level of admin, indented by 2
-  std::string more;                       // … at the top
+  std::string service_more;  // YAML at the service's level, indented by 4
+  std::string admin_more;    // … at the level of admin, indented by 2
+  std::string more;          // … at the top
   std::vector<std::string> environment;
 };
 
@@ -52,7 +52,8 @@ class Instance {
     return "listeners:\n  - bind: 127.0.0.1:0\nservices:\n  " + options_.service +
            ":\n    blue: { release: v1.2, servers: [" + list(options_.blue) +
            "] }\n    green: { release: v1.3, servers: [" + list(options_.green) +
-           "] }\n    health_check: { path: /healthz, interval: 50ms, timeout: 2s, rise: 1, fall: 1 }\n" +
+           "] }\n    health_check: { path: /healthz, interval: 50ms, timeout: 2s, rise: 1, fall: 1 "
+           "}\n" +
            options_.service_more + "admin:\n  socket: admin.sock\n" + options_.admin_more +
            "state_dir: state\nworkers: 2\n" + options_.more;
   }
@@ -61,7 +62,8 @@ class Instance {
     ProcessOptions process_options;
     process_options.environment = options_.environment;
     process = std::make_unique<Process>(
-        std::vector<std::string>{SWITCHBACK_PROGRAM, "serve", "--config", config()}, process_options);
+        std::vector<std::string>{SWITCHBACK_PROGRAM, "serve", "--config", config()},
+        process_options);
     const auto line = process->wait_for_line("listening on ");
     REQUIRE(line);
     address = line->substr(line->find("http://"));
@@ -94,7 +96,7 @@ class Instance {
 
   TempDir folder;
   std::unique_ptr<Process> process;
-  std::string address;   // "http://127.0.0.1:40123"
+  std::string address;  // "http://127.0.0.1:40123"
 
  private:
   static std::string list(const std::vector<std::string>& addresses) {

@@ -4,6 +4,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "tests/integration/instance.hpp"
@@ -83,8 +84,10 @@ TEST_CASE("the active side survives kill -9") {
   REQUIRE(shop.instance.process->wait() == 128 + SIGKILL);
   shop.instance.start();
   CHECK(shop.instance.who_answers() == "green");
-  CHECK_THAT(shop.instance.process->err(), ContainsSubstring("service shop: GREEN v1.3 is active (epoch 2)"));
-  CHECK_THAT(shop.instance.cli({"history"}).out, ContainsSubstring("promote BLUE v1.2 -> GREEN v1.3"));
+  CHECK_THAT(shop.instance.process->err(),
+             ContainsSubstring("service shop: GREEN v1.3 is active (epoch 2)"));
+  CHECK_THAT(shop.instance.cli({"history"}).out,
+             ContainsSubstring("promote BLUE v1.2 -> GREEN v1.3"));
   CHECK(shop.instance.cli({"rollback"}).code == 0);
   CHECK(shop.instance.who_answers() == "blue");
 }
@@ -159,12 +162,15 @@ TEST_CASE("SIGUSR1 reopens the access log") {
   Shop shop({.more = "log: { access: json, path: access.log }\n"});
   auto& instance = shop.instance;
   REQUIRE(instance.who_answers("/ok?first") == "blue");
-  REQUIRE(until([&] { return instance.folder.read("access.log").find("/ok?first") != std::string::npos; }));
-  REQUIRE(::rename(instance.folder.file("access.log").c_str(), instance.folder.file("old.log").c_str()) == 0);
+  REQUIRE(until(
+      [&] { return instance.folder.read("access.log").find("/ok?first") != std::string::npos; }));
+  REQUIRE(::rename(instance.folder.file("access.log").c_str(),
+                   instance.folder.file("old.log").c_str()) == 0);
   instance.process->signal(SIGUSR1);
   REQUIRE(instance.process->wait_for_line("logs reopened"));
   REQUIRE(instance.who_answers("/ok?second") == "blue");
-  CHECK(until([&] { return instance.folder.read("access.log").find("/ok?second") != std::string::npos; }));
+  CHECK(until(
+      [&] { return instance.folder.read("access.log").find("/ok?second") != std::string::npos; }));
   CHECK(instance.folder.read("old.log").find("/ok?second") == std::string::npos);
 }
 
@@ -197,7 +203,6 @@ TEST_CASE("healthcheck and a change of health in the log") {
   CHECK(shop.instance.cli({"healthcheck"}).code == 0);
   shop.green.set_healthy(false);
   CHECK(shop.instance.process->wait_for_line(shop.green.address()));
-  CHECK(until([&] {
-    return shop.instance.cli({"status"}).out.find("NOT HEALTHY") != std::string::npos;
-  }));
+  CHECK(until(
+      [&] { return shop.instance.cli({"status"}).out.find("NOT HEALTHY") != std::string::npos; }));
 }

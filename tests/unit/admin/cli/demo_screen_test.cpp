@@ -54,9 +54,11 @@ TEST_CASE("the demo's block says who answers, what failed and what to type") {
   shown.now_ms = ulid_time_ms("01JD0000000000000000000000").value() + 4000;
   const auto text = joined(render_demo_block(shown, {}));
   CHECK_THAT(text, ContainsSubstring("answering now   GREEN v1.3\n"));
-  CHECK_THAT(text, ContainsSubstring("50 answers in the last second, 2 streams open, p50 0.41 ms, max 2.1 ms"));
+  CHECK_THAT(text, ContainsSubstring(
+                       "50 answers in the last second, 2 streams open, p50 0.41 ms, max 2.1 ms"));
   CHECK_THAT(text, ContainsSubstring("failed          0 of 1234 requests\n"));
-  CHECK_THAT(text, ContainsSubstring("last flip       promote to GREEN v1.3, 4 s ago, switched in 0.31 ms\n"));
+  CHECK_THAT(text, ContainsSubstring(
+                       "last flip       promote to GREEN v1.3, 4 s ago, switched in 0.31 ms\n"));
   CHECK_THAT(text, ContainsSubstring("last minute     B*G!.\n"));
   CHECK_THAT(text, ContainsSubstring("  switchback flip shop --admin /tmp/x/admin.sock\n"));
 }

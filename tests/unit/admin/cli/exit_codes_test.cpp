@@ -9,7 +9,9 @@ namespace {
 int of_problem(unsigned status, const char* text) {
   return exit_code_of_problem(status, parse_object(text));
 }
-int of_receipt(const char* text) { return exit_code_of_receipt(parse_object(text)); }
+int of_receipt(const char* text) {
+  return exit_code_of_receipt(parse_object(text));
+}
 }  // namespace
 
 TEST_CASE("a refusal's exit code says that nothing moved") {

@@ -63,24 +63,28 @@ TEST_CASE("status names the active side, the health and the last flip") {
   const auto now = ulid_time_ms(flip_id).value() + 65'000;
   CHECK(render_service(service, {}, now) ==
         "shop   GREEN v1.3 is active   (epoch 43)\n"
-        "  BLUE v1.2      standby  1 of 1 server healthy   draining   in flight: 1 stream, 2 tunnels\n"
+        "  BLUE v1.2      standby  1 of 1 server healthy   draining   in flight: 1 stream, 2 "
+        "tunnels\n"
         "  GREEN v1.3     ACTIVE   1 of 2 servers healthy   in flight: 12 requests\n"
         "          127.0.0.1:9102  NOT HEALTHY: connect: Connection refused\n"
-        "  last flip      promote BLUE v1.2 -> GREEN v1.3, 65 s ago by uid 0 (root): \"release 1.3\"\n");
+        "  last flip      promote BLUE v1.2 -> GREEN v1.3, 65 s ago by uid 0 (root): \"release "
+        "1.3\"\n");
 }
 
 TEST_CASE("status of a service that was never flipped, and of one that is paused") {
   CHECK_THAT(render_service(parse_object(service_text), {}, 0), ContainsSubstring("none yet"));
   auto paused = with(service_text, "paused", true);
   paused["waiting"] = 7;
-  CHECK_THAT(render_service(paused, {}, 0),
-             ContainsSubstring("PAUSED: 7 requests waiting at the door; open it: switchback resume shop"));
+  CHECK_THAT(
+      render_service(paused, {}, 0),
+      ContainsSubstring("PAUSED: 7 requests waiting at the door; open it: switchback resume shop"));
 }
 
 TEST_CASE("a pool without servers says so") {
   auto service = parse_object(service_text);
   service["pools"].as_object()["blue"].as_object()["servers"] = json::array();
-  CHECK_THAT(render_service(service, {}, 0), ContainsSubstring("BLUE v1.2      standby  no servers"));
+  CHECK_THAT(render_service(service, {}, 0),
+             ContainsSubstring("BLUE v1.2      standby  no servers"));
 }
 
 TEST_CASE("a flip is told stage by stage, and ends with where traffic is and how to go back") {
@@ -146,7 +150,8 @@ TEST_CASE("a refusal says that traffic did not move, and what to type") {
 TEST_CASE("history tells what was lost") {
   const auto now = ulid_time_ms(flip_id).value() + 5000;
   CHECK(render_history({parse_object(receipt_text)}, {}, now) ==
-        "5 s ago      shop  promote BLUE v1.2 -> GREEN v1.3  in 0.94 ms  drained  1 cut  by uid 0 (root): "
+        "5 s ago      shop  promote BLUE v1.2 -> GREEN v1.3  in 0.94 ms  drained  1 cut  by uid 0 "
+        "(root): "
         "\"release 1.3\"\n             01JD0000000000000000000000\n");
   CHECK(render_history({}, {}, now) == "no flips yet\n");
 }
@@ -177,7 +182,8 @@ TEST_CASE("answers of another version do not break the reader") {
 
 TEST_CASE("events are one line each") {
   CHECK(render_event("flip.drained", parse_object(receipt_text), {}) ==
-        "flip.drained     shop  promote BLUE v1.2 -> GREEN v1.3  01JD0000000000000000000000  2.3 s\n");
+        "flip.drained     shop  promote BLUE v1.2 -> GREEN v1.3  01JD0000000000000000000000  2.3 "
+        "s\n");
   CHECK(render_event("paused", {{"service", "shop"}, {"max_ms", 30000}}, {}) ==
         "paused           service=shop max_ms=30000\n");
 }

@@ -69,7 +69,9 @@ TEST_CASE("the demo app says its color and release in every answer") {
     CHECK(answer.field("Content-Type") == "text/html; charset=utf-8");
     CHECK_THAT(answer.body, ContainsSubstring("<body class=\"green\">"));
   }
-  SECTION("anything else is not there") { CHECK(running.get("/nowhere").status == 404); }
+  SECTION("anything else is not there") {
+    CHECK(running.get("/nowhere").status == 404);
+  }
 }
 
 TEST_CASE("the demo app's event stream ends when it was asked to") {

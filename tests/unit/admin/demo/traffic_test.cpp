@@ -31,7 +31,8 @@ TEST_CASE("traffic counts answers by the color that gave them") {
   demo::DemoApp app(io, {.color = "green", .release = "v1.3"});
   REQUIRE(app.start() == "");
   demo::Traffic traffic(
-      io, {.port = port_of(app.address()), .connections = 2, .requests_per_second = 200, .streams = 1});
+      io,
+      {.port = port_of(app.address()), .connections = 2, .requests_per_second = 200, .streams = 1});
   traffic.start();
 
   demo::TrafficSample sum;
