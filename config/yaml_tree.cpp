@@ -205,6 +205,9 @@ Fault syntax_fault(const YAML::Exception& fault, std::string_view text) {
   if (message.starts_with("illegal map value")) {
     return {"not valid YAML: a mapping cannot begin here", "quote a text that has a colon in it"};
   }
+  if (message.starts_with("the referenced anchor is not defined")) {
+    return {"this alias names nothing that stands before it", "write the value out"};
+  }
   return {"not valid YAML: " + message, ""};
 }
 
