@@ -75,7 +75,8 @@ bool same(const ResolvedAddress& a, const ResolvedAddress& b) {
 }  // namespace
 
 struct HealthChecker::Impl {
-  explicit Impl(OnChange callback) : on_change(std::move(callback)) {}
+  Impl(OnChange callback, NameLookup lookup)
+      : on_change(std::move(callback)), resolver(lookup ? std::move(lookup) : resolve_name) {}
 
   asio::awaitable<void> run(std::shared_ptr<Target> target);
   asio::awaitable<void> check_once(Target& target);
@@ -98,8 +99,8 @@ struct HealthChecker::Impl {
   std::thread thread;
 };
 
-HealthChecker::HealthChecker(OnChange on_change)
-    : impl_(std::make_unique<Impl>(std::move(on_change))) {
+HealthChecker::HealthChecker(OnChange on_change, NameLookup lookup)
+    : impl_(std::make_unique<Impl>(std::move(on_change), std::move(lookup))) {
   // Signals are for the main thread; a new thread inherits this mask.
   sigset_t all, before;
   ::sigfillset(&all);

@@ -22,6 +22,8 @@
 
 namespace switchback::upstream {
 
+struct NameAnswer;  // resolver.hpp
+
 struct HealthTarget {
   std::string service;
   Color color;
@@ -40,7 +42,9 @@ struct HealthChange {
 class HealthChecker {
  public:
   using OnChange = std::function<void(const HealthChange&)>;  // called on the checker's thread
-  explicit HealthChecker(OnChange on_change);
+  // How names are looked up, blocking, on the resolver's thread; empty: getaddrinfo.
+  using NameLookup = std::function<NameAnswer(const config::Address&)>;
+  explicit HealthChecker(OnChange on_change, NameLookup lookup = {});
   ~HealthChecker();  // joins
   HealthChecker(const HealthChecker&) = delete;
   // Replaces the set of targets; those that stay keep their rise/fall counts. Any thread.

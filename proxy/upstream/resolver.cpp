@@ -136,6 +136,7 @@ struct Resolver::Shared {
     Done done;
   };
   std::deque<Question> queue;  // askers keep it bounded: one question each at a time
+  std::function<NameAnswer(const config::Address&)> lookup;
   bool stopped = false;
   bool looking_up = false;
   std::thread thread;
@@ -151,7 +152,7 @@ struct Resolver::Shared {
       if (question.wanted.expired()) continue;
       self->looking_up = true;
       lock.unlock();
-      auto answer = resolve_name(question.address);
+      auto answer = self->lookup(question.address);
       lock.lock();
       self->looking_up = false;
       if (self->stopped) return;
@@ -160,7 +161,9 @@ struct Resolver::Shared {
   }
 };
 
-Resolver::Resolver() : shared_(std::make_shared<Shared>()) {
+Resolver::Resolver(std::function<NameAnswer(const config::Address&)> lookup)
+    : shared_(std::make_shared<Shared>()) {
+  shared_->lookup = std::move(lookup);
   // Signals are for the main thread; a new thread inherits this mask.
   sigset_t all, before;
   ::sigfillset(&all);

@@ -29,7 +29,7 @@ NameAnswer resolve_name(const config::Address& address);  // blocks
 class Resolver {
  public:
   using Done = std::function<void(NameAnswer)>;
-  Resolver();
+  explicit Resolver(std::function<NameAnswer(const config::Address&)> lookup = resolve_name);
   ~Resolver();
   Resolver(const Resolver&) = delete;
   // A question whose `wanted` is gone by the time its turn comes is dropped unasked.
