@@ -18,7 +18,8 @@ constexpr std::size_t most_user_names = 65'536;
 
 std::map<uid_t, std::string> local_user_names() {
   std::map<uid_t, std::string> names;
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen("/etc/passwd", "re"), &std::fclose);
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen("/etc/passwd", "re"),
+                                                             &std::fclose);
   if (!file) return names;
   while (names.size() < most_user_names) {
     const passwd* entry = ::fgetpwent(file.get());
@@ -60,7 +61,8 @@ void Access::add_user_rule(const config::AccessRule& rule) {
   } else if (const auto number = as_number(rule.user)) {
     keep_best(by_uid_, static_cast<uid_t>(*number), rule.role);
   } else {
-    warnings_.push_back("admin.access: there is no user '" + rule.user + "'; the rule matches nobody");
+    warnings_.push_back("admin.access: there is no user '" + rule.user +
+                        "'; the rule matches nobody");
   }
 }
 
@@ -70,7 +72,8 @@ void Access::add_group_rule(const config::AccessRule& rule) {
   } else if (const auto number = as_number(rule.group)) {
     keep_best(by_gid_, static_cast<gid_t>(*number), rule.role);
   } else {
-    warnings_.push_back("admin.access: there is no group '" + rule.group + "'; the rule matches nobody");
+    warnings_.push_back("admin.access: there is no group '" + rule.group +
+                        "'; the rule matches nobody");
   }
 }
 

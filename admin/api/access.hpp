@@ -17,15 +17,17 @@ namespace switchback::api {
 
 class Access {
  public:
-  // Reads /etc/passwd and asks the name service for the configured names; may block, so: at load only.
+  // Reads /etc/passwd and asks the name service for the configured names; may block, so: at load
+  // only.
   explicit Access(const config::Admin& admin);
 
   // Names in `admin.access` that nobody bears; for the log.
   const std::vector<std::string>& warnings() const { return warnings_; }
 
-  // The best role of all that match; nullopt: none does. Root and the uid that runs switchback: admin.
+  // The best role of all that match; nullopt: none does. Root and the uid that runs switchback:
+  // admin.
   std::optional<config::Role> role_of(const web::Peer& peer) const;
-  std::string user_name(uid_t uid) const;   // "" when not known
+  std::string user_name(uid_t uid) const;  // "" when not known
 
   bool has_tokens() const { return !tokens_.empty(); }
   // Of the text after "Bearer ". Every configured token is compared, in constant time.

@@ -40,12 +40,15 @@ AdminServer::AdminServer(boost::asio::io_context& io, const config::Admin& admin
                          web::ServerOptions options)
     : impl_(std::make_shared<Impl>(io, admin, controller, plane, options)) {}
 
-AdminServer::~AdminServer() { stop(); }
+AdminServer::~AdminServer() {
+  stop();
+}
 
 std::string AdminServer::start() {
   const auto& admin = impl_->config;
   if (!admin.socket.empty()) {
-    if (auto fault = impl_->server.listen_unix(admin.socket); !fault.empty()) return "admin.socket " + fault;
+    if (auto fault = impl_->server.listen_unix(admin.socket); !fault.empty())
+      return "admin.socket " + fault;
   }
   if (admin.bind) {
     auto fault = admin.bind->kind == config::AddressKind::tcp
@@ -69,13 +72,17 @@ void AdminServer::stop() {
   impl_->server.stop();
 }
 
-std::vector<std::string> AdminServer::addresses() const { return impl_->server.addresses(); }
+std::vector<std::string> AdminServer::addresses() const {
+  return impl_->server.addresses();
+}
 
 std::string AdminServer::bound_address() const {
   const auto all = addresses();
   return all.empty() ? "" : all.back();
 }
 
-void AdminServer::set_access(const config::Admin& admin) { impl_->api->set_access(admin); }
+void AdminServer::set_access(const config::Admin& admin) {
+  impl_->api->set_access(admin);
+}
 
 }  // namespace switchback::api

@@ -24,13 +24,14 @@ class AdminServer {
   AdminServer(boost::asio::io_context& io, const config::Admin& admin,
               release::Controller& controller, worker::DataPlane& plane,
               web::ServerOptions options = {});
-  ~AdminServer();   // stops
+  ~AdminServer();  // stops
   AdminServer(const AdminServer&) = delete;
 
   std::string start();
   void stop();
 
-  // The TCP address if there is one ("http://127.0.0.1:9900"), else "unix:/run/…"; empty before start().
+  // The TCP address if there is one ("http://127.0.0.1:9900"), else "unix:/run/…"; empty before
+  // start().
   std::string bound_address() const;
   std::vector<std::string> addresses() const;
 

@@ -42,11 +42,11 @@ Api::Api(asio::io_context& io, const config::Admin& admin, release::Controller& 
 }
 
 void Api::start() {
-  subscription_ = controller_.subscribe(
-      release::Controller::events_live_only,
-      [weak = weak_from_this()](const release::Event& event) {
-        if (const auto self = weak.lock()) self->count_flip(event);
-      });
+  subscription_ = controller_.subscribe(release::Controller::events_live_only,
+                                        [weak = weak_from_this()](const release::Event& event) {
+                                          if (const auto self = weak.lock())
+                                            self->count_flip(event);
+                                        });
   subscribed_ = true;
 }
 
@@ -87,11 +87,10 @@ void Api::audit_refusal(const web::Request& request, const Refusal& refused) {
   if (++refusals_logged_ > refusals_logged_per_second) return;
   const auto& peer = request.peer;
   const bool unix_peer = peer.kind == web::Peer::Kind::unix_socket;
-  spdlog::warn("audit {}", json::serialize(json::object{
-                               {"from", unix_peer ? "uid " + std::to_string(peer.uid) : peer.address},
-                               {"action", request.method + " " + request.path.substr(0, 200)},
-                               {"result", "refused"},
-                               {"code", refused.problem.code}}));
+  write_audit({{"from", unix_peer ? "uid " + std::to_string(peer.uid) : peer.address},
+               {"action", request.method + " " + request.path.substr(0, 200)},
+               {"result", "refused"},
+               {"code", refused.problem.code}});
 }
 
 std::optional<Refusal> Api::unknown_service(const std::string& service) const {
@@ -99,8 +98,9 @@ std::optional<Refusal> Api::unknown_service(const std::string& service) const {
   for (const auto& name : names) {
     if (name == service) return std::nullopt;
   }
-  auto refused = refusal(404, "unknown_service", "There is no such service",
-                         "There is no service '" + service.substr(0, 64) + "'.", "switchback status");
+  auto refused =
+      refusal(404, "unknown_service", "There is no such service",
+              "There is no service '" + service.substr(0, 64) + "'.", "switchback status");
   json::array known;
   for (const auto& name : names) known.emplace_back(name);
   refused.more["services"] = std::move(known);
@@ -110,15 +110,17 @@ std::optional<Refusal> Api::unknown_service(const std::string& service) const {
 web::Response Api::unmatched(const web::Request& request, const RouteMatch& match) {
   if (!match.allow.empty()) {
     std::string allow;
-    for (const auto method : match.allow) allow += (allow.empty() ? "" : ", ") + std::string(method);
+    for (const auto method : match.allow)
+      allow += (allow.empty() ? "" : ", ") + std::string(method);
     auto refused = refusal(405, "method_not_allowed", "This path has no such method",
                            request.path + " takes " + allow + ".");
     refused.fields.emplace_back("Allow", allow);
     return refuse(request, refused);
   }
   const auto near = near_paths(request.path, plane_.services());
-  auto refused = refusal(404, "unknown_path", "There is nothing at this path",
-                         "Did you mean " + near.front() + "? GET /v1/openapi.json lists all there is.");
+  auto refused =
+      refusal(404, "unknown_path", "There is nothing at this path",
+              "Did you mean " + near.front() + "? GET /v1/openapi.json lists all there is.");
   json::array list;
   for (const auto& path : near) list.emplace_back(path);
   refused.more["near"] = std::move(list);
@@ -128,7 +130,8 @@ web::Response Api::unmatched(const web::Request& request, const RouteMatch& matc
 asio::awaitable<web::Reply> Api::handle(std::shared_ptr<Api> api,
                                         std::shared_ptr<const web::Request> request) {
   if (api->stopped_) {
-    co_return api->refuse(*request, refusal(503, "shutting_down", "switchback is shutting down", ""));
+    co_return api->refuse(*request,
+                          refusal(503, "shutting_down", "switchback is shutting down", ""));
   }
   const RouteMatch match = match_route(request->method, request->path);
   Need need;
@@ -156,7 +159,8 @@ asio::awaitable<web::Reply> Api::handle(std::shared_ptr<Api> api,
 }
 
 asio::awaitable<web::Response> Api::change(const Call& call) {
-  if (const auto refused = unknown_service(call.parameter)) co_return refuse(call.request, *refused);
+  if (const auto refused = unknown_service(call.parameter))
+    co_return refuse(call.request, *refused);
   if (call.route.operation == Operation::pause) co_return pause(call);
   if (call.route.operation == Operation::resume) co_return resume(call);
   web::Response response = co_await switch_service(call);
@@ -165,18 +169,30 @@ asio::awaitable<web::Response> Api::change(const Call& call) {
 
 web::Reply Api::read(const Call& call) {
   switch (call.route.operation) {
-    case Operation::list_services: return json_response(services_object(plane_, controller_));
-    case Operation::get_service: return get_service(call);
-    case Operation::service_flips: return list_flips(call, call.parameter);
-    case Operation::all_flips: return list_flips(call, "");
-    case Operation::get_flip: return get_flip(call);
-    case Operation::events: return events(call);
-    case Operation::whoami: return whoami(call);
-    case Operation::openapi: return openapi();
-    case Operation::healthz: return text_response("ok\n");
-    case Operation::readyz: return readyz();
-    case Operation::metrics: return metrics();
-    default: return status_page(call);
+    case Operation::list_services:
+      return json_response(services_object(plane_, controller_));
+    case Operation::get_service:
+      return get_service(call);
+    case Operation::service_flips:
+      return list_flips(call, call.parameter);
+    case Operation::all_flips:
+      return list_flips(call, "");
+    case Operation::get_flip:
+      return get_flip(call);
+    case Operation::events:
+      return events(call);
+    case Operation::whoami:
+      return whoami(call);
+    case Operation::openapi:
+      return openapi();
+    case Operation::healthz:
+      return text_response("ok\n");
+    case Operation::readyz:
+      return readyz();
+    case Operation::metrics:
+      return metrics();
+    default:
+      return status_page(call);
   }
 }
 
@@ -186,7 +202,8 @@ web::Response Api::readyz() {
 }
 
 web::Response Api::metrics() {
-  auto response = text_response(switchback::metrics::prometheus_text(plane_, controller_, counts()));
+  auto response =
+      text_response(switchback::metrics::prometheus_text(plane_, controller_, counts()));
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
   return response;
 }

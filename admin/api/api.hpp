@@ -1,7 +1,7 @@
 // The admin API without its sockets: takes a request, decides who asks, carries it out, answers.
 //
-// Threads: the control thread. Lifetime: requests that wait for a flip keep this object; after stop()
-// neither controller nor plane is touched.
+// Threads: the control thread. Lifetime: requests that wait for a flip keep this object; after
+// stop() neither controller nor plane is touched.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -31,11 +31,13 @@ class Api : public std::enable_shared_from_this<Api> {
   Api(boost::asio::io_context& io, const config::Admin& admin, release::Controller& controller,
       worker::DataPlane& plane, ApiOptions options = {});
 
-  void start();   // begins to count flips; after the object is in a shared_ptr
+  void start();  // begins to count flips; after the object is in a shared_ptr
   void stop();
   void set_access(const config::Admin& admin);
   // For /metrics; `counters` outlives the calls of handle().
-  void show_server(std::function<web::ServerCounters()> counters) { server_counters_ = std::move(counters); }
+  void show_server(std::function<web::ServerCounters()> counters) {
+    server_counters_ = std::move(counters);
+  }
 
   static boost::asio::awaitable<web::Reply> handle(std::shared_ptr<Api> api,
                                                    std::shared_ptr<const web::Request> request);
@@ -44,7 +46,7 @@ class Api : public std::enable_shared_from_this<Api> {
   struct Call {
     const web::Request& request;
     const Route& route;
-    std::string parameter;    // the value of {s} or {id}
+    std::string parameter;  // the value of {s} or {id}
     release::Actor actor;
   };
   using Answer = web::Reply;
@@ -59,7 +61,8 @@ class Api : public std::enable_shared_from_this<Api> {
   web::Response pause(const Call& call);
   web::Response resume(const Call& call);
   static web::Response receipt_response(const release::Receipt& receipt, bool async);
-  void audit(const Call& call, const release::FlipRequest& request, const release::FlipAnswer& answer);
+  void audit(const Call& call, const release::FlipRequest& request,
+             const release::FlipAnswer& answer);
 
   // reading.cpp
   web::Response get_service(const Call& call);
@@ -75,6 +78,7 @@ class Api : public std::enable_shared_from_this<Api> {
 
   std::optional<Refusal> unknown_service(const std::string& service) const;
   web::Response refuse(const web::Request& request, const Refusal& refused) const;
+  void write_audit(const boost::json::object& line);
   void audit_refusal(const web::Request& request, const Refusal& refused);
   void count_flip(const release::Event& event);
 
@@ -89,7 +93,7 @@ class Api : public std::enable_shared_from_this<Api> {
   std::uint64_t subscription_ = 0;
   bool subscribed_ = false;
   bool stopped_ = false;
-  Nanos refusals_since_ns_ = 0;   // of the log's own limit for refused changes
+  Nanos refusals_since_ns_ = 0;  // of the log's own limit for refused changes
   unsigned refusals_logged_ = 0;
 };
 

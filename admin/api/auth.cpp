@@ -51,7 +51,7 @@ bool cross_site(const web::Request& request) {
   const std::string_view origin = request.field("Origin");
   if (origin.empty()) return false;
   const auto scheme_end = origin.find("://");
-  if (scheme_end == std::string_view::npos) return true;   // "null"
+  if (scheme_end == std::string_view::npos) return true;  // "null"
   return lower_case(origin.substr(scheme_end + 3)) != lower_case(request.field("Host"));
 }
 
@@ -69,13 +69,15 @@ Decision Authenticator::decide(const web::Request& request, const Need& need, Na
   if (need.change && cross_site(request)) {
     ++counters_.cross_site;
     return refusal(403, "cross_site", "A request from another web site changes nothing here",
-                   "The browser says that another site sent this (Origin or Sec-Fetch-Site).", need.command);
+                   "The browser says that another site sent this (Origin or Sec-Fetch-Site).",
+                   need.command);
   }
   return request.peer.kind == web::Peer::Kind::unix_socket ? decide_unix(request, need)
                                                            : decide_tcp(request, need, now_ns);
 }
 
-Decision Authenticator::with_role(release::Actor actor, const Need& need, const std::string& where) {
+Decision Authenticator::with_role(release::Actor actor, const Need& need,
+                                  const std::string& where) {
   if (need.gate == Gate::open || actor.role >= need.role) return actor;
   ++counters_.forbidden;
   return refusal(403, "role_too_low", "This needs more than your role allows",
@@ -105,7 +107,8 @@ Decision Authenticator::decide_unix(const web::Request& request, const Need& nee
   ++counters_.failed;
   return refusal(403, "access_denied", "You are not in admin.access",
                  actor.name + " matches no rule of admin.access; add one such as { user: " +
-                     (name.empty() ? "NAME" : name) + ", role: " + std::string(role_name(need.role)) +
+                     (name.empty() ? "NAME" : name) +
+                     ", role: " + std::string(role_name(need.role)) +
                      " } and reload, or ask somebody who is in it.",
                  "sudo " + need.command);
 }
@@ -133,19 +136,22 @@ Decision Authenticator::without_tokens(const web::Request& request, const Need& 
     return refused;
   };
   if (need.change) {
-    return no("Over TCP nothing can be changed without a token; make one and put the line it prints "
-              "under admin.tokens, or use the unix socket.");
+    return no(
+        "Over TCP nothing can be changed without a token; make one and put the line it prints "
+        "under admin.tokens, or use the unix socket.");
   }
   if (!request.peer.loopback) {
-    return no("Without tokens the admin address answers this machine only; make one and put the line "
-              "it prints under admin.tokens.");
+    return no(
+        "Without tokens the admin address answers this machine only; make one and put the line "
+        "it prints under admin.tokens.");
   }
   if (!loopback_host(request.field("Host"))) {
     ++counters_.cross_site;
-    return refusal(403, "foreign_host", "This Host is not answered without a token",
-                   "Without tokens the admin address answers to 127.0.0.1, localhost and [::1] only, so that "
-                   "no web page can read it through a name of its own.",
-                   token_command(need));
+    return refusal(
+        403, "foreign_host", "This Host is not answered without a token",
+        "Without tokens the admin address answers to 127.0.0.1, localhost and [::1] only, so that "
+        "no web page can read it through a name of its own.",
+        token_command(need));
   }
   return release::Actor{"local", "loopback", config::Role::read};
 }
@@ -155,19 +161,22 @@ Refusal Authenticator::failed_token(const web::Request& request, const Need& nee
   ++counters_.failed;
   if (sent && failures_.note(request.peer.ip, now_ns)) {
     ++counters_.limited;
-    auto refused = refusal(429, "too_many_failures", "Too many wrong tokens from this address",
-                           "Wait a minute, or use the unix socket, which is never limited.", need.command);
+    auto refused =
+        refusal(429, "too_many_failures", "Too many wrong tokens from this address",
+                "Wait a minute, or use the unix socket, which is never limited.", need.command);
     refused.fields.emplace_back("Retry-After", "60");
     return refused;
   }
-  auto refused = sent ? refusal(401, "token_unknown", "This token is not known",
-                                "No entry of admin.tokens has its SHA-256; was it renewed or removed?",
-                                token_command(need))
-                      : refusal(401, "token_missing", "A token is needed",
-                                "Send Authorization: Bearer sbt_…, or use the unix socket.",
-                                token_command(need));
-  refused.fields.emplace_back("WWW-Authenticate", sent ? "Bearer realm=\"switchback\", error=\"invalid_token\""
-                                                       : "Bearer realm=\"switchback\"");
+  auto refused =
+      sent ? refusal(401, "token_unknown", "This token is not known",
+                     "No entry of admin.tokens has its SHA-256; was it renewed or removed?",
+                     token_command(need))
+           : refusal(401, "token_missing", "A token is needed",
+                     "Send Authorization: Bearer sbt_…, or use the unix socket.",
+                     token_command(need));
+  refused.fields.emplace_back("WWW-Authenticate",
+                              sent ? "Bearer realm=\"switchback\", error=\"invalid_token\""
+                                   : "Bearer realm=\"switchback\"");
   return refused;
 }
 

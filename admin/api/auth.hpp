@@ -2,10 +2,12 @@
 //
 //   unix socket  kernel's peer credentials against admin.access; a bearer token counts too where it
 //                gives more. Never rate-limited: it is the way in on a bad day.
-//   TCP          with tokens configured: a bearer token for everything but /healthz, /readyz and, from
-//                loopback, /metrics. Without: reads from loopback with a loopback Host (a foreign name
-//                there is DNS rebinding), changes refused.
-//   browsers     a change that comes from another site (Origin, Sec-Fetch-Site) is refused everywhere.
+//   TCP          with tokens configured: a bearer token for everything but /healthz, /readyz and,
+//   from
+//                loopback, /metrics. Without: reads from loopback with a loopback Host (a foreign
+//                name there is DNS rebinding), changes refused.
+//   browsers     a change that comes from another site (Origin, Sec-Fetch-Site) is refused
+//   everywhere.
 #pragma once
 
 #include <string>
@@ -20,23 +22,23 @@ namespace switchback::api {
 
 // How a route is guarded.
 enum class Gate : std::uint8_t {
-  open,      // /healthz, /readyz
-  metrics,   // open from loopback, else as `guarded`
-  guarded,   // needs its role
+  open,     // /healthz, /readyz
+  metrics,  // open from loopback, else as `guarded`
+  guarded,  // needs its role
 };
 
 struct Need {
   Gate gate = Gate::guarded;
   config::Role role = config::Role::read;
-  bool change = false;       // anything but GET and HEAD
-  std::string command;       // what the CLI would call it: "switchback rollback shop"
+  bool change = false;  // anything but GET and HEAD
+  std::string command;  // what the CLI would call it: "switchback rollback shop"
 };
 
 using Decision = std::variant<release::Actor, Refusal>;
 
 // Failed authentications by address: so many a minute, then 429. Only failures are ever refused by
-// it; a right token passes, since 256 random bits cannot be guessed and a shared address must not lock
-// anybody out. Bounded: the table forgets before it grows.
+// it; a right token passes, since 256 random bits cannot be guessed and a shared address must not
+// lock anybody out. Bounded: the table forgets before it grows.
 class FailureLimit {
  public:
   static constexpr std::size_t most_addresses = 1024;
@@ -54,10 +56,10 @@ class FailureLimit {
 };
 
 struct AuthCounters {
-  std::uint64_t failed = 0;        // 401, and 403 of who is nobody
-  std::uint64_t limited = 0;       // 429
-  std::uint64_t forbidden = 0;     // known, but the role is too low
-  std::uint64_t cross_site = 0;    // browser requests from elsewhere, and foreign Hosts
+  std::uint64_t failed = 0;      // 401, and 403 of who is nobody
+  std::uint64_t limited = 0;     // 429
+  std::uint64_t forbidden = 0;   // known, but the role is too low
+  std::uint64_t cross_site = 0;  // browser requests from elsewhere, and foreign Hosts
 };
 
 class Authenticator {

@@ -22,12 +22,18 @@ Refusal fault(std::string code, std::string detail) {
 
 std::string_view kind_name(const json::value& value) {
   switch (value.kind()) {
-    case json::kind::null: return "null";
-    case json::kind::bool_: return "true or false";
-    case json::kind::string: return "a string";
-    case json::kind::array: return "a list";
-    case json::kind::object: return "an object";
-    default: return "a number";
+    case json::kind::null:
+      return "null";
+    case json::kind::bool_:
+      return "true or false";
+    case json::kind::string:
+      return "a string";
+    case json::kind::array:
+      return "a list";
+    case json::kind::object:
+      return "an object";
+    default:
+      return "a number";
   }
 }
 
@@ -64,28 +70,32 @@ std::optional<Refusal> refuse_doubled(std::string_view text) {
 }
 
 // Parses an object and refuses members that are not in `known`. Empty text: an empty object.
-Parsed<json::object> parse_object(std::string_view text, const std::vector<std::string_view>& known) {
+Parsed<json::object> parse_object(std::string_view text,
+                                  const std::vector<std::string_view>& known) {
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return json::object();
   json::parse_options options;
   options.max_depth = 8;
   boost::system::error_code error;
   const auto value = json::parse(text, error, {}, options);
   if (error) {
-    return refusal(400, "malformed_json", "The body is not JSON", "The body is not JSON: " + error.message() + ".");
+    return refusal(400, "malformed_json", "The body is not JSON",
+                   "The body is not JSON: " + error.message() + ".");
   }
   if (!value.is_object()) {
-    return fault("wrong_type", "The body is " + std::string(kind_name(value)) + "; it has to be an object.");
+    return fault("wrong_type",
+                 "The body is " + std::string(kind_name(value)) + "; it has to be an object.");
   }
   if (auto refused = refuse_doubled(text)) return std::move(*refused);
   for (const auto& member : value.get_object()) {
     const std::string_view name = member.key();
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
     const auto nearest = config::nearest_name(name, known);
-    auto refused = fault("unknown_field",
-                         "There is no field '" + std::string(name.substr(0, 64)) + "' here" +
-                             (nearest.empty() ? (known.empty() ? std::string("; this call takes none.")
-                                                               : "; there is " + config::one_of(known) + ".")
-                                              : " (did you mean '" + nearest + "'?)."));
+    auto refused =
+        fault("unknown_field",
+              "There is no field '" + std::string(name.substr(0, 64)) + "' here" +
+                  (nearest.empty() ? (known.empty() ? std::string("; this call takes none.")
+                                                    : "; there is " + config::one_of(known) + ".")
+                                   : " (did you mean '" + nearest + "'?)."));
     refused.more["field"] = name.substr(0, 64);
     return refused;
   }
@@ -93,20 +103,22 @@ Parsed<json::object> parse_object(std::string_view text, const std::vector<std::
 }
 
 Refusal wrong_type(std::string_view field, std::string_view wanted, const json::value& value) {
-  auto refused = fault("wrong_type", "'" + std::string(field) + "' has to be " + std::string(wanted) +
-                                         ", not " + std::string(kind_name(value)) + ".");
+  auto refused =
+      fault("wrong_type", "'" + std::string(field) + "' has to be " + std::string(wanted) +
+                              ", not " + std::string(kind_name(value)) + ".");
   refused.more["field"] = field;
   return refused;
 }
 
-std::optional<Refusal> read_string(const json::object& body, std::string_view field, std::size_t most,
-                                   std::optional<std::string>& out) {
+std::optional<Refusal> read_string(const json::object& body, std::string_view field,
+                                   std::size_t most, std::optional<std::string>& out) {
   const auto* value = body.if_contains(field);
   if (value == nullptr) return std::nullopt;
   if (!value->is_string()) return wrong_type(field, "a string", *value);
   const std::string_view text = value->get_string();
   if (text.size() > most) {
-    return fault("too_long", "'" + std::string(field) + "' may have at most " + std::to_string(most) + " bytes.");
+    return fault("too_long", "'" + std::string(field) + "' may have at most " +
+                                 std::to_string(most) + " bytes.");
   }
   out = std::string(text);
   return std::nullopt;
@@ -128,7 +140,9 @@ Parsed<FlipBody> read_flip(const json::object& body) {
   return flip;
 }
 
-std::string known_kinds() { return "promote, rollback, auto_rollback or drill"; }
+std::string known_kinds() {
+  return "promote, rollback, auto_rollback or drill";
+}
 
 }  // namespace
 
@@ -137,8 +151,9 @@ Parsed<FlipBody> parse_flip_body(std::string_view text) {
   if (auto* refused = std::get_if<Refusal>(&body)) return std::move(*refused);
   auto flip = read_flip(std::get<json::object>(body));
   if (auto* parsed = std::get_if<FlipBody>(&flip); parsed && (!parsed->to || parsed->to->empty())) {
-    auto refused = fault("to_missing", "Say where to: {\"to\":\"blue\"}, {\"to\":\"green\"} or a release name. "
-                                       "A flip without a target would be a toggle.");
+    auto refused = fault("to_missing",
+                         "Say where to: {\"to\":\"blue\"}, {\"to\":\"green\"} or a release name. "
+                         "A flip without a target would be a toggle.");
     refused.more["field"] = "to";
     return refused;
   }
@@ -161,8 +176,10 @@ Parsed<PauseBody> parse_pause_body(std::string_view text) {
   const auto parsed = config::parse_duration(*max);
   const auto* value = std::get_if<config::Duration>(&parsed);
   if (value == nullptr || value->count() <= 0 || *value > longest_pause) {
-    auto refused = fault("bad_duration", "'max' has to be a duration such as \"250ms\", \"30s\" or \"2m\", at most " +
-                                             config::format_duration(longest_pause) + ".");
+    auto refused =
+        fault("bad_duration",
+              "'max' has to be a duration such as \"250ms\", \"30s\" or \"2m\", at most " +
+                  config::format_duration(longest_pause) + ".");
     refused.more["field"] = "max";
     return refused;
   }
@@ -193,9 +210,12 @@ Parsed<std::optional<std::uint64_t>> parse_if_match(std::string_view text) {
 }
 
 Parsed<std::string> parse_idempotency_key(std::string_view text) {
-  // The draft writes the key as a quoted string, people often leave the quotes out: one and the same.
-  if (text.size() >= 2 && text.front() == '"' && text.back() == '"') text = text.substr(1, text.size() - 2);
-  const bool visible = std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
+  // The draft writes the key as a quoted string, people often leave the quotes out: one and the
+  // same.
+  if (text.size() >= 2 && text.front() == '"' && text.back() == '"')
+    text = text.substr(1, text.size() - 2);
+  const bool visible =
+      std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
   if (text.size() > 255 || !visible) {
     return refusal(400, "bad_idempotency_key", fault_title,
                    "Idempotency-Key has to be 1 to 255 visible ASCII characters.");
@@ -223,7 +243,8 @@ Parsed<std::size_t> parse_limit(std::optional<std::string_view> text) {
 Parsed<std::optional<release::FlipKind>> parse_kind(std::optional<std::string_view> text) {
   using release::FlipKind;
   if (!text) return std::optional<FlipKind>();
-  for (const auto kind : {FlipKind::promote, FlipKind::rollback, FlipKind::auto_rollback, FlipKind::drill}) {
+  for (const auto kind :
+       {FlipKind::promote, FlipKind::rollback, FlipKind::auto_rollback, FlipKind::drill}) {
     if (release::to_string(kind) == *text) return std::optional<FlipKind>(kind);
   }
   return fault("bad_kind", "kind has to be " + known_kinds() + ".");
@@ -248,12 +269,14 @@ std::optional<Refusal> refuse_unknown_query(const web::Request& request,
     if (std::find(known.begin(), known.end(), name) == known.end()) {
       const std::vector<std::string_view> names(known.begin(), known.end());
       const auto nearest = config::nearest_name(name, names);
-      return fault("unknown_parameter", "There is no query parameter '" + name.substr(0, 64) + "' here" +
-                                            (nearest.empty() ? "." : " (did you mean '" + nearest + "'?)."));
+      return fault("unknown_parameter",
+                   "There is no query parameter '" + name.substr(0, 64) + "' here" +
+                       (nearest.empty() ? "." : " (did you mean '" + nearest + "'?)."));
     }
     for (std::size_t j = 0; j < i; ++j) {
       if (request.query[j].first == name) {
-        return fault("doubled_parameter", "The query parameter '" + name + "' is there more than once.");
+        return fault("doubled_parameter",
+                     "The query parameter '" + name + "' is there more than once.");
       }
     }
   }

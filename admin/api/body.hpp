@@ -1,5 +1,5 @@
-// Request bodies and the fields that say how a call is meant. Strict: what is not known is refused by
-// name, since a misspelt member that is silently ignored is an order not carried out.
+// Request bodies and the fields that say how a call is meant. Strict: what is not known is refused
+// by name, since a misspelt member that is silently ignored is an order not carried out.
 #pragma once
 
 #include <cstdint>

@@ -15,16 +15,16 @@ namespace switchback::api {
 
 struct EventLimits {
   std::size_t subscribers = 64;
-  std::size_t queued_events = 2048;           // more than the controller keeps, so a replay fits
+  std::size_t queued_events = 2048;  // more than the controller keeps, so a replay fits
   std::size_t queued_bytes = 4 * 1024 * 1024;
   std::chrono::milliseconds heartbeat{10'000};
 };
 
 struct EventCounters {
-  std::uint64_t subscribers = 0;   // now
+  std::uint64_t subscribers = 0;  // now
   std::uint64_t sent = 0;
-  std::uint64_t cut = 0;           // too slow
-  std::uint64_t refused = 0;       // too many
+  std::uint64_t cut = 0;      // too slow
+  std::uint64_t refused = 0;  // too many
 };
 
 // Lives on the control thread; shared by the streams that it has handed out.
@@ -47,14 +47,14 @@ class EventHub : public std::enable_shared_from_this<EventHub> {
                                           web::StreamWriter& writer);
 
   boost::asio::io_context& io_;
-  release::Controller* controller_;   // nullptr once stopped
+  release::Controller* controller_;  // nullptr once stopped
   EventLimits limits_;
   EventCounters counters_;
   std::set<Subscriber*> subscribers_;
 };
 
-// One event as it goes over the wire. Line breaks inside the JSON would end the field; there are none
-// in one line of JSON, and any that were there are left out.
+// One event as it goes over the wire. Line breaks inside the JSON would end the field; there are
+// none in one line of JSON, and any that were there are left out.
 std::string event_text(const release::Event& event);
 
 }  // namespace switchback::api

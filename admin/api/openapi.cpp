@@ -4,17 +4,18 @@ namespace switchback::api {
 namespace {
 
 // Whoever adds a route describes it here; tests/unit/admin/api/openapi_test.cpp compares the two.
-constexpr char document[] = R"json({
+constexpr char document[] =
+    R"json({
  "openapi": "3.1.0",
  "info": {"title": "switchback admin API", "version": "1", "description":
    "Blue-green switch: one atomic flip, one way back. Errors are )json"
-R"json(application/problem+json and say whether traffic moved."},
+    R"json(application/problem+json and say whether traffic moved."},
  "servers": [{"url": "/"}],
  "security": [{"bearer": []}, {}],
  "paths": {
   "/": {
    "get": {"operationId": "statusPage", "summary": "The status page", "x-role": "read", )json"
-R"json("responses":
+    R"json("responses":
      {"200": {"description": "One page for people; refreshes itself.", "content": {"text/html":
      {"schema": {"type": "string"}}}}, "401": {"$ref": "#/components/responses/Problem"}, "403":
      {"$ref": "#/components/responses/Problem"}}}
@@ -22,12 +23,12 @@ R"json("responses":
   "/v1/services": {
    "get": {"operationId": "listServices", "summary": "All services and the standing alarms",
      "x-role": "read", "responses": {"200": {"description": "All services, in )json"
-R"json(configuration order.",
+    R"json(configuration order.",
      "content": {"application/json": {"schema": {"type": "object", "required": ["services",
      "alarms"], "properties": {"services": {"type": "array", "items": {"$ref":
      "#/components/schemas/Service"}}, "alarms": {"type": "array", "items": {"$ref":
      "#/components/schemas/Alarm"}}}}}}}, "401": {"$ref": )json"
-R"json("#/components/responses/Problem"}, "403":
+    R"json("#/components/responses/Problem"}, "403":
      {"$ref": "#/components/responses/Problem"}}}
   },
   "/v1/services/{s}": {
@@ -43,30 +44,30 @@ R"json("#/components/responses/Problem"}, "403":
    "parameters": [{"$ref": "#/components/parameters/service"}],
    "post": {"operationId": "flip", "summary": "Promotes a side", "description":
      "One atomic store, seen by all workers at once; the answer comes when every worker )json"
-R"json(has passed the barrier. No request begun after the answer reaches the old side. )json"
-R"json(A flip to the rollback target is recorded as a rollback.",
+    R"json(has passed the barrier. No request begun after the answer reaches the old side. )json"
+    R"json(A flip to the rollback target is recorded as a rollback.",
      "x-role": "operate", "parameters": [{"$ref": "#/components/parameters/wait"}, {"$ref":
      "#/components/parameters/ifMatch"}, {"$ref": "#/components/parameters/idempotencyKey"},
      {"$ref": "#/components/parameters/prefer"}], "requestBody": {"required": true, "content":
      {"application/json": {"schema": {"$ref": "#/components/schemas/FlipBody"}}}}, "responses":
      {"200": {"description":
      "The receipt. `already: true`: the target was active, nothing was done. `state: )json"
-R"json(switching`: traffic moved, but the workers named have not passed the barrier )json"
-R"json(within 250 ms.",
+    R"json(switching`: traffic moved, but the workers named have not passed the barrier )json"
+    R"json(within 250 ms.",
      "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Receipt"}}},
      "headers": {"ETag": {"description": "The epoch after the call.", "schema": )json"
-R"json({"type": "string"}},
+    R"json({"type": "string"}},
      "Location": {"description": "Where the receipt is from now on.", "schema": {"type":
      "string"}}}}, "202": {"description":
      "With Prefer: respond-async: switched; the drain goes on, Location says where to look.",
      "content": {"application/json": {"schema": {"$ref": )json"
-R"json("#/components/schemas/Receipt"}}}}, "400":
+    R"json("#/components/schemas/Receipt"}}}}, "400":
      {"$ref": "#/components/responses/Problem"}, "401": {"$ref": )json"
-R"json("#/components/responses/Problem"},
+    R"json("#/components/responses/Problem"},
      "403": {"$ref": "#/components/responses/Problem"}, "404": {"$ref":
      "#/components/responses/Problem"}, "409": {"$ref": "#/components/responses/Problem"}, "412":
      {"$ref": "#/components/responses/Problem"}, "422": {"$ref": )json"
-R"json("#/components/responses/Problem"},
+    R"json("#/components/responses/Problem"},
      "503": {"$ref": "#/components/responses/Problem"}, "504": {"$ref":
      "#/components/responses/Problem"}}},
    "get": {"operationId": "serviceFlips", "summary": "A service's flips, newest first", "x-role":
@@ -75,38 +76,38 @@ R"json("#/components/responses/Problem"},
      "Receipts, newest first.", "content": {"application/json": {"schema": {"$ref":
      "#/components/schemas/Flips"}}}}, "401": {"$ref": "#/components/responses/Problem"}, "403":
      {"$ref": "#/components/responses/Problem"}, "404": {"$ref": )json"
-R"json("#/components/responses/Problem"},
+    R"json("#/components/responses/Problem"},
      "422": {"$ref": "#/components/responses/Problem"}}}
   },
   "/v1/services/{s}/rollback": {
    "parameters": [{"$ref": "#/components/parameters/service"}],
    "post": {"operationId": "rollback", "summary": "Goes back", "description":
      "Undoes the newest promotion not yet undone; an empty body is allowed. Pressed )json"
-R"json(again: `already: true`. Never any promotion: 409 nothing_to_roll_back_to. )json"
-R"json(Refused as unfit only when no server of the standby accepts a connection.",
+    R"json(again: `already: true`. Never any promotion: 409 nothing_to_roll_back_to. )json"
+    R"json(Refused as unfit only when no server of the standby accepts a connection.",
      "x-role": "operate", "parameters": [{"$ref": "#/components/parameters/wait"}, {"$ref":
      "#/components/parameters/ifMatch"}, {"$ref": "#/components/parameters/idempotencyKey"},
      {"$ref": "#/components/parameters/prefer"}], "requestBody": {"required": false, "content":
      {"application/json": {"schema": {"$ref": "#/components/schemas/RollbackBody"}}}}, )json"
-R"json("responses":
+    R"json("responses":
      {"200": {"description":
      "The receipt. `already: true`: the target was active, nothing was done. `state: )json"
-R"json(switching`: traffic moved, but the workers named have not passed the barrier )json"
-R"json(within 250 ms.",
+    R"json(switching`: traffic moved, but the workers named have not passed the barrier )json"
+    R"json(within 250 ms.",
      "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Receipt"}}},
      "headers": {"ETag": {"description": "The epoch after the call.", "schema": )json"
-R"json({"type": "string"}},
+    R"json({"type": "string"}},
      "Location": {"description": "Where the receipt is from now on.", "schema": {"type":
      "string"}}}}, "202": {"description":
      "With Prefer: respond-async: switched; the drain goes on, Location says where to look.",
      "content": {"application/json": {"schema": {"$ref": )json"
-R"json("#/components/schemas/Receipt"}}}}, "400":
+    R"json("#/components/schemas/Receipt"}}}}, "400":
      {"$ref": "#/components/responses/Problem"}, "401": {"$ref": )json"
-R"json("#/components/responses/Problem"},
+    R"json("#/components/responses/Problem"},
      "403": {"$ref": "#/components/responses/Problem"}, "404": {"$ref":
      "#/components/responses/Problem"}, "409": {"$ref": "#/components/responses/Problem"}, "412":
      {"$ref": "#/components/responses/Problem"}, "422": {"$ref": )json"
-R"json("#/components/responses/Problem"},
+    R"json("#/components/responses/Problem"},
      "503": {"$ref": "#/components/responses/Problem"}, "504": {"$ref":
      "#/components/responses/Problem"}}}
   },
@@ -115,11 +116,11 @@ R"json("#/components/responses/Problem"},
    "post": {"operationId": "pause", "summary": "Requests wait at the door, in order, bounded",
      "x-role": "operate", "requestBody": {"required": false, "content": {"application/json":
      {"schema": {"$ref": "#/components/schemas/PauseBody"}}}}, "responses": {"200": )json"
-R"json({"description":
+    R"json({"description":
      "Paused; opens by itself after max.", "content": {"application/json": {"schema": {"$ref":
      "#/components/schemas/Door"}}}}, "400": {"$ref": "#/components/responses/Problem"}, "401":
      {"$ref": "#/components/responses/Problem"}, "403": {"$ref": )json"
-R"json("#/components/responses/Problem"},
+    R"json("#/components/responses/Problem"},
      "404": {"$ref": "#/components/responses/Problem"}, "422": {"$ref":
      "#/components/responses/Problem"}}}
   },
@@ -130,7 +131,7 @@ R"json("#/components/responses/Problem"},
      {"200": {"description": "Open.", "content": {"application/json": {"schema": {"$ref":
      "#/components/schemas/Door"}}}}, "400": {"$ref": "#/components/responses/Problem"}, "401":
      {"$ref": "#/components/responses/Problem"}, "403": {"$ref": )json"
-R"json("#/components/responses/Problem"},
+    R"json("#/components/responses/Problem"},
      "404": {"$ref": "#/components/responses/Problem"}, "422": {"$ref":
      "#/components/responses/Problem"}}}
   },
@@ -141,17 +142,17 @@ R"json("#/components/responses/Problem"},
      "Receipts, newest first.", "content": {"application/json": {"schema": {"$ref":
      "#/components/schemas/Flips"}}}}, "401": {"$ref": "#/components/responses/Problem"}, "403":
      {"$ref": "#/components/responses/Problem"}, "422": {"$ref": )json"
-R"json("#/components/responses/Problem"}}}
+    R"json("#/components/responses/Problem"}}}
   },
   "/v1/flips/{id}": {
    "get": {"operationId": "getFlip", "summary": "One flip, live while it drains", )json"
-R"json("x-role": "read",
+    R"json("x-role": "read",
      "parameters": [{"name": "id", "in": "path", "required": true, "schema": {"type": "string"},
      "description": "The flip's ULID."}], "responses": {"200": {"description": "The receipt.",
      "content": {"application/json": {"schema": {"$ref": )json"
-R"json("#/components/schemas/Receipt"}}}}, "401":
+    R"json("#/components/schemas/Receipt"}}}}, "401":
      {"$ref": "#/components/responses/Problem"}, "403": {"$ref": )json"
-R"json("#/components/responses/Problem"},
+    R"json("#/components/responses/Problem"},
      "404": {"$ref": "#/components/responses/Problem"}}}
   },
   "/v1/events": {
@@ -162,18 +163,18 @@ R"json("#/components/responses/Problem"},
      "The same for those who cannot set a header; 0: all that are kept."}], "responses": {"200":
      {"description":
      "id, event and data (one line of JSON); a comment every 10 s. Readers that are too )json"
-R"json(slow are cut and may come back with Last-Event-ID.",
+    R"json(slow are cut and may come back with Last-Event-ID.",
      "content": {"text/event-stream": {"schema": {"type": "string"}}}}, "400": {"$ref":
      "#/components/responses/Problem"}, "401": {"$ref": "#/components/responses/Problem"}, "403":
      {"$ref": "#/components/responses/Problem"}, "503": {"$ref": )json"
-R"json("#/components/responses/Problem"}}}
+    R"json("#/components/responses/Problem"}}}
   },
   "/v1/whoami": {
    "get": {"operationId": "whoami", "summary": "Who you are here, and what you may do", "x-role":
      "read", "responses": {"200": {"description": "You.", "content": )json"
-R"json({"application/json": {"schema":
+    R"json({"application/json": {"schema":
      {"type": "object", "required": ["name", "auth", "role", "may", "peer"], )json"
-R"json("properties": {"name":
+    R"json("properties": {"name":
      {"type": "string"}, "auth": {"enum": ["peer", "token", "loopback"]}, "role": {"$ref":
      "#/components/schemas/Role"}, "may": {"type": "array", "items": {"$ref":
      "#/components/schemas/Role"}}, "peer": {"type": "string"}}}}}}, "401": {"$ref":
@@ -209,7 +210,7 @@ R"json("properties": {"name":
   "securitySchemes": {
    "bearer": {"type": "http", "scheme": "bearer", "description":
      "A token of admin.tokens. Over the unix socket the kernel says who you are, and no )json"
-R"json(token is needed."}
+    R"json(token is needed."}
   },
   "parameters": {
    "service": {"name": "s", "in": "path", "required": true, "schema": {"type": "string"},
@@ -224,7 +225,7 @@ R"json(token is needed."}
    "prefer": {"name": "Prefer", "in": "header", "schema": {"type": "string"}, "description":
      "respond-async: 202 as soon as traffic has moved."},
    "limit": {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": )json"
-R"json(1, "maximum":
+    R"json(1, "maximum":
      1000, "default": 50}},
    "kind": {"name": "kind", "in": "query", "schema": {"enum": ["promote", "rollback",
      "auto_rollback", "drill"]}}
@@ -274,32 +275,32 @@ R"json(1, "maximum":
      "Milliseconds since the request was taken up; a stage not reached yet is left out.",
      "properties": {"decided": {"type": "number"}, "persisted": {"type": "number"}, "switched":
      {"type": "number"}, "first_new": {"type": "number"}, "last_old": {"type": )json"
-R"json("number"}, "drained":
+    R"json("number"}, "drained":
      {"type": "number"}, "verified": {"type": "number"}}}, "counts": {"type": "object", )json"
-R"json("required":
+    R"json("required":
      ["request", "stream", "tunnel"], "properties": {"request": {"$ref":
      "#/components/schemas/ClassCounts"}, "stream": {"$ref": "#/components/schemas/ClassCounts"},
      "tunnel": {"$ref": "#/components/schemas/ClassCounts"}}}, "warnings": {"type": "array",
      "items": {"type": "string"}}, "lagging_workers": {"type": "array", "items": )json"
-R"json({"type": "integer",
+    R"json({"type": "integer",
      "minimum": 0}}}},
    "ClassCounts": {"type": "object", "required": ["accepted", "completed", "failed", )json"
-R"json("client_gone",
+    R"json("client_gone",
      "moved", "forced", "in_flight", "retried"], "properties": {"accepted": {"type": "integer",
      "minimum": 0}, "completed": {"type": "integer", "minimum": 0}, "failed": {"type": "integer",
      "minimum": 0}, "client_gone": {"type": "integer", "minimum": 0}, "moved": {"type": "integer",
      "minimum": 0}, "forced": {"type": "integer", "minimum": 0}, "in_flight": {"type": "integer",
      "minimum": 0}, "retried": {"type": "integer", "minimum": 0}}, "description":
      "accepted = completed + failed + client_gone + moved + forced + in_flight; retried )json"
-R"json(stands outside the sum."},
+    R"json(stands outside the sum."},
    "Flips": {"type": "object", "required": ["flips"], "properties": {"flips": {"type": "array",
      "items": {"$ref": "#/components/schemas/Receipt"}}}},
    "Door": {"type": "object", "required": ["service", "paused"], "properties": )json"
-R"json({"service": {"type":
+    R"json({"service": {"type":
      "string"}, "paused": {"type": "boolean"}, "max": {"type": "string"}}},
    "FlipBody": {"type": "object", "required": ["to"], "additionalProperties": false, "properties":
      {"to": {"type": "string", "description": "blue, green or a release name."}, )json"
-R"json("reason": {"type":
+    R"json("reason": {"type":
      "string", "maxLength": 2000}, "force": {"type": "boolean", "default": false, "description":
      "Also to a side that is not fit; needs a reason."}}},
    "RollbackBody": {"type": "object", "additionalProperties": false, "properties": {"reason":
@@ -307,10 +308,10 @@ R"json("reason": {"type":
    "PauseBody": {"type": "object", "additionalProperties": false, "properties": {"max": {"type":
      "string", "default": "30s", "description": "250ms, 30s, 2m; at most 10m."}}},
    "Problem": {"type": "object", "description": "RFC 9457.", "required": ["type", )json"
-R"json("title", "status",
+    R"json("title", "status",
      "detail", "instance", "code", "moved", "next", "exit_code"], "properties": {"type": {"type":
      "string"}, "title": {"type": "string"}, "status": {"type": "integer", "minimum": )json"
-R"json(0}, "detail":
+    R"json(0}, "detail":
      {"type": "string"}, "instance": {"type": "string"}, "code": {"type": "string"}, "moved":
      {"type": "boolean", "description": "Whether traffic moved."}, "next": {"type": "string",
      "description": "What to type next; may be empty."}, "exit_code": {"type": "integer",
@@ -322,6 +323,8 @@ R"json(0}, "detail":
 
 }  // namespace
 
-std::string_view openapi_json() { return {document, sizeof document - 1}; }
+std::string_view openapi_json() {
+  return {document, sizeof document - 1};
+}
 
 }  // namespace switchback::api

@@ -1,5 +1,5 @@
-// The API's description for machines and people (OpenAPI 3.1), as served at /v1/openapi.json. A test
-// checks that it describes every route of the table, and nothing else.
+// The API's description for machines and people (OpenAPI 3.1), as served at /v1/openapi.json. A
+// test checks that it describes every route of the table, and nothing else.
 #pragma once
 
 #include <string_view>

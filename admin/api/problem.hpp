@@ -14,8 +14,8 @@ namespace switchback::api {
 // A Problem and what else its answer carries.
 struct Refusal {
   release::Problem problem;
-  web::Fields fields;            // Allow, WWW-Authenticate, Retry-After
-  boost::json::object more;      // members besides the fixed ones
+  web::Fields fields;        // Allow, WWW-Authenticate, Retry-After
+  boost::json::object more;  // members besides the fixed ones
 };
 
 // Nothing moved; exit code 2 for a faulty request (4xx), 4 for 401 and 403, 10 for the others.

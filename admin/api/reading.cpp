@@ -17,7 +17,9 @@ namespace json = boost::json;
 web::Response Api::get_service(const Call& call) {
   const auto view = plane_.view(call.parameter);
   if (!view) {
-    return refuse(call.request, unknown_service(call.parameter).value_or(refusal(404, "unknown_service", "", "")));
+    return refuse(
+        call.request,
+        unknown_service(call.parameter).value_or(refusal(404, "unknown_service", "", "")));
   }
   auto response = json_response(service_object(*view, controller_));
   response.fields.emplace_back("ETag", "\"" + std::to_string(view->epoch) + "\"");
@@ -54,8 +56,9 @@ web::Response Api::get_flip(const Call& call) {
 web::Reply Api::events(const Call& call) {
   if (hub_->full()) {
     hub_->count_refused();
-    auto refused = refusal(503, "too_many_subscribers", "The event stream has as many readers as it may",
-                           "Try again when one of them has gone.");
+    auto refused =
+        refusal(503, "too_many_subscribers", "The event stream has as many readers as it may",
+                "Try again when one of them has gone.");
     refused.fields.emplace_back("Retry-After", "5");
     return refuse(call.request, refused);
   }
@@ -75,15 +78,17 @@ web::Reply Api::events(const Call& call) {
 
 web::Response Api::whoami(const Call& call) {
   json::array may;
-  for (const auto role : {config::Role::read, config::Role::operate, config::Role::deploy, config::Role::admin}) {
+  for (const auto role :
+       {config::Role::read, config::Role::operate, config::Role::deploy, config::Role::admin}) {
     if (call.actor.role >= role) may.emplace_back(role_name(role));
   }
   const auto& peer = call.request.peer;
-  return json_response({{"name", call.actor.name},
-                        {"auth", call.actor.auth},
-                        {"role", role_name(call.actor.role)},
-                        {"may", std::move(may)},
-                        {"peer", peer.kind == web::Peer::Kind::unix_socket ? "unix socket" : peer.address}});
+  return json_response(
+      {{"name", call.actor.name},
+       {"auth", call.actor.auth},
+       {"role", role_name(call.actor.role)},
+       {"may", std::move(may)},
+       {"peer", peer.kind == web::Peer::Kind::unix_socket ? "unix socket" : peer.address}});
 }
 
 web::Response Api::openapi() {
@@ -96,11 +101,12 @@ web::Response Api::status_page(const Call& call) {
   web::Response response;
   response.content_type = "text/html; charset=utf-8";
   response.body = status_html(plane_, controller_, call.actor);
-  response.fields = {{"Cache-Control", "no-store"},
-                     {"Content-Security-Policy",
-                      "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"},
-                     {"X-Content-Type-Options", "nosniff"},
-                     {"Referrer-Policy", "no-referrer"}};
+  response.fields = {
+      {"Cache-Control", "no-store"},
+      {"Content-Security-Policy",
+       "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"},
+      {"X-Content-Type-Options", "nosniff"},
+      {"Referrer-Policy", "no-referrer"}};
   return response;
 }
 

@@ -10,28 +10,39 @@ namespace {
 using config::Role;
 using Op = Operation;
 
+using Query = std::vector<std::string_view>;
+
+Route look(std::string_view pattern, Op operation, std::string_view command, Query query = {}) {
+  return {"GET", pattern, operation, Gate::guarded, Role::read, command, std::move(query)};
+}
+
+Route change(std::string_view pattern, Op operation, std::string_view command, Query query = {}) {
+  return {"POST", pattern, operation, Gate::guarded, Role::operate, command, std::move(query)};
+}
+
+Route probe(std::string_view pattern, Op operation, Gate gate) {
+  return {"GET", pattern, operation, gate, Role::read, "switchback status", {}};
+}
+
 const std::vector<Route>& table() {
   static const std::vector<Route> routes = {
-      {"GET", "/", Op::status_page, Gate::guarded, Role::read, "switchback status", {}},
-      {"GET", "/v1/services", Op::list_services, Gate::guarded, Role::read, "switchback status", {}},
-      {"GET", "/v1/services/{s}", Op::get_service, Gate::guarded, Role::read, "switchback status {s}", {}},
-      {"POST", "/v1/services/{s}/flips", Op::promote, Gate::guarded, Role::operate,
-       "switchback flip {s}", {"wait"}},
-      {"GET", "/v1/services/{s}/flips", Op::service_flips, Gate::guarded, Role::read,
-       "switchback history {s}", {"limit", "kind"}},
-      {"POST", "/v1/services/{s}/rollback", Op::rollback, Gate::guarded, Role::operate,
-       "switchback rollback {s}", {"wait"}},
-      {"POST", "/v1/services/{s}/pause", Op::pause, Gate::guarded, Role::operate, "switchback pause {s}", {}},
-      {"POST", "/v1/services/{s}/resume", Op::resume, Gate::guarded, Role::operate,
-       "switchback resume {s}", {}},
-      {"GET", "/v1/flips", Op::all_flips, Gate::guarded, Role::read, "switchback history", {"limit", "kind"}},
-      {"GET", "/v1/flips/{id}", Op::get_flip, Gate::guarded, Role::read, "switchback history", {}},
-      {"GET", "/v1/events", Op::events, Gate::guarded, Role::read, "switchback events", {"last_event_id"}},
-      {"GET", "/v1/whoami", Op::whoami, Gate::guarded, Role::read, "switchback status", {}},
-      {"GET", "/v1/openapi.json", Op::openapi, Gate::guarded, Role::read, "switchback status", {}},
-      {"GET", "/healthz", Op::healthz, Gate::open, Role::read, "switchback status", {}},
-      {"GET", "/readyz", Op::readyz, Gate::open, Role::read, "switchback status", {}},
-      {"GET", "/metrics", Op::metrics, Gate::metrics, Role::read, "switchback status", {}},
+      look("/", Op::status_page, "switchback status"),
+      look("/v1/services", Op::list_services, "switchback status"),
+      look("/v1/services/{s}", Op::get_service, "switchback status {s}"),
+      change("/v1/services/{s}/flips", Op::promote, "switchback flip {s}", {"wait"}),
+      look("/v1/services/{s}/flips", Op::service_flips, "switchback history {s}",
+           {"limit", "kind"}),
+      change("/v1/services/{s}/rollback", Op::rollback, "switchback rollback {s}", {"wait"}),
+      change("/v1/services/{s}/pause", Op::pause, "switchback pause {s}"),
+      change("/v1/services/{s}/resume", Op::resume, "switchback resume {s}"),
+      look("/v1/flips", Op::all_flips, "switchback history", {"limit", "kind"}),
+      look("/v1/flips/{id}", Op::get_flip, "switchback history"),
+      look("/v1/events", Op::events, "switchback events", {"last_event_id"}),
+      look("/v1/whoami", Op::whoami, "switchback status"),
+      look("/v1/openapi.json", Op::openapi, "switchback status"),
+      probe("/healthz", Op::healthz, Gate::open),
+      probe("/readyz", Op::readyz, Gate::open),
+      probe("/metrics", Op::metrics, Gate::metrics),
   };
   return routes;
 }
@@ -46,7 +57,8 @@ std::vector<std::string_view> segments(std::string_view path) {
   }
 }
 
-bool matches(std::string_view pattern, const std::vector<std::string_view>& path, std::string& parameter) {
+bool matches(std::string_view pattern, const std::vector<std::string_view>& path,
+             std::string& parameter) {
   const auto wanted = segments(pattern);
   if (wanted.size() != path.size()) return false;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
@@ -62,13 +74,16 @@ bool matches(std::string_view pattern, const std::vector<std::string_view>& path
 
 std::string filled(std::string_view text, std::string_view name, std::string_view value) {
   std::string out(text);
-  if (const auto place = out.find(name); place != std::string::npos) out.replace(place, name.size(), value);
+  if (const auto place = out.find(name); place != std::string::npos)
+    out.replace(place, name.size(), value);
   return out;
 }
 
 }  // namespace
 
-std::span<const Route> routes() { return table(); }
+std::span<const Route> routes() {
+  return table();
+}
 
 RouteMatch match_route(std::string_view method, std::string_view path) {
   const auto parts = segments(path);
@@ -85,7 +100,8 @@ RouteMatch match_route(std::string_view method, std::string_view path) {
   return found;
 }
 
-std::vector<std::string> near_paths(std::string_view path, const std::vector<std::string>& services) {
+std::vector<std::string> near_paths(std::string_view path,
+                                    const std::vector<std::string>& services) {
   std::vector<std::string> all;
   for (const Route& route : table()) {
     if (route.pattern.find("{s}") == std::string_view::npos) {

@@ -2,6 +2,7 @@
 #include <spdlog/spdlog.h>
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/json/array.hpp>
@@ -21,7 +22,8 @@ namespace asio = boost::asio;
 
 namespace {
 
-// The controller answers through a callback; a coroutine waits on the timer, which the callback cuts.
+// The controller answers through a callback; a coroutine waits on the timer, which the callback
+// cuts.
 struct Waiting {
   explicit Waiting(asio::io_context& io) : timer(io) {}
   asio::steady_timer timer;
@@ -29,8 +31,9 @@ struct Waiting {
 };
 
 std::string fingerprint(std::string_view path, const FlipBody& body) {
-  return sha256_hex(json::serialize(json::array{json::value(path), json::value(body.to.value_or("")),
-                                                json::value(body.reason), json::value(body.force)}));
+  return sha256_hex(
+      json::serialize(json::array{json::value(path), json::value(body.to.value_or("")),
+                                  json::value(body.reason), json::value(body.force)}));
 }
 
 // What of the request can be read before anything is asked of the controller.
@@ -121,7 +124,8 @@ web::Response Api::receipt_response(const release::Receipt& receipt, bool async)
   return response;
 }
 
-void Api::audit(const Call& call, const release::FlipRequest& request, const release::FlipAnswer& answer) {
+void Api::audit(const Call& call, const release::FlipRequest& request,
+                const release::FlipAnswer& answer) {
   json::object line{{"actor", call.actor.name},
                     {"auth", call.actor.auth},
                     {"action", call.route.operation == Operation::rollback ? "rollback" : "flip"},
@@ -140,7 +144,12 @@ void Api::audit(const Call& call, const release::FlipRequest& request, const rel
     line["code"] = problem.code;
     line["moved"] = problem.moved;
   }
-  spdlog::info("audit {}", json::serialize(line));
+  write_audit(line);
+}
+
+// The answer goes out first: a log that blocks (a full pipe behind it) must not hold a rollback up.
+void Api::write_audit(const boost::json::object& line) {
+  asio::post(io_, [text = json::serialize(line)] { spdlog::info("audit {}", text); });
 }
 
 web::Response Api::pause(const Call& call) {
@@ -148,12 +157,12 @@ web::Response Api::pause(const Call& call) {
   if (const auto* refused = std::get_if<Refusal>(&body)) return refuse(call.request, *refused);
   const auto max = std::get<PauseBody>(body).max;
   const auto problem = controller_.pause(call.parameter, max, call.actor);
-  spdlog::info("audit {}", json::serialize(json::object{{"actor", call.actor.name},
-                                                        {"auth", call.actor.auth},
-                                                        {"action", "pause"},
-                                                        {"service", call.parameter},
-                                                        {"max", config::format_duration(max)},
-                                                        {"result", problem ? problem->code : "paused"}}));
+  write_audit({{"actor", call.actor.name},
+               {"auth", call.actor.auth},
+               {"action", "pause"},
+               {"service", call.parameter},
+               {"max", config::format_duration(max)},
+               {"result", problem ? problem->code : "paused"}});
   if (problem) {
     Refusal refused;
     refused.problem = *problem;
@@ -166,11 +175,11 @@ web::Response Api::pause(const Call& call) {
 web::Response Api::resume(const Call& call) {
   if (const auto refused = refuse_body(call.request.body)) return refuse(call.request, *refused);
   const auto problem = controller_.resume(call.parameter, call.actor);
-  spdlog::info("audit {}", json::serialize(json::object{{"actor", call.actor.name},
-                                                        {"auth", call.actor.auth},
-                                                        {"action", "resume"},
-                                                        {"service", call.parameter},
-                                                        {"result", problem ? problem->code : "resumed"}}));
+  write_audit({{"actor", call.actor.name},
+               {"auth", call.actor.auth},
+               {"action", "resume"},
+               {"service", call.parameter},
+               {"result", problem ? problem->code : "resumed"}});
   if (problem) {
     Refusal refused;
     refused.problem = *problem;

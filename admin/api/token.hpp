@@ -1,5 +1,5 @@
-// Bearer tokens of the admin API: `sbt_<id>_<64 hex digits>`. The configuration keeps only the SHA-256
-// of the whole text; the secret has 256 random bits, so a slow hash would add nothing.
+// Bearer tokens of the admin API: `sbt_<id>_<64 hex digits>`. The configuration keeps only the
+// SHA-256 of the whole text; the secret has 256 random bits, so a slow hash would add nothing.
 #pragma once
 
 #include <string>
@@ -8,8 +8,8 @@
 namespace switchback::api {
 
 struct NewToken {
-  std::string text;      // shown once, to whoever made it
-  std::string sha256;    // 64 lower-case hex digits, for admin.tokens
+  std::string text;    // shown once, to whoever made it
+  std::string sha256;  // 64 lower-case hex digits, for admin.tokens
 };
 
 // `name` goes into the token's id (lower case, other characters than [a-z0-9-] left out), so that a

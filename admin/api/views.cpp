@@ -28,24 +28,24 @@ json::object pool_object(const worker::PoolView& pool) {
                                    {"in_flight", server.in_flight},
                                    {"reason", server.reason}});
   }
-  return {{"draining", pool.draining}, {"in_flight", std::move(in_flight)}, {"servers", std::move(servers)}};
+  return {{"draining", pool.draining},
+          {"in_flight", std::move(in_flight)},
+          {"servers", std::move(servers)}};
 }
 
 }  // namespace
 
-json::object service_object(const worker::ServiceView& view, const release::Controller& controller) {
+json::object service_object(const worker::ServiceView& view,
+                            const release::Controller& controller) {
   json::object releases, pools;
   for (const Color color : colors) {
     const auto& pool = view.pools[index_of(color)];
     releases[to_string(color)] = pool.release;
     pools[to_string(color)] = pool_object(pool);
   }
-  json::object service{{"service", view.service},
-                       {"active", to_string(view.active)},
-                       {"epoch", view.epoch},
-                       {"releases", std::move(releases)},
-                       {"paused", view.paused},
-                       {"waiting", view.waiting},
+  json::object service{{"service", view.service},  {"active", to_string(view.active)},
+                       {"epoch", view.epoch},      {"releases", std::move(releases)},
+                       {"paused", view.paused},    {"waiting", view.waiting},
                        {"pools", std::move(pools)}};
   const auto target = controller.rollback_target(view.service);
   service["rollback_target"] = target ? json::value(to_string(*target)) : json::value();
@@ -54,14 +54,16 @@ json::object service_object(const worker::ServiceView& view, const release::Cont
   return service;
 }
 
-json::object services_object(const worker::DataPlane& plane, const release::Controller& controller) {
+json::object services_object(const worker::DataPlane& plane,
+                             const release::Controller& controller) {
   json::array services, alarms;
   for (const auto& name : plane.services()) {
     if (const auto view = plane.view(name)) services.push_back(service_object(*view, controller));
   }
   for (const auto& alarm : controller.alarms()) {
-    alarms.push_back(json::object{
-        {"code", alarm.code}, {"text", alarm.text}, {"since", release::rfc3339(alarm.since_wall_us)}});
+    alarms.push_back(json::object{{"code", alarm.code},
+                                  {"text", alarm.text},
+                                  {"since", release::rfc3339(alarm.since_wall_us)}});
   }
   return {{"services", std::move(services)}, {"alarms", std::move(alarms)}};
 }
@@ -78,11 +80,13 @@ std::string not_ready(const worker::DataPlane& plane) {
     const auto view = plane.view(name);
     if (!view) continue;
     const auto& servers = view->pools[index_of(view->active)].servers;
-    const bool usable = std::any_of(servers.begin(), servers.end(), [](const worker::ServerView& s) {
-      return s.health <= upstream::Health::healthy && s.weight > 0;
-    });
+    const bool usable =
+        std::any_of(servers.begin(), servers.end(), [](const worker::ServerView& s) {
+          return s.health <= upstream::Health::healthy && s.weight > 0;
+        });
     if (usable) continue;
-    text += "service " + name + ": no server of its active color " + std::string(to_string(view->active)) +
+    text += "service " + name + ": no server of its active color " +
+            std::string(to_string(view->active)) +
             (servers.empty() ? " is configured\n" : " can be used\n");
   }
   return text;

@@ -10,9 +10,12 @@
 namespace switchback::api {
 
 // The shape of GET /v1/services/{s}. `healthy` says the last check passed; `health` says which of
-// unknown, healthy, failing, unreachable. `last_flip` and `rollback_target` are null when there is none.
-boost::json::object service_object(const worker::ServiceView& view, const release::Controller& controller);
-boost::json::object services_object(const worker::DataPlane& plane, const release::Controller& controller);
+// unknown, healthy, failing, unreachable. `last_flip` and `rollback_target` are null when there is
+// none.
+boost::json::object service_object(const worker::ServiceView& view,
+                                   const release::Controller& controller);
+boost::json::object services_object(const worker::DataPlane& plane,
+                                    const release::Controller& controller);
 boost::json::object flips_object(const std::vector<release::Receipt>& receipts);
 
 // "" when every service's active pool has a server that may be used; else one line per service that

@@ -28,12 +28,13 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
-constexpr std::size_t answer_limit = 64 * 1024 * 1024;   // of a whole answer's body
+constexpr std::size_t answer_limit = 64 * 1024 * 1024;  // of a whole answer's body
 
 bool parse_port(std::string_view text, std::uint16_t& port) {
   unsigned value = 0;
   const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (fault != std::errc() || end != text.data() + text.size() || value == 0 || value > 65535) return false;
+  if (fault != std::errc() || end != text.data() + text.size() || value == 0 || value > 65535)
+    return false;
   port = static_cast<std::uint16_t>(value);
   return true;
 }
@@ -62,13 +63,15 @@ std::optional<ClientTarget> parse_client_target(std::string_view text, std::stri
     return target;
   }
   if (text.starts_with("https://")) {
-    error = "'" + target.text + "': https is not spoken by the admin server; use http:// or the unix socket";
+    error = "'" + target.text +
+            "': https is not spoken by the admin server; use http:// or the unix socket";
     return std::nullopt;
   }
   if (text.starts_with("http://")) text.remove_prefix(7);
   if (text.ends_with("/")) text.remove_suffix(1);
   if (split_host_port(text, target)) return target;
-  error = "'" + target.text + "' is no admin address; write a socket path such as "
+  error = "'" + target.text +
+          "' is no admin address; write a socket path such as "
           "/run/switchback/admin.sock, or http://127.0.0.1:9900";
   return std::nullopt;
 }
@@ -100,7 +103,10 @@ struct Client::Impl {
   error_code send(const ClientRequest& request, Clock::time_point deadline);
   ClientAnswer failed(Failure failure, std::string_view doing, const error_code& error);
   ClientAnswer finish(Parser& parser);
-  void drop() { stream.reset(); buffer.clear(); }
+  void drop() {
+    stream.reset();
+    buffer.clear();
+  }
 };
 
 error_code Client::Impl::connect(Clock::time_point deadline) {
@@ -135,7 +141,7 @@ error_code Client::Impl::connect(Clock::time_point deadline) {
 bool Client::Impl::kept_connection_is_good() {
   if (!stream || !stream->socket().is_open() || buffer.size() > 0) return false;
   pollfd readable{stream->socket().native_handle(), POLLIN, 0};
-  return ::poll(&readable, 1, 0) == 0;   // anything to read now is an end, or an answer to nothing
+  return ::poll(&readable, 1, 0) == 0;  // anything to read now is an end, or an answer to nothing
 }
 
 error_code Client::Impl::send(const ClientRequest& request, Clock::time_point deadline) {
@@ -145,8 +151,8 @@ error_code Client::Impl::send(const ClientRequest& request, Clock::time_point de
   message.version(11);
   const bool v6 = target.host.find(':') != std::string::npos;
   message.set(bhttp::field::host, target.is_unix() ? "localhost"
-                                  : (v6 ? "[" + target.host + "]" : target.host) + ":" +
-                                        std::to_string(target.port));
+                                                   : (v6 ? "[" + target.host + "]" : target.host) +
+                                                         ":" + std::to_string(target.port));
   message.set(bhttp::field::user_agent, "switchback/" SWITCHBACK_VERSION);
   for (const auto& [name, value] : request.fields) message.insert(name, value);
   if (!request.body.empty() || request.method == "POST") {
@@ -156,7 +162,8 @@ error_code Client::Impl::send(const ClientRequest& request, Clock::time_point de
   return wait(deadline, [&](auto done) { bhttp::async_write(*stream, message, std::move(done)); });
 }
 
-ClientAnswer Client::Impl::failed(Failure failure, std::string_view doing, const error_code& error) {
+ClientAnswer Client::Impl::failed(Failure failure, std::string_view doing,
+                                  const error_code& error) {
   drop();
   ClientAnswer answer;
   answer.failure = failure;
@@ -179,7 +186,9 @@ ClientAnswer Client::Impl::finish(Parser& parser) {
 
 Client::Client(ClientTarget target) : impl_(std::make_unique<Impl>(std::move(target))) {}
 Client::~Client() = default;
-const ClientTarget& Client::target() const { return impl_->target; }
+const ClientTarget& Client::target() const {
+  return impl_->target;
+}
 
 ClientAnswer Client::call(const ClientRequest& request, std::chrono::milliseconds deadline) {
   const auto until = Clock::now() + deadline;
@@ -215,7 +224,8 @@ ClientAnswer Client::call(const ClientRequest& request, std::chrono::millisecond
   }
 }
 
-ClientAnswer Client::events(const ClientRequest& request, std::chrono::milliseconds connect_deadline,
+ClientAnswer Client::events(const ClientRequest& request,
+                            std::chrono::milliseconds connect_deadline,
                             std::chrono::milliseconds silence,
                             const std::function<bool(const ServerSentEvent&)>& on_event,
                             const std::function<bool()>& on_tick) {

@@ -1,5 +1,5 @@
-// A small blocking HTTP/1.1 client for the CLI: one call at a time over a unix socket or TCP, with a
-// deadline, and an answer to the question a script asks: did the request get there?
+// A small blocking HTTP/1.1 client for the CLI: one call at a time over a unix socket or TCP, with
+// a deadline, and an answer to the question a script asks: did the request get there?
 //
 // Threads: one thread per Client. Errors are values: see Failure.
 #pragma once
@@ -17,32 +17,34 @@
 namespace switchback::web {
 
 struct ClientTarget {
-  std::string text;      // as given, for messages
-  std::string path;      // unix socket; empty: TCP
-  std::string host;      // without brackets
+  std::string text;  // as given, for messages
+  std::string path;  // unix socket; empty: TCP
+  std::string host;  // without brackets
   std::uint16_t port = 0;
   bool is_unix() const { return !path.empty(); }
 };
-// "/run/x.sock", "unix:/run/x.sock", "http://host:port[/]", "host:port", "[v6]:port". On failure nullopt,
-// and `error` says what is wrong.
+// "/run/x.sock", "unix:/run/x.sock", "http://host:port[/]", "host:port", "[v6]:port". On failure
+// nullopt, and `error` says what is wrong.
 std::optional<ClientTarget> parse_client_target(std::string_view text, std::string& error);
 
 enum class Failure : std::uint8_t {
-  none,            // an answer came, whatever its status
-  never_reached,   // nothing can have been done: no connection, or not the whole request was sent (exit 3)
-  answer_lost,     // the request was sent, the answer did not come (whole): it may have been done (exit 5)
+  none,           // an answer came, whatever its status
+  never_reached,  // nothing can have been done: no connection, or not the whole request was sent
+                  // (exit 3)
+  answer_lost,    // the request was sent, the answer did not come (whole): it may have been done
+                  // (exit 5)
 };
 
 struct ClientRequest {
   std::string method = "GET";
   std::string target = "/";
-  Fields fields;         // Host, Content-Length and User-Agent are set by the client
+  Fields fields;  // Host, Content-Length and User-Agent are set by the client
   std::string body;
 };
 
 struct ClientAnswer {
   Failure failure = Failure::none;
-  std::string error;     // one line, when failure is not none
+  std::string error;  // one line, when failure is not none
   unsigned status = 0;
   Fields fields;
   std::string body;
@@ -63,9 +65,10 @@ class Client {
   // before anything is sent, and a GET on it is sent again once.
   ClientAnswer call(const ClientRequest& request, std::chrono::milliseconds deadline);
 
-  // Reads a text/event-stream until `on_event` returns false or the server ends it. `silence`: longest
-  // wait for any byte (the server sends a comment every 10 s). An answer other than 200 comes back whole
-  // with its body. `on_tick`, if set, is called at least every 250 ms and stops the stream by returning false.
+  // Reads a text/event-stream until `on_event` returns false or the server ends it. `silence`:
+  // longest wait for any byte (the server sends a comment every 10 s). An answer other than 200
+  // comes back whole with its body. `on_tick`, if set, is called at least every 250 ms and stops
+  // the stream by returning false.
   ClientAnswer events(const ClientRequest& request, std::chrono::milliseconds connect_deadline,
                       std::chrono::milliseconds silence,
                       const std::function<bool(const ServerSentEvent&)>& on_event,

@@ -34,7 +34,7 @@ bool EventParser::line(std::string_view text, const OnEvent& on_event) {
     if (event.event.empty()) event.event = "message";
     return on_event(event);
   }
-  if (text.front() == ':') return true;   // a comment, the heartbeat
+  if (text.front() == ':') return true;  // a comment, the heartbeat
   const auto colon = std::min(text.find(':'), text.size());
   const auto name = text.substr(0, colon);
   auto value = text.substr(std::min(colon + 1, text.size()));

@@ -17,11 +17,11 @@ class EventParser {
 
  private:
   bool line(std::string_view text, const OnEvent& on_event);
-  std::string partial_;     // of a line; at most line_limit
-  ServerSentEvent event_;   // id stays from event to event, as the standard wants
+  std::string partial_;    // of a line; at most line_limit
+  ServerSentEvent event_;  // id stays from event to event, as the standard wants
   bool skip_line_feed_ = false;
   bool has_data_ = false;
-  bool overlong_ = false;   // this line is too long and is left out
+  bool overlong_ = false;  // this line is too long and is left out
 };
 
 }  // namespace switchback::web

@@ -42,12 +42,13 @@ Fault framing_fault(const RequestHead& head, std::size_t body_limit) {
   if (hosts > 1) return {400, "Host is there more than once."};
   if (hosts == 0 && head.version() >= 11) return {400, "Host is missing."};
   // Fields that decide what is done: two of them would mean two things.
-  for (const char* name : {"Authorization", "If-Match", "Idempotency-Key", "Last-Event-ID", "Origin",
-                           "Sec-Fetch-Site", "Prefer"}) {
+  for (const char* name : {"Authorization", "If-Match", "Idempotency-Key", "Last-Event-ID",
+                           "Origin", "Sec-Fetch-Site", "Prefer"}) {
     if (count(head, name) > 1) return {400, std::string(name) + " is there more than once."};
   }
   if (const auto text = head[bhttp::field::content_length]; !text.empty()) {
-    const bool digits = std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+    const bool digits =
+        std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
     if (!digits || text.size() > 18) return {400, "Content-Length is not a number."};
     if (std::stoull(std::string(text)) > body_limit) {
       return {413, "The body may have at most " + std::to_string(body_limit) + " bytes."};

@@ -10,7 +10,7 @@
 namespace switchback::web {
 
 struct Fault {
-  unsigned status = 0;   // 0: no fault, or nothing can be answered
+  unsigned status = 0;  // 0: no fault, or nothing can be answered
   std::string detail;
 };
 

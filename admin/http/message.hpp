@@ -2,8 +2,9 @@
 // plane's path.
 //
 // The namespace is `web`, not `http`: that name belongs to the data plane's proxy/http.
-// A handler is a coroutine on the control thread's io_context. It answers with a Response, or with a
-// StreamReply whose `run` writes for as long as it likes (server-sent events). Source of terms: RFC 9110.
+// A handler is a coroutine on the control thread's io_context. It answers with a Response, or with
+// a StreamReply whose `run` writes for as long as it likes (server-sent events). Source of terms:
+// RFC 9110.
 #pragma once
 
 #include <sys/types.h>
@@ -34,22 +35,22 @@ struct Peer {
   enum class Kind : std::uint8_t { unix_socket, tcp };
   Kind kind = Kind::unix_socket;
   // unix_socket (SO_PEERCRED, SO_PEERGROUPS): as they were when the peer connected.
-  bool credentials = false;   // false: the kernel did not say; nobody is assumed
+  bool credentials = false;  // false: the kernel did not say; nobody is assumed
   uid_t uid = 0;
   gid_t gid = 0;
   pid_t pid = 0;
   std::vector<gid_t> groups;
   // tcp
-  std::string address;        // "127.0.0.1:50312"
-  std::string ip;             // "127.0.0.1"
+  std::string address;  // "127.0.0.1:50312"
+  std::string ip;       // "127.0.0.1"
   bool loopback = false;
 };
 
 struct Request {
-  std::string method;         // "GET", as sent
-  std::string target;         // as sent
-  std::string path;           // percent-decoded; always begins with '/'
-  Fields query;               // decoded, in order
+  std::string method;  // "GET", as sent
+  std::string target;  // as sent
+  std::string path;    // percent-decoded; always begins with '/'
+  Fields query;        // decoded, in order
   Fields fields;
   std::string body;
   Peer peer;
@@ -62,8 +63,8 @@ struct Response {
   unsigned status = 200;
   std::string content_type = "application/json";
   std::string body;
-  Fields fields;              // besides Content-Type, Content-Length, Date and Connection
-  bool close = false;         // close the connection after this answer
+  Fields fields;       // besides Content-Type, Content-Length, Date and Connection
+  bool close = false;  // close the connection after this answer
 };
 
 // The open end of a streamed answer. Lives as long as the `run` it was given to.
@@ -79,7 +80,7 @@ class StreamWriter {
 };
 
 struct StreamReply {
-  Response head;              // body is not sent
+  Response head;  // body is not sent
   std::function<asio::awaitable<void>(StreamWriter&)> run;
 };
 

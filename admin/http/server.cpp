@@ -78,7 +78,7 @@ asio::awaitable<void> accept_loop(std::shared_ptr<Server::State> server,
     auto [error, accepted] = co_await acceptor->async_accept(tuple);
     if (server->stopped || !acceptor->is_open()) co_return;
     if (error == asio::error::connection_aborted) continue;
-    if (error) {   // out of descriptors or memory: both pass
+    if (error) {  // out of descriptors or memory: both pass
       pause.expires_after(std::chrono::milliseconds(100));
       co_await pause.async_wait(tuple);
       continue;
@@ -107,7 +107,8 @@ asio::awaitable<void> accept_loop(std::shared_ptr<Server::State> server,
 }
 
 template <class Acceptor>
-void start_listener(const std::shared_ptr<Server::State>& server, std::shared_ptr<Acceptor> acceptor) {
+void start_listener(const std::shared_ptr<Server::State>& server,
+                    std::shared_ptr<Acceptor> acceptor) {
   auto listener = std::make_shared<ListenerState>();
   server->listeners.push_back(listener);
   server->close_listeners.push_back([acceptor] {
@@ -126,7 +127,8 @@ std::string clear_stale_socket(const std::string& path, asio::io_context& io) {
   error_code error;
   probe.connect(asio::local::stream_protocol::endpoint(path), error);
   if (!error) {
-    return path + ": another switchback is answering there; stop it, or choose another admin.socket";
+    return path +
+           ": another switchback is answering there; stop it, or choose another admin.socket";
   }
   if (error == asio::error::would_block || error == asio::error::try_again) {
     return path + ": another process is listening there; stop it, or choose another admin.socket";
@@ -140,7 +142,9 @@ std::string clear_stale_socket(const std::string& path, asio::io_context& io) {
 Server::Server(asio::io_context& io, Handler handler, ServerOptions options)
     : state_(std::make_shared<State>(io, std::move(handler), options)) {}
 
-Server::~Server() { stop(); }
+Server::~Server() {
+  stop();
+}
 
 std::string Server::listen_unix(const std::string& path) {
   if (path.size() >= sizeof(sockaddr_un::sun_path)) {
@@ -173,7 +177,8 @@ std::string Server::listen_tcp(const std::string& host, std::uint16_t port) {
   const std::string shown = (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":";
   error_code error;
   asio::ip::tcp::resolver resolver(state_->io);
-  const auto found = resolver.resolve(host, std::to_string(port), asio::ip::resolver_base::passive, error);
+  const auto found =
+      resolver.resolve(host, std::to_string(port), asio::ip::resolver_base::passive, error);
   if (error || found.empty()) return shown + std::to_string(port) + ": " + error.message();
   const asio::ip::tcp::endpoint endpoint = found.begin()->endpoint();
   auto acceptor = std::make_shared<TcpAcceptor>(state_->io);
@@ -182,7 +187,8 @@ std::string Server::listen_tcp(const std::string& host, std::uint16_t port) {
   if (!error) acceptor->bind(endpoint, error);
   if (!error) acceptor->listen(asio::socket_base::max_listen_connections, error);
   if (error) return shown + std::to_string(port) + ": " + error.message();
-  state_->addresses.push_back("http://" + shown + std::to_string(acceptor->local_endpoint(error).port()));
+  state_->addresses.push_back("http://" + shown +
+                              std::to_string(acceptor->local_endpoint(error).port()));
   start_listener(state_, std::move(acceptor));
   return "";
 }
@@ -198,7 +204,11 @@ void Server::stop() {
   state_->socket_files.clear();
 }
 
-std::vector<std::string> Server::addresses() const { return state_->addresses; }
-const ServerCounters& Server::counters() const { return state_->counters; }
+std::vector<std::string> Server::addresses() const {
+  return state_->addresses;
+}
+const ServerCounters& Server::counters() const {
+  return state_->counters;
+}
 
 }  // namespace switchback::web

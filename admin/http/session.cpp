@@ -83,7 +83,7 @@ Session::~Session() {
 }
 
 void Session::close() {
-  idle_ = false;   // so that room is made once by it
+  idle_ = false;  // so that room is made once by it
   error_code ignored;
   stream_.socket().close(ignored);
 }
@@ -92,7 +92,8 @@ asio::awaitable<void> Session::run() {
   try {
     co_await serve();
   } catch (const std::exception&) {
-    // Only memory running out and the like end here; the connection is closed, nothing else suffers.
+    // Only memory running out and the like end here; the connection is closed, nothing else
+    // suffers.
   }
   close();
 }
@@ -101,7 +102,8 @@ asio::awaitable<void> Session::refuse() {
   const auto self = shared_from_this();
   idle_ = false;
   try {
-    Response response = problem(503, "The admin server holds as many connections as it may; try again.");
+    Response response =
+        problem(503, "The admin server holds as many connections as it may; try again.");
     response.fields.emplace_back("Retry-After", "1");
     co_await send(std::move(response), false, false, 11);
     co_await linger();
@@ -216,7 +218,7 @@ asio::awaitable<bool> Session::answer_one(Parser& parser) {
   const bool again = keep_alive && !response.close && !server_->stopped;
   const bool sent = co_await send(std::move(response), head_only, again, version);
   if (sent && !again) co_await linger();
-  co_return sent && again;
+  co_return sent&& again;
 }
 
 asio::awaitable<void> Session::fail(unsigned status, std::string detail) {
@@ -231,7 +233,8 @@ asio::awaitable<bool> Session::send(Response response, bool head_only, bool keep
   message.version(version);
   message.result(response.status);
   message.set(bhttp::field::date, http_date());
-  if (!response.content_type.empty()) message.set(bhttp::field::content_type, response.content_type);
+  if (!response.content_type.empty())
+    message.set(bhttp::field::content_type, response.content_type);
   for (const auto& [name, value] : response.fields) message.insert(name, clean_value(value));
   message.set(bhttp::field::content_length, std::to_string(response.body.size()));
   message.keep_alive(keep_alive);
@@ -277,7 +280,8 @@ class SessionWriter : public StreamWriter {
   }
   asio::awaitable<bool> write_raw(std::string bytes) {
     session_->stream_.expires_after(session_->server_->options.write_timeout);
-    const auto [error, size] = co_await asio::async_write(session_->stream_, asio::buffer(bytes), tuple);
+    const auto [error, size] =
+        co_await asio::async_write(session_->stream_, asio::buffer(bytes), tuple);
     static_cast<void>(size);
     // The timer must not run on while the handler waits for something to say.
     session_->stream_.expires_never();
@@ -300,10 +304,11 @@ class SessionWriter : public StreamWriter {
 
 asio::awaitable<void> Session::stream(StreamReply& reply, bool head_only, unsigned version) {
   const bool chunked = version >= 11;
-  std::string head = "HTTP/1.1 " + std::to_string(reply.head.status) + " OK\r\nDate: " + http_date() +
-                     "\r\nContent-Type: " + clean_value(reply.head.content_type) +
-                     "\r\nConnection: close\r\n";
-  for (const auto& [name, value] : reply.head.fields) head += name + ": " + clean_value(value) + "\r\n";
+  std::string head =
+      "HTTP/1.1 " + std::to_string(reply.head.status) + " OK\r\nDate: " + http_date() +
+      "\r\nContent-Type: " + clean_value(reply.head.content_type) + "\r\nConnection: close\r\n";
+  for (const auto& [name, value] : reply.head.fields)
+    head += name + ": " + clean_value(value) + "\r\n";
   head += chunked ? "Transfer-Encoding: chunked\r\n\r\n" : "\r\n";
   const auto writer = std::make_shared<SessionWriter>(shared_from_this(), chunked);
   if (!co_await writer->write_raw(std::move(head)) || head_only) co_return;

@@ -21,7 +21,7 @@ class Session;
 
 // What the connections of one listener share: who is there, and how many.
 struct ListenerState {
-  std::list<Session*> sessions;   // oldest first
+  std::list<Session*> sessions;  // oldest first
 };
 
 struct Server::State : std::enable_shared_from_this<Server::State> {
@@ -53,7 +53,7 @@ class Session : public std::enable_shared_from_this<Session> {
   // Answers 503 and closes; for a connection over the limit.
   asio::awaitable<void> refuse();
   void close();
-  bool idle() const { return idle_; }   // no request is being read or answered
+  bool idle() const { return idle_; }  // no request is being read or answered
   const Peer& peer() const { return peer_; }
 
  private:
@@ -76,8 +76,8 @@ class Session : public std::enable_shared_from_this<Session> {
   Stream stream_;
   boost::beast::flat_buffer buffer_;
   Peer peer_;
-  asio::steady_timer deadline_;   // of a request being read
-  std::uint64_t armed_ = 0;       // tells a deadline's late call from a current one
+  asio::steady_timer deadline_;  // of a request being read
+  std::uint64_t armed_ = 0;      // tells a deadline's late call from a current one
   bool late_ = false;
   bool idle_ = true;
 };

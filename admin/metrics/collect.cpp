@@ -24,7 +24,8 @@ Views views_of(const worker::DataPlane& plane) {
 
 using ReadColor = std::function<std::uint64_t(const stats::ColorStats&)>;
 
-std::uint64_t sum_color(const worker::StatsView::Service& service, Color color, const ReadColor& read) {
+std::uint64_t sum_color(const worker::StatsView::Service& service, Color color,
+                        const ReadColor& read) {
   std::uint64_t sum = 0;
   for (const auto* shard : service.shards) sum += read(shard->color[index_of(color)]);
   return sum;
@@ -35,7 +36,8 @@ void by_color(Exposition& out, const worker::StatsView& stats, const char* name,
   out.family(name, "counter", help);
   for (const auto& service : stats.services) {
     for (const Color color : colors) {
-      out.sample({{"service", service.name}, {"color", to_string(color)}}, sum_color(service, color, read));
+      out.sample({{"service", service.name}, {"color", to_string(color)}},
+                 sum_color(service, color, read));
     }
   }
 }
@@ -43,12 +45,14 @@ void by_color(Exposition& out, const worker::StatsView& stats, const char* name,
 void requests(Exposition& out, const worker::StatsView& stats) {
   static constexpr const char* codes[] = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
   out.family("switchback_requests_total", "counter",
-             "Requests ended, by the color that got them and the class of the answer (none: no answer was sent).");
+             "Requests ended, by the color that got them and the class of the answer (none: no "
+             "answer was sent).");
   for (const auto& service : stats.services) {
     for (const Color color : colors) {
       for (std::size_t c = 0; c < 6; ++c) {
-        out.sample({{"service", service.name}, {"color", to_string(color)}, {"code", codes[c]}},
-                   sum_color(service, color, [c](const auto& s) { return s.by_status_class[c].read(); }));
+        out.sample(
+            {{"service", service.name}, {"color", to_string(color)}, {"code", codes[c]}},
+            sum_color(service, color, [c](const auto& s) { return s.by_status_class[c].read(); }));
       }
     }
   }
@@ -58,7 +62,8 @@ void requests(Exposition& out, const worker::StatsView& stats) {
            [](const auto& s) { return s.retries.read(); });
   by_color(out, stats, "switchback_server_connects_total", "Connections made to servers.",
            [](const auto& s) { return s.connects.read(); });
-  by_color(out, stats, "switchback_server_connect_failures_total", "Connections to servers that failed.",
+  by_color(out, stats, "switchback_server_connect_failures_total",
+           "Connections to servers that failed.",
            [](const auto& s) { return s.connect_failures.read(); });
   by_color(out, stats, "switchback_request_body_bytes_total", "Body bytes from clients.",
            [](const auto& s) { return s.bytes_in.read(); });
@@ -67,7 +72,7 @@ void requests(Exposition& out, const worker::StatsView& stats) {
 }
 
 void histogram_of(Exposition& out, const worker::StatsView::Service& service, Color color,
-                  stats::Histogram stats::ColorStats::* member) {
+                  stats::Histogram stats::ColorStats::*member) {
   std::array<std::uint64_t, stats::Histogram::bucket_count> sums{};
   std::uint64_t sum_us = 0;
   for (const auto* shard : service.shards) {
@@ -79,16 +84,22 @@ void histogram_of(Exposition& out, const worker::StatsView::Service& service, Co
   std::uint64_t cumulative = 0;
   for (unsigned log2 = first_bound_log2; log2 <= last_bound_log2; ++log2) {
     const std::uint64_t bound_us = std::uint64_t{1} << log2;
-    while (next < sums.size() && stats::Histogram::upper_bound_us(next) <= bound_us) cumulative += sums[next++];
-    out.sample("_bucket", {{"service", service.name}, {"color", to_string(color)},
-                           {"le", number_text(static_cast<double>(bound_us) / 1e6)}}, cumulative);
+    while (next < sums.size() && stats::Histogram::upper_bound_us(next) <= bound_us)
+      cumulative += sums[next++];
+    out.sample("_bucket",
+               {{"service", service.name},
+                {"color", to_string(color)},
+                {"le", number_text(static_cast<double>(bound_us) / 1e6)}},
+               cumulative);
   }
   // The count is the sum of what was read just now: a request that ends in between would else make
   // +Inf smaller than a bucket.
   while (next < sums.size()) cumulative += sums[next++];
   const std::string_view color_name = to_string(color);
-  out.sample("_bucket", {{"service", service.name}, {"color", color_name}, {"le", "+Inf"}}, cumulative);
-  out.sample("_sum", {{"service", service.name}, {"color", color_name}}, static_cast<double>(sum_us) / 1e6);
+  out.sample("_bucket", {{"service", service.name}, {"color", color_name}, {"le", "+Inf"}},
+             cumulative);
+  out.sample("_sum", {{"service", service.name}, {"color", color_name}},
+             static_cast<double>(sum_us) / 1e6);
   out.sample("_count", {{"service", service.name}, {"color", color_name}}, cumulative);
 }
 
@@ -101,14 +112,16 @@ void histograms(Exposition& out, const worker::StatsView& stats) {
   out.family("switchback_first_byte_seconds", "histogram",
              "From the request's complete head to the head of its answer.");
   for (const auto& service : stats.services) {
-    for (const Color color : colors) histogram_of(out, service, color, &stats::ColorStats::first_byte);
+    for (const Color color : colors)
+      histogram_of(out, service, color, &stats::ColorStats::first_byte);
   }
 }
 
 void services(Exposition& out, const Views& views, const release::Controller& controller) {
   const auto gauge = [&](const char* name, const char* help, auto read) {
     out.family(name, "gauge", help);
-    for (const auto& v : views) out.sample({{"service", v.service}}, static_cast<std::uint64_t>(read(v)));
+    for (const auto& v : views)
+      out.sample({{"service", v.service}}, static_cast<std::uint64_t>(read(v)));
   };
   const auto color_gauge = [&](const char* name, const char* help, auto read) {
     out.family(name, "gauge", help);
@@ -121,18 +134,23 @@ void services(Exposition& out, const Views& views, const release::Controller& co
   };
   color_gauge("switchback_active", "1 for the color that takes new requests.",
               [](const auto& v, Color c) { return v.active == c; });
-  color_gauge("switchback_draining", "1 while requests begun on the color before a switch are still running.",
+  color_gauge("switchback_draining",
+              "1 while requests begun on the color before a switch are still running.",
               [](const auto& v, Color c) { return v.pools[index_of(c)].draining; });
-  gauge("switchback_epoch", "Grows by at least one with every switch.", [](const auto& v) { return v.epoch; });
-  gauge("switchback_paused", "1 while requests wait at the door.", [](const auto& v) { return v.paused; });
-  gauge("switchback_waiting_requests", "Requests waiting at the door.", [](const auto& v) { return v.waiting; });
+  gauge("switchback_epoch", "Grows by at least one with every switch.",
+        [](const auto& v) { return v.epoch; });
+  gauge("switchback_paused", "1 while requests wait at the door.",
+        [](const auto& v) { return v.paused; });
+  gauge("switchback_waiting_requests", "Requests waiting at the door.",
+        [](const auto& v) { return v.waiting; });
   gauge("switchback_rollback_target", "1 while there is something to roll back to.",
         [&](const auto& v) { return controller.rollback_target(v.service).has_value(); });
   out.family("switchback_in_flight", "gauge", "Requests in flight, by class.");
   for (const auto& v : views) {
     for (const Color color : colors) {
       for (std::size_t c = 0; c < drain::class_count; ++c) {
-        out.sample({{"service", v.service}, {"color", to_string(color)},
+        out.sample({{"service", v.service},
+                    {"color", to_string(color)},
                     {"class", drain::to_string(static_cast<drain::TrafficClass>(c))}},
                    v.pools[index_of(color)].in_flight[c]);
       }
@@ -154,7 +172,8 @@ void servers(Exposition& out, const Views& views) {
   };
   each("switchback_server_up", "1 when the server's last check passed.",
        [](const auto& s) { return s.health == upstream::Health::healthy; });
-  each("switchback_server_health", "0 not checked yet, 1 healthy, 2 failing its check, 3 unreachable.",
+  each("switchback_server_health",
+       "0 not checked yet, 1 healthy, 2 failing its check, 3 unreachable.",
        [](const auto& s) { return static_cast<unsigned>(s.health); });
   each("switchback_server_in_flight", "Requests in flight at the server.",
        [](const auto& s) { return s.in_flight; });
@@ -168,25 +187,29 @@ void flips(Exposition& out, const Views& views, const release::Controller& contr
   }
   std::map<std::string, release::Receipt> last;
   for (const auto& v : views) {
-    if (auto receipt = controller.last_flip(v.service)) last.emplace(v.service, std::move(*receipt));
+    if (auto receipt = controller.last_flip(v.service))
+      last.emplace(v.service, std::move(*receipt));
   }
   out.family("switchback_last_flip_stage_seconds", "gauge",
              "When the last switch reached each stage, from its request on.");
   for (const auto& [service, receipt] : last) {
     const auto& s = receipt.stages_ms;
     const std::pair<const char*, std::optional<double>> stages[] = {
-        {"decided", s.decided},   {"persisted", s.persisted}, {"switched", s.switched}, {"first_new", s.first_new},
-        {"last_old", s.last_old}, {"drained", s.drained},     {"verified", s.verified}};
+        {"decided", s.decided},     {"persisted", s.persisted}, {"switched", s.switched},
+        {"first_new", s.first_new}, {"last_old", s.last_old},   {"drained", s.drained},
+        {"verified", s.verified}};
     for (const auto& [stage, ms] : stages) {
       if (ms) out.sample({{"service", service}, {"stage", stage}}, *ms / 1000);
     }
   }
-  out.family("switchback_last_flip_timestamp_seconds", "gauge", "When the last switch was asked for.");
+  out.family("switchback_last_flip_timestamp_seconds", "gauge",
+             "When the last switch was asked for.");
   for (const auto& [service, receipt] : last) {
     out.sample({{"service", service}}, static_cast<double>(receipt.wall_us) / 1e6);
   }
   out.family("switchback_alarm", "gauge", "1 while the alarm stands.");
-  for (const auto& alarm : controller.alarms()) out.sample({{"code", alarm.code}}, std::uint64_t{1});
+  for (const auto& alarm : controller.alarms())
+    out.sample({{"code", alarm.code}}, std::uint64_t{1});
 }
 
 void workers(Exposition& out, const worker::StatsView& stats) {
@@ -200,7 +223,8 @@ void workers(Exposition& out, const worker::StatsView& stats) {
       [](const auto& w) { return w.connections.read(); });
   sum("switchback_connections", "gauge", "Client connections open.",
       [](const auto& w) { return w.open_connections.read(); });
-  sum("switchback_accept_pauses_total", "counter", "Times accepting paused for want of descriptors.",
+  sum("switchback_accept_pauses_total", "counter",
+      "Times accepting paused for want of descriptors.",
       [](const auto& w) { return w.accept_pauses.read(); });
   sum("switchback_server_idle_connections", "gauge", "Kept-alive connections to servers.",
       [](const auto& w) { return w.upstream_idle.read(); });
@@ -212,7 +236,8 @@ void workers(Exposition& out, const worker::StatsView& stats) {
     for (const auto* shard : stats.workers) total += shard->reasons[r].read();
     out.sample({{"reason", http::name_of(static_cast<http::Reason>(r))}}, total);
   }
-  out.family("switchback_paused_requests_total", "counter", "Requests that have waited at the door.");
+  out.family("switchback_paused_requests_total", "counter",
+             "Requests that have waited at the door.");
   for (const auto& service : stats.services) {
     std::uint64_t total = 0;
     for (const auto* shard : service.shards) total += shard->paused_total.read();
@@ -226,13 +251,17 @@ void admin_plane(Exposition& out, const AdminCounts& a) {
     out.sample({}, value);
   };
   one("switchback_admin_connections", "gauge", "Admin connections open.", a.connections_open);
-  one("switchback_admin_connections_total", "counter", "Admin connections accepted.", a.connections_accepted);
-  one("switchback_admin_connections_refused_total", "counter", "Refused over a limit.", a.connections_refused);
+  one("switchback_admin_connections_total", "counter", "Admin connections accepted.",
+      a.connections_accepted);
+  one("switchback_admin_connections_refused_total", "counter", "Refused over a limit.",
+      a.connections_refused);
   one("switchback_admin_connections_evicted_total", "counter", "Idle ones closed to make room.",
       a.connections_evicted);
   one("switchback_admin_requests_total", "counter", "Admin requests.", a.requests);
-  one("switchback_admin_malformed_total", "counter", "Admin requests that were not HTTP.", a.malformed);
-  one("switchback_admin_timeouts_total", "counter", "Admin connections that were too slow.", a.timed_out);
+  one("switchback_admin_malformed_total", "counter", "Admin requests that were not HTTP.",
+      a.malformed);
+  one("switchback_admin_timeouts_total", "counter", "Admin connections that were too slow.",
+      a.timed_out);
   out.family("switchback_admin_refused_total", "counter", "Admin requests refused, by why.");
   out.sample({{"why", "unauthenticated"}}, a.auth_failed);
   out.sample({{"why", "limited"}}, a.auth_limited);
@@ -261,16 +290,17 @@ void process(Exposition& out) {
   unsigned long user = 0, system = 0;
   long resident = 0;
   const auto end = text.rfind(')');
-  if (end == std::string::npos ||
-      std::sscanf(text.c_str() + end + 1,
-                  " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d %*d %*d %*d %*u %*u %ld",
-                  &user, &system, &resident) != 3) {
+  if (end == std::string::npos || std::sscanf(text.c_str() + end + 1,
+                                              " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu "
+                                              "%lu %*d %*d %*d %*d %*d %*d %*u %*u %ld",
+                                              &user, &system, &resident) != 3) {
     return;
   }
   out.family("process_cpu_seconds_total", "counter", "CPU time used.");
   out.sample({}, static_cast<double>(user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK)));
   out.family("process_resident_memory_bytes", "gauge", "Memory in RAM.");
-  out.sample({}, static_cast<std::uint64_t>(resident) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)));
+  out.sample({}, static_cast<std::uint64_t>(resident) *
+                     static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)));
 }
 
 }  // namespace

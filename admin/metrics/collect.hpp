@@ -1,5 +1,5 @@
-// /metrics: everything worth a graph or an alert, read from the data plane's counters, the services'
-// views and the controller. Names and labels: docs/admin-api.md.
+// /metrics: everything worth a graph or an alert, read from the data plane's counters, the
+// services' views and the controller. Names and labels: docs/admin-api.md.
 //
 // Threads: the control thread. Cost: proportional to services x workers; the counters are read
 // relaxed, without stopping anybody.

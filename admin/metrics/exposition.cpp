@@ -33,9 +33,12 @@ void Exposition::family(std::string_view name, std::string_view type, std::strin
   name_ = std::string(name);
   text_ += "# HELP " + name_ + " ";
   for (const char c : help) {
-    if (c == '\\') text_ += "\\\\";
-    else if (c == '\n') text_ += "\\n";
-    else text_.push_back(c);
+    if (c == '\\')
+      text_ += "\\\\";
+    else if (c == '\n')
+      text_ += "\\n";
+    else
+      text_.push_back(c);
   }
   text_ += "\n# TYPE " + name_ + " ";
   text_ += type;
@@ -60,8 +63,12 @@ void Exposition::head(std::string_view suffix, Labels labels) {
   text_.push_back(' ');
 }
 
-void Exposition::sample(Labels labels, double value) { sample("", labels, value); }
-void Exposition::sample(Labels labels, std::uint64_t value) { sample("", labels, value); }
+void Exposition::sample(Labels labels, double value) {
+  sample("", labels, value);
+}
+void Exposition::sample(Labels labels, std::uint64_t value) {
+  sample("", labels, value);
+}
 
 void Exposition::sample(std::string_view suffix, Labels labels, double value) {
   head(suffix, labels);

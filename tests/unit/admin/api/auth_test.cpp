@@ -35,7 +35,8 @@ web::Request unix_request(uid_t uid, gid_t gid, std::vector<gid_t> groups = {}) 
   return request;
 }
 
-web::Request tcp_request(bool loopback, const std::string& host, const std::string& authorization = "") {
+web::Request tcp_request(bool loopback, const std::string& host,
+                         const std::string& authorization = "") {
   web::Request request;
   request.method = "GET";
   request.path = "/";
@@ -71,12 +72,15 @@ TEST_CASE("over the unix socket the kernel says who asks, and the best rule hold
   Authenticator auth(with_rules());
   const std::string name = "uid " + std::to_string(nobody_uid);
   CHECK(told(auth.decide(unix_request(0, 0), operating, 0)) == "admin as uid 0 (root)");
-  CHECK_THAT(told(auth.decide(unix_request(::geteuid(), 0), operating, 0)), ContainsSubstring("admin as"));
+  CHECK_THAT(told(auth.decide(unix_request(::geteuid(), 0), operating, 0)),
+             ContainsSubstring("admin as"));
   CHECK(told(auth.decide(unix_request(nobody_uid, 5), reading, 0)) == "read as " + name);
   CHECK(told(auth.decide(unix_request(nobody_uid, 5), operating, 0)) == "403 role_too_low");
   // By the main group, and by one of the others.
-  CHECK(told(auth.decide(unix_request(nobody_uid, oncall_gid), operating, 0)) == "operate as " + name);
-  CHECK(told(auth.decide(unix_request(nobody_uid, 5, {7, oncall_gid}), operating, 0)) == "operate as " + name);
+  CHECK(told(auth.decide(unix_request(nobody_uid, oncall_gid), operating, 0)) ==
+        "operate as " + name);
+  CHECK(told(auth.decide(unix_request(nobody_uid, 5, {7, oncall_gid}), operating, 0)) ==
+        "operate as " + name);
   CHECK(told(auth.decide(unix_request(nobody_uid - 5, 5, {7}), reading, 0)) == "403 access_denied");
   web::Request unknown = unix_request(0, 0);
   unknown.peer.credentials = false;
@@ -87,7 +91,8 @@ TEST_CASE("who matches no rule is told which key to change and what to type") {
   Authenticator auth(with_rules());
   const auto decision = auth.decide(unix_request(nobody_uid - 5, 5), operating, 0);
   const auto& problem = std::get<Refusal>(decision).problem;
-  CHECK_THAT(problem.detail, ContainsSubstring("admin.access") && ContainsSubstring("role: operate"));
+  CHECK_THAT(problem.detail,
+             ContainsSubstring("admin.access") && ContainsSubstring("role: operate"));
   CHECK(problem.next == "sudo switchback rollback shop");
   CHECK(problem.exit_code == 4);
 }
@@ -98,11 +103,15 @@ TEST_CASE("rules may name users and groups; names nobody bears match nobody and 
   REQUIRE(user != nullptr);
   REQUIRE(of_user != nullptr);
   config::Admin admin;
-  admin.access = {{user->pw_name, "", Role::deploy}, {"", of_user->gr_name, Role::read},
-                  {"no-such-user-here", "", Role::admin}, {"", "no-such-group-here", Role::admin}};
+  admin.access = {{user->pw_name, "", Role::deploy},
+                  {"", of_user->gr_name, Role::read},
+                  {"no-such-user-here", "", Role::admin},
+                  {"", "no-such-group-here", Role::admin}};
   Authenticator auth(admin);
-  CHECK(told(auth.decide(unix_request(1, 99), operating, 0)) == "deploy as uid 1 (" + std::string(user->pw_name) + ")");
-  CHECK_THAT(told(auth.decide(unix_request(nobody_uid, 1), reading, 0)), ContainsSubstring("read as"));
+  CHECK(told(auth.decide(unix_request(1, 99), operating, 0)) ==
+        "deploy as uid 1 (" + std::string(user->pw_name) + ")");
+  CHECK_THAT(told(auth.decide(unix_request(nobody_uid, 1), reading, 0)),
+             ContainsSubstring("read as"));
   CHECK(auth.access().warnings().size() == 2);
 }
 
@@ -120,21 +129,25 @@ TEST_CASE("a token over the unix socket counts where it gives more than the peer
 TEST_CASE("TCP without tokens: reads from loopback with a loopback Host, changes for nobody") {
   Authenticator auth{config::Admin{}};
   const Need open{Gate::open, Role::read, false, ""};
-  for (const char* host : {"127.0.0.1", "127.0.0.1:9900", "localhost", "LOCALHOST:9900", "[::1]", "[::1]:9900"}) {
+  for (const char* host :
+       {"127.0.0.1", "127.0.0.1:9900", "localhost", "LOCALHOST:9900", "[::1]", "[::1]:9900"}) {
     INFO(host);
     CHECK(told(auth.decide(tcp_request(true, host), reading, 0)) == "read as local");
   }
-  for (const char* host : {"evil.example", "evil.example:9900", "localhost.evil.example", "127.0.0.1.evil", "",
-                           "127.0.0.1:x", "127.0.0.1:", "::1", "[::1]x", "localhost:1@evil", "0.0.0.0", "192.0.2.1"}) {
+  for (const char* host :
+       {"evil.example", "evil.example:9900", "localhost.evil.example", "127.0.0.1.evil", "",
+        "127.0.0.1:x", "127.0.0.1:", "::1", "[::1]x", "localhost:1@evil", "0.0.0.0", "192.0.2.1"}) {
     INFO(host);
     CHECK(told(auth.decide(tcp_request(true, host), reading, 0)) == "403 foreign_host");
     CHECK(told(auth.decide(tcp_request(true, host), open, 0)) == "403 foreign_host");
   }
-  CHECK(told(auth.decide(tcp_request(false, "localhost"), reading, 0)) == "401 tokens_not_configured");
+  CHECK(told(auth.decide(tcp_request(false, "localhost"), reading, 0)) ==
+        "401 tokens_not_configured");
   const auto change = auth.decide(tcp_request(true, "localhost"), operating, 0);
   CHECK(told(change) == "401 tokens_not_configured");
   CHECK_THAT(std::get<Refusal>(change).problem.next, ContainsSubstring("switchback token new"));
-  CHECK(web::find_field(std::get<Refusal>(change).fields, "WWW-Authenticate").starts_with("Bearer"));
+  CHECK(
+      web::find_field(std::get<Refusal>(change).fields, "WWW-Authenticate").starts_with("Bearer"));
   // A token that is not configured helps nobody.
   CHECK(told(auth.decide(tcp_request(true, "localhost", "Bearer sbt_x_y"), operating, 0)) ==
         "401 tokens_not_configured");
@@ -151,10 +164,12 @@ TEST_CASE("TCP with tokens: the role of the token, for everything but probes and
   CHECK(told(auth.decide(tcp_request(false, "x", r), operating, 0)) == "403 role_too_low");
   CHECK(told(auth.decide(tcp_request(false, "x", o), operating, 0)) == "operate as token oncall");
   CHECK(told(auth.decide(tcp_request(true, "localhost"), reading, 0)) == "401 token_missing");
-  CHECK(told(auth.decide(tcp_request(true, "localhost", "Bearer nonsense"), reading, 0)) == "401 token_unknown");
-  CHECK(told(auth.decide(tcp_request(true, "localhost", "Basic " + reader.text), reading, 0)) == "401 token_unknown");
-  CHECK(told(auth.decide(tcp_request(true, "localhost", "Bearer " + reader.text + "x"), reading, 0)) ==
+  CHECK(told(auth.decide(tcp_request(true, "localhost", "Bearer nonsense"), reading, 0)) ==
         "401 token_unknown");
+  CHECK(told(auth.decide(tcp_request(true, "localhost", "Basic " + reader.text), reading, 0)) ==
+        "401 token_unknown");
+  CHECK(told(auth.decide(tcp_request(true, "localhost", "Bearer " + reader.text + "x"), reading,
+                         0)) == "401 token_unknown");
   CHECK(told(auth.decide(tcp_request(false, "x"), open, 0)) == "read as anybody");
   CHECK(told(auth.decide(tcp_request(true, "localhost:9900"), metrics, 0)) == "read as local");
   CHECK(told(auth.decide(tcp_request(true, "evil.example"), metrics, 0)) == "401 token_missing");
@@ -168,19 +183,26 @@ TEST_CASE("a browser on another site changes nothing, with a token or without") 
   admin.tokens = {{"ci", Role::admin, token.sha256}};
   Authenticator auth(admin);
   const auto with = [&](const char* name, const char* value, bool over_unix = false) {
-    auto request = over_unix ? unix_request(0, 0) : tcp_request(true, "localhost:9900", "Bearer " + token.text);
+    auto request = over_unix ? unix_request(0, 0)
+                             : tcp_request(true, "localhost:9900", "Bearer " + token.text);
     request.fields.emplace_back(name, value);
     return request;
   };
   for (const bool over_unix : {false, true}) {
-    CHECK(told(auth.decide(with("Origin", "http://evil.example", over_unix), operating, 0)) == "403 cross_site");
+    CHECK(told(auth.decide(with("Origin", "http://evil.example", over_unix), operating, 0)) ==
+          "403 cross_site");
     CHECK(told(auth.decide(with("Origin", "null", over_unix), operating, 0)) == "403 cross_site");
-    CHECK(told(auth.decide(with("Sec-Fetch-Site", "cross-site", over_unix), operating, 0)) == "403 cross_site");
-    CHECK(told(auth.decide(with("Sec-Fetch-Site", "same-site", over_unix), operating, 0)) == "403 cross_site");
+    CHECK(told(auth.decide(with("Sec-Fetch-Site", "cross-site", over_unix), operating, 0)) ==
+          "403 cross_site");
+    CHECK(told(auth.decide(with("Sec-Fetch-Site", "same-site", over_unix), operating, 0)) ==
+          "403 cross_site");
   }
-  CHECK(told(auth.decide(with("Origin", "http://localhost:9900"), operating, 0)) == "admin as token ci");
-  CHECK(told(auth.decide(with("Sec-Fetch-Site", "same-origin"), operating, 0)) == "admin as token ci");
-  CHECK(told(auth.decide(with("Origin", "http://evil.example"), reading, 0)) == "admin as token ci");
+  CHECK(told(auth.decide(with("Origin", "http://localhost:9900"), operating, 0)) ==
+        "admin as token ci");
+  CHECK(told(auth.decide(with("Sec-Fetch-Site", "same-origin"), operating, 0)) ==
+        "admin as token ci");
+  CHECK(told(auth.decide(with("Origin", "http://evil.example"), reading, 0)) ==
+        "admin as token ci");
 }
 
 TEST_CASE("wrong tokens are limited by address, right ones and the unix socket never") {
@@ -195,9 +217,11 @@ TEST_CASE("wrong tokens are limited by address, right ones and the unix socket n
   const auto limited = auth.decide(wrong, operating, 2000);
   CHECK(told(limited) == "429 too_many_failures");
   CHECK(web::find_field(std::get<Refusal>(limited).fields, "Retry-After") == "60");
-  CHECK(told(auth.decide(tcp_request(false, "x", "Bearer " + token.text), operating, 2000)) == "operate as token ci");
+  CHECK(told(auth.decide(tcp_request(false, "x", "Bearer " + token.text), operating, 2000)) ==
+        "operate as token ci");
   CHECK(told(auth.decide(unix_request(0, 0), operating, 2000)) == "admin as uid 0 (root)");
-  CHECK(told(auth.decide(tcp_request(true, "x", "Bearer guess"), operating, 2000)) == "401 token_unknown");
+  CHECK(told(auth.decide(tcp_request(true, "x", "Bearer guess"), operating, 2000)) ==
+        "401 token_unknown");
   CHECK(told(auth.decide(wrong, operating, 61'000'000'000)) == "401 token_unknown");
   CHECK(auth.counters().limited == 1);
 }
@@ -222,7 +246,8 @@ TEST_CASE("tokens: shape, hash, no two alike") {
   CHECK(a.text != b.text);
   CHECK(a.sha256 == api::sha256_hex(a.text));
   CHECK(api::make_token("!!").text.starts_with("sbt_token_"));
-  CHECK(api::sha256_hex("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  CHECK(api::sha256_hex("abc") ==
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   CHECK(api::equal_in_constant_time("abc", "abc"));
   CHECK_FALSE(api::equal_in_constant_time("abc", "abd"));
   CHECK_FALSE(api::equal_in_constant_time("abc", "abcd"));

@@ -14,7 +14,8 @@ using test::ApiFixture;
 using test::RawClient;
 
 // Reads events until there are `count`; emits through `when_open` once the stream is open.
-std::vector<web::ServerSentEvent> read_events(ApiFixture& f, web::ClientRequest request, std::size_t count,
+std::vector<web::ServerSentEvent> read_events(ApiFixture& f, web::ClientRequest request,
+                                              std::size_t count,
                                               std::function<void()> when_open = {}) {
   web::Client client(ApiFixture::target(f.socket));
   std::vector<web::ServerSentEvent> seen;
@@ -69,7 +70,7 @@ TEST_CASE("a reader that goes away is unsubscribed; so are all when the server s
     RawClient client("unix:" + f.socket);
     client.send("GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n");
     CHECK_THAT(client.read_until("switchback events"), ContainsSubstring("text/event-stream"));
-    CHECK(f.on_io([&] { return f.controller.subscribers.size(); }) == 2);   // and the metrics' own
+    CHECK(f.on_io([&] { return f.controller.subscribers.size(); }) == 2);  // and the metrics' own
   }
   CHECK(test::until([&] { return f.on_io([&] { return f.controller.subscribers.size() == 1; }); }));
   RawClient client("unix:" + f.socket);
@@ -83,7 +84,7 @@ TEST_CASE("a reader that goes away is unsubscribed; so are all when the server s
 // A stream of its own limits, served by a bare server.
 struct HubFixture {
   explicit HubFixture(api::EventLimits limits) : server({}, [this](auto) { return serve(this); }) {
-    hub = std::make_shared<api::EventHub>(server.io, controller, limits);
+    server.on_io([&] { hub = std::make_shared<api::EventHub>(server.io, controller, limits); });
   }
   static boost::asio::awaitable<web::Reply> serve(HubFixture* me) { co_return me->hub->stream(0); }
   RawClient open() {
@@ -121,7 +122,8 @@ TEST_CASE("a reader that does not read is cut and counted") {
   });
   CHECK(cut);
   client.read_to_end();
-  CHECK(test::until([&] { return f.server.on_io([&] { return f.hub->counters().subscribers == 0; }); }));
+  CHECK(test::until(
+      [&] { return f.server.on_io([&] { return f.hub->counters().subscribers == 0; }); }));
 }
 
 TEST_CASE("there are only so many readers") {

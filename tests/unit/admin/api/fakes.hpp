@@ -36,12 +36,14 @@ class FakePlane : public worker::DataPlane {
     return std::nullopt;
   }
   worker::StatsView stats() const override { return stats_view; }
-  std::shared_ptr<drain::SwitchRecord> switch_color(const std::string&, Color, std::uint64_t) override {
+  std::shared_ptr<drain::SwitchRecord> switch_color(const std::string&, Color,
+                                                    std::uint64_t) override {
     return nullptr;
   }
   bool pause(const std::string&) override { return true; }
   bool resume(const std::string&) override { return true; }
-  void probe_pool(const std::string&, Color, config::Duration, std::function<void(unsigned)>) override {}
+  void probe_pool(const std::string&, Color, config::Duration,
+                  std::function<void(unsigned)>) override {}
   void reload(const config::Config&, const std::vector<worker::ServiceSeed>&) override {}
   void reopen_logs() override {}
   void shut_down(config::Duration, std::function<void()>) override {}
@@ -81,7 +83,8 @@ class FakeController : public release::Controller {
     door.push_back("pause " + service + " " + std::to_string(max.count()) + " " + actor.name);
     return door_problem;
   }
-  std::optional<release::Problem> resume(const std::string& service, const release::Actor&) override {
+  std::optional<release::Problem> resume(const std::string& service,
+                                         const release::Actor&) override {
     door.push_back("resume " + service);
     return door_problem;
   }
@@ -91,10 +94,12 @@ class FakeController : public release::Controller {
     }
     return std::nullopt;
   }
-  std::vector<release::Receipt> history(const std::string& service, std::size_t limit) const override {
+  std::vector<release::Receipt> history(const std::string& service,
+                                        std::size_t limit) const override {
     std::vector<release::Receipt> out;
     for (const auto& receipt : receipts) {
-      if ((service.empty() || receipt.service == service) && out.size() < limit) out.push_back(receipt);
+      if ((service.empty() || receipt.service == service) && out.size() < limit)
+        out.push_back(receipt);
     }
     return out;
   }
@@ -131,9 +136,9 @@ class FakeController : public release::Controller {
   std::vector<release::FlipRequest> promotes, rollbacks;
   std::vector<std::string> door;
   std::optional<release::Problem> door_problem;
-  std::optional<release::FlipAnswer> answer = example_receipt();   // nullopt: kept in `waiting`
+  std::optional<release::FlipAnswer> answer = example_receipt();  // nullopt: kept in `waiting`
   std::vector<release::OnFlip> waiting;
-  std::vector<release::Receipt> receipts;   // newest first
+  std::vector<release::Receipt> receipts;  // newest first
   std::optional<Color> target;
   std::vector<release::Alarm> standing_alarms;
   std::vector<release::Event> kept;

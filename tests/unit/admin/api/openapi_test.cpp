@@ -14,11 +14,14 @@ namespace {
 
 namespace json = boost::json;
 
-json::object document() { return json::parse(api::openapi_json()).as_object(); }
+json::object document() {
+  return json::parse(api::openapi_json()).as_object();
+}
 
 std::string lower(std::string_view text) {
   std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return std::tolower(c); });
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
   return out;
 }
 
@@ -50,7 +53,8 @@ TEST_CASE("every route is described, with its role and its query parameters, and
           const std::string text(ref->as_string());
           parameter = &shared.at(text.substr(text.rfind('/') + 1)).as_object();
         }
-        if (parameter->at("in").as_string() == "query") query.insert(std::string(parameter->at("name").as_string()));
+        if (parameter->at("in").as_string() == "query")
+          query.insert(std::string(parameter->at("name").as_string()));
       }
     }
     CHECK(query == std::set<std::string>(route.query.begin(), route.query.end()));

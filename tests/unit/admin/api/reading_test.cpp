@@ -22,7 +22,8 @@ TEST_CASE("a service in its fixed shape") {
     "paused":false,"waiting":0,
     "pools":{
       "blue":{"draining":false,"in_flight":{"request":3,"stream":2,"tunnel":1},"servers":[
-        {"address":"127.0.0.1:9001","healthy":true,"health":"healthy","weight":1,"in_flight":6,"reason":""}]},
+        {"address":"127.0.0.1:9001","healthy":true,"health":"healthy","weight":1,"in_flight":6,
+         "reason":""}]},
       "green":{"draining":false,"in_flight":{"request":0,"stream":0,"tunnel":0},"servers":[
         {"address":"127.0.0.1:9101","healthy":false,"health":"failing","weight":2,"in_flight":0,
          "reason":"status 500 <b>"}]}},
@@ -56,7 +57,9 @@ TEST_CASE("flips: by service, by kind, so many; one by its id") {
       f.controller.receipts.push_back(receipt);
     }
   });
-  const auto count = [&](const std::string& path) { return body_of(f.get(path)).at("flips").as_array().size(); };
+  const auto count = [&](const std::string& path) {
+    return body_of(f.get(path)).at("flips").as_array().size();
+  };
   CHECK(count("/v1/services/shop/flips") == 4);
   CHECK(count("/v1/flips") == 4);
   CHECK(count("/v1/flips?limit=3") == 3);
@@ -89,7 +92,8 @@ TEST_CASE("an unknown path is 404 with what may have been meant; a wrong method 
   CHECK_THAT(near_of("/v1/service"), ContainsSubstring("/v1/services "));
   CHECK_THAT(near_of("/v1/services/"), ContainsSubstring("/v1/services "));
   CHECK_THAT(near_of("/services"), ContainsSubstring("/v1/services "));
-  CHECK_THAT(near_of("/v1/services/shop/rolback"), ContainsSubstring("/v1/services/shop/rollback "));
+  CHECK_THAT(near_of("/v1/services/shop/rolback"),
+             ContainsSubstring("/v1/services/shop/rollback "));
   CHECK_THAT(near_of("/metric"), ContainsSubstring("/metrics "));
   CHECK_FALSE(near_of("/" + std::string(500, 'x')).empty());
   const auto wrong = f.call({.method = "DELETE", .target = "/v1/services/shop/flips"});
@@ -112,7 +116,7 @@ TEST_CASE("healthz and readyz") {
   ApiFixture f;
   CHECK(f.get("/healthz").body == "ok\n");
   CHECK(f.get("/readyz").status == 200);
-  f.on_io([&] { f.plane.views[0].active = Color::green; });   // whose server fails its check
+  f.on_io([&] { f.plane.views[0].active = Color::green; });  // whose server fails its check
   const auto answer = f.get("/readyz");
   CHECK(answer.status == 503);
   CHECK_THAT(answer.body, ContainsSubstring("service shop") && ContainsSubstring("green"));
@@ -144,8 +148,10 @@ TEST_CASE("metrics count the switches that are announced") {
   });
   const auto answer = f.get("/metrics");
   CHECK(answer.field("Content-Type").starts_with("text/plain; version=0.0.4"));
-  CHECK_THAT(answer.body, ContainsSubstring("switchback_flips_total{service=\"shop\",kind=\"promote\"} 2\n"));
-  CHECK_THAT(answer.body, ContainsSubstring("switchback_flips_total{service=\"shop\",kind=\"rollback\"} 1\n"));
+  CHECK_THAT(answer.body,
+             ContainsSubstring("switchback_flips_total{service=\"shop\",kind=\"promote\"} 2\n"));
+  CHECK_THAT(answer.body,
+             ContainsSubstring("switchback_flips_total{service=\"shop\",kind=\"rollback\"} 1\n"));
   CHECK_THAT(answer.body, ContainsSubstring("switchback_admin_connections 1\n"));
 }
 
@@ -158,9 +164,12 @@ TEST_CASE("the status page shows what counts and lets nothing through") {
   });
   const auto answer = f.get("/");
   CHECK(answer.field("Content-Type") == "text/html; charset=utf-8");
-  CHECK_THAT(std::string(answer.field("Content-Security-Policy")), ContainsSubstring("default-src 'none'"));
-  for (const char* shown : {"<pre>switchback rollback shop</pre>", "127.0.0.1:9101", "failing", "v1.3", "http-equiv=\"refresh\"",
-                            "status 500 &lt;b&gt;", "&lt;try it&gt;", "a &lt;script&gt; in it", "color-scheme:light dark"}) {
+  CHECK_THAT(std::string(answer.field("Content-Security-Policy")),
+             ContainsSubstring("default-src 'none'"));
+  for (const char* shown :
+       {"<pre>switchback rollback shop</pre>", "127.0.0.1:9101", "failing", "v1.3",
+        "http-equiv=\"refresh\"", "status 500 &lt;b&gt;", "&lt;try it&gt;",
+        "a &lt;script&gt; in it", "color-scheme:light dark"}) {
     INFO(shown);
     CHECK_THAT(answer.body, ContainsSubstring(shown));
   }

@@ -18,6 +18,7 @@ TEST_CASE("a flip carries everything to the controller and answers the receipt")
   CHECK(answer.status == 200);
   CHECK(answer.field("ETag") == "\"43\"");
   CHECK(answer.field("Location") == "/v1/flips/01JDFLIP");
+  CHECK_THAT(answer.body, ContainsSubstring("\"switched\":0.5"));  // not 5E-1
   const auto receipt = body_of(answer);
   CHECK(receipt.at("flip").as_string() == "01JDFLIP");
   CHECK(receipt.at("moved").as_bool());
@@ -60,14 +61,15 @@ TEST_CASE("a rollback needs no body") {
 TEST_CASE("a callback that comes later is waited for, and other calls go on meanwhile") {
   ApiFixture f;
   f.on_io([&] { f.controller.answer.reset(); });
-  auto flip = std::async(std::launch::async,
-                         [&] { return f.post("/v1/services/shop/flips", R"({"to":"green"})").status; });
+  auto flip = std::async(std::launch::async, [&] {
+    return f.post("/v1/services/shop/flips", R"({"to":"green"})").status;
+  });
   REQUIRE(test::until([&] { return f.on_io([&] { return f.controller.waiting.size() == 1; }); }));
   CHECK(f.get("/v1/services").status == 200);
   f.on_io([&] {
     const auto done = f.controller.waiting[0];
     done(test::example_receipt());
-    done(test::example_receipt());   // a second call changes nothing
+    done(test::example_receipt());  // a second call changes nothing
   });
   CHECK(flip.get() == 200);
 }
@@ -139,10 +141,25 @@ TEST_CASE("faulty calls are refused by name before the controller hears of them"
       {flips, R"({"to":"green"})", {{"If-Match", "W/\"42\""}}, 400, "bad_if_match", "ETag"},
       {flips, R"({"to":"green"})", {{"If-Match", "\"42"}}, 400, "bad_if_match", "ETag"},
       {flips, R"({"to":"green"})", {{"Idempotency-Key", "a b"}}, 400, "bad_idempotency_key", "255"},
-      {flips, R"({"to":"green"})", {{"Idempotency-Key", std::string(256, 'k')}}, 400, "bad_idempotency_key", "255"},
+      {flips,
+       R"({"to":"green"})",
+       {{"Idempotency-Key", std::string(256, 'k')}},
+       400,
+       "bad_idempotency_key",
+       "255"},
       {flips + "?wait=later", R"({"to":"green"})", {}, 422, "bad_wait", "drained"},
-      {flips + "?wiat=drained", R"({"to":"green"})", {}, 422, "unknown_parameter", "did you mean 'wait'"},
-      {flips + "?wait=drained&wait=switched", R"({"to":"green"})", {}, 422, "doubled_parameter", "wait"},
+      {flips + "?wiat=drained",
+       R"({"to":"green"})",
+       {},
+       422,
+       "unknown_parameter",
+       "did you mean 'wait'"},
+      {flips + "?wait=drained&wait=switched",
+       R"({"to":"green"})",
+       {},
+       422,
+       "doubled_parameter",
+       "wait"},
       {rollback, R"({"to":"blue"})", {}, 422, "unknown_field", "reason or force"},
       {"/v1/services/shopp/flips", R"({"to":"green"})", {}, 404, "unknown_service", "shopp"},
       {"/v1/services/shop/pause", R"({"max":30})", {}, 422, "wrong_type", "'max'"},
@@ -157,7 +174,8 @@ TEST_CASE("faulty calls are refused by name before the controller hears of them"
     const auto answer = f.post(wrong.path, wrong.body, wrong.fields);
     CHECK(answer.status == wrong.status);
     CHECK(problem_code(answer) == wrong.code);
-    CHECK_THAT(std::string(body_of(answer).at("detail").as_string()), ContainsSubstring(wrong.detail));
+    CHECK_THAT(std::string(body_of(answer).at("detail").as_string()),
+               ContainsSubstring(wrong.detail));
     CHECK_FALSE(body_of(answer).at("moved").as_bool());
   }
   CHECK(f.controller.promotes.empty());
@@ -176,7 +194,9 @@ TEST_CASE("pause and resume") {
   REQUIRE(f.controller.door.size() == 3);
   CHECK_THAT(f.controller.door[0], ContainsSubstring("pause shop 120000 uid"));
   CHECK_THAT(f.controller.door[1], ContainsSubstring("pause shop 30000 uid"));
-  f.on_io([&] { f.controller.door_problem = release::Problem{409, "not_paused", "t", "d", false, "", 10}; });
+  f.on_io([&] {
+    f.controller.door_problem = release::Problem{409, "not_paused", "t", "d", false, "", 10};
+  });
   CHECK(problem_code(f.post("/v1/services/shop/resume", "")) == "not_paused");
 }
 
@@ -185,7 +205,9 @@ TEST_CASE("the server goes down while a flip waits, and nothing is touched after
   f->on_io([&] { f->controller.answer.reset(); });
   auto flip = std::async(std::launch::async, [&, target = ApiFixture::target(f->socket)] {
     web::Client client(target);
-    return client.call({.method = "POST", .target = "/v1/services/shop/rollback"}, std::chrono::seconds(20)).failure;
+    return client
+        .call({.method = "POST", .target = "/v1/services/shop/rollback"}, std::chrono::seconds(20))
+        .failure;
   });
   REQUIRE(test::until([&] { return f->on_io([&] { return f->controller.waiting.size() == 1; }); }));
   f->on_io([&] { f->server->stop(); });

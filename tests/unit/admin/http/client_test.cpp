@@ -55,7 +55,8 @@ TEST_CASE("addresses of the admin server") {
   CHECK(target_of("example:80").host == "example");
   CHECK(target_of("http://[::1]:9900").host == "::1");
   std::string error;
-  for (const char* wrong : {"", "example", "http://x", "http://x:0", "http://x:99999", "x:1:2", "[::1]", ":80"}) {
+  for (const char* wrong :
+       {"", "example", "http://x", "http://x:0", "http://x:99999", "x:1:2", "[::1]", ":80"}) {
     INFO(wrong);
     CHECK_FALSE(web::parse_client_target(wrong, error));
     CHECK_FALSE(error.empty());
@@ -82,7 +83,7 @@ TEST_CASE("calls over both transports, on one kept connection") {
 
 TEST_CASE("a kept connection that the server has closed is replaced, also for a POST") {
   web::ServerOptions options;
-  options.connection_limit = 1;   // another connection makes the idle one go
+  options.connection_limit = 1;  // another connection makes the idle one go
   ServerFixture fixture(options);
   Client client(target_of(fixture.tcp())), other(target_of(fixture.tcp()));
   CHECK(client.call({}, 5s).status == 200);
@@ -102,12 +103,14 @@ TEST_CASE("never reached: nobody listens, no such socket") {
     const auto answer = client.call({.method = "POST", .target = "/"}, 5s);
     CHECK(answer.failure == Failure::never_reached);
     CHECK_THAT(answer.error, ContainsSubstring(nowhere));
-    CHECK(client.events({}, 5s, 5s, [](const auto&) { return true; }).failure == Failure::never_reached);
+    CHECK(client.events({}, 5s, 5s, [](const auto&) { return true; }).failure ==
+          Failure::never_reached);
   }
 }
 
 TEST_CASE("answer lost: closed after the request, cut in the answer, garbage") {
-  for (const char* bytes : {"", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", "rubbish\r\n\r\n"}) {
+  for (const char* bytes :
+       {"", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", "rubbish\r\n\r\n"}) {
     INFO(bytes);
     Scripted server{bytes};
     Client client(target_of(server.address));
@@ -128,7 +131,8 @@ TEST_CASE("a deadline ends a call that is never answered: it may have been done"
 
 TEST_CASE("events are read until the reader has enough") {
   Scripted server{
-      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nretry: 1\n: hi\n\nid: 7\nevent: a\ndata: {\"x\":1}\n\n"
+      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nretry: 1\n: hi\n\nid: 7\nevent: "
+      "a\ndata: {\"x\":1}\n\n"
       "id: 8\ndata: two\ndata: lines\n\ndata: never seen\n\n"};
   Client client(target_of(server.address));
   std::vector<web::ServerSentEvent> seen;
@@ -146,12 +150,13 @@ TEST_CASE("events are read until the reader has enough") {
 }
 
 TEST_CASE("an event stream that is refused comes back as an answer") {
-  ServerFixture fixture({}, [](std::shared_ptr<const web::Request>) -> boost::asio::awaitable<web::Reply> {
-    web::Response no;
-    no.status = 403;
-    no.body = "no";
-    co_return no;
-  });
+  ServerFixture fixture(
+      {}, [](std::shared_ptr<const web::Request>) -> boost::asio::awaitable<web::Reply> {
+        web::Response no;
+        no.status = 403;
+        no.body = "no";
+        co_return no;
+      });
   Client client(target_of(fixture.socket));
   const auto answer = client.events({}, 5s, 5s, [](const auto&) { return true; });
   CHECK(answer.failure == Failure::none);
@@ -163,7 +168,8 @@ TEST_CASE("an event stream cut off is answer lost; silence has an end; a tick ca
   {
     Scripted server{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n: hi\n\r\n"};
     Client client(target_of(server.address));
-    CHECK(client.events({}, 5s, 5s, [](const auto&) { return true; }).failure == Failure::answer_lost);
+    CHECK(client.events({}, 5s, 5s, [](const auto&) { return true; }).failure ==
+          Failure::answer_lost);
   }
   const auto quiet = [](web::StreamWriter& writer) -> boost::asio::awaitable<void> {
     boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor,
@@ -171,20 +177,25 @@ TEST_CASE("an event stream cut off is answer lost; silence has an end; a tick ca
     writer.on_gone([&timer] { timer.cancel(); });
     co_await timer.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
   };
-  ServerFixture fixture({}, [&](std::shared_ptr<const web::Request>) -> boost::asio::awaitable<web::Reply> {
-    web::StreamReply reply;
-    reply.head.content_type = "text/event-stream";
-    reply.run = quiet;
-    co_return reply;
-  });
+  ServerFixture fixture(
+      {}, [&](std::shared_ptr<const web::Request>) -> boost::asio::awaitable<web::Reply> {
+        web::StreamReply reply;
+        reply.head.content_type = "text/event-stream";
+        reply.run = quiet;
+        co_return reply;
+      });
   Client client(target_of(fixture.tcp()));
-  CHECK(client.events({}, 5s, 50ms, [](const auto&) { return true; }).failure == Failure::answer_lost);
-  CHECK(client.events({}, 5s, 60s, [](const auto&) { return true; }, [] { return false; }).failure ==
-        Failure::none);
+  CHECK(client.events({}, 5s, 50ms, [](const auto&) { return true; }).failure ==
+        Failure::answer_lost);
+  CHECK(client
+            .events(
+                {}, 5s, 60s, [](const auto&) { return true; }, [] { return false; })
+            .failure == Failure::none);
 }
 
 TEST_CASE("the event parser takes pieces of any size and every line ending") {
-  const std::string text = "id: 1\r\nevent: x\r\ndata: a\r\n\r\n:c\rdata:b\rid:2\r\rdata\n\nevent: lost\n\n";
+  const std::string text =
+      "id: 1\r\nevent: x\r\ndata: a\r\n\r\n:c\rdata:b\rid:2\r\rdata\n\nevent: lost\n\n";
   for (std::size_t size = 1; size <= text.size(); ++size) {
     web::EventParser parser;
     std::string seen;

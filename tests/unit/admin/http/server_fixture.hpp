@@ -43,9 +43,11 @@ struct ServerFixture {
 
   // Answers with what came: method, path, query, body.
   static web::Handler echo() {
-    return [](std::shared_ptr<const web::Request> request) { return echo_answer(std::move(request)); };
+    return
+        [](std::shared_ptr<const web::Request> request) { return echo_answer(std::move(request)); };
   }
-  static boost::asio::awaitable<web::Reply> echo_answer(std::shared_ptr<const web::Request> request) {
+  static boost::asio::awaitable<web::Reply> echo_answer(
+      std::shared_ptr<const web::Request> request) {
     web::Response response;
     response.content_type = "text/plain";
     response.body = request->method + " " + request->path + "|";

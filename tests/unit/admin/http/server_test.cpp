@@ -27,7 +27,8 @@ TEST_CASE("a request over the unix socket and over TCP reaches the handler whole
   REQUIRE(fixture.fault.empty());
   for (const std::string& address : {"unix:" + fixture.socket, fixture.tcp()}) {
     RawClient client(address);
-    client.send("POST /v1/a%20b?x=1&y=%26+z HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello");
+    client.send(
+        "POST /v1/a%20b?x=1&y=%26+z HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello");
     const auto answer = client.read_response();
     CHECK(answer.status == 200);
     CHECK(answer.complete);
@@ -80,17 +81,25 @@ TEST_CASE("what two parsers could read in two ways is refused and the connection
       {"not HTTP", "\x16\x03\x01 hello\r\n\r\n", 400},
       {"no Host", "GET / HTTP/1.1\r\n\r\n", 400},
       {"two Hosts", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400},
-      {"two lengths", "POST / HTTP/1.1\r\n" + host + "Content-Length: 1\r\nContent-Length: 1\r\n\r\nx", 400},
+      {"two lengths",
+       "POST / HTTP/1.1\r\n" + host + "Content-Length: 1\r\nContent-Length: 1\r\n\r\nx", 400},
       {"length and chunks",
-       "POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n", 400},
+       "POST / HTTP/1.1\r\n" + host +
+           "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
+       400},
       {"unknown coding", "POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: gzip\r\n\r\n", 501},
       {"almost chunked", "POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: xchunked\r\n\r\n", 501},
       {"two codings",
-       "POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n", 501},
-      {"chunks in 1.0", "POST / HTTP/1.0\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
+       "POST / HTTP/1.1\r\n" + host +
+           "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n",
+       501},
+      {"chunks in 1.0",
+       "POST / HTTP/1.0\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
       {"negative length", "POST / HTTP/1.1\r\n" + host + "Content-Length: -1\r\n\r\n", 400},
-      {"two If-Match", "GET / HTTP/1.1\r\n" + host + "If-Match: \"1\"\r\nIf-Match: \"2\"\r\n\r\n", 400},
-      {"two Authorization", "GET / HTTP/1.1\r\n" + host + "Authorization: a\r\nAuthorization: b\r\n\r\n", 400},
+      {"two If-Match", "GET / HTTP/1.1\r\n" + host + "If-Match: \"1\"\r\nIf-Match: \"2\"\r\n\r\n",
+       400},
+      {"two Authorization",
+       "GET / HTTP/1.1\r\n" + host + "Authorization: a\r\nAuthorization: b\r\n\r\n", 400},
       {"version 2", "GET / HTTP/2.0\r\n" + host + "\r\n", 505},
       {"absolute target", "GET http://evil/ HTTP/1.1\r\n" + host + "\r\n", 400},
       {"bad percent", "GET /%zz HTTP/1.1\r\n" + host + "\r\n", 400},
@@ -190,14 +199,14 @@ TEST_CASE("over the connection limit an idle connection gives way, else the new 
   SECTION("busy ones do not") {
     ServerFixture fixture(options);
     RawClient first(fixture.tcp()), second(fixture.tcp());
-    for (auto* client : {&first, &second}) client->send("GET / HT");   // a head has begun
+    for (auto* client : {&first, &second}) client->send("GET / HT");  // a head has begun
     REQUIRE(test::until([&] { return fixture.counters().open == 2; }));
     // Both have to be reading their head: a byte received is what makes them busy.
     RawClient third(fixture.tcp());
     third.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     const auto answer = third.read_response();
     if (answer.status == 200) {
-      CHECK(fixture.counters().evicted == 1);   // the bytes were still under way
+      CHECK(fixture.counters().evicted == 1);  // the bytes were still under way
     } else {
       CHECK(answer.status == 503);
       CHECK(answer.field("Retry-After") == "1");
@@ -223,7 +232,7 @@ TEST_CASE("requests being answered keep their connections; root's own room stays
     ++entered;
     return never_ready(std::make_shared<boost::asio::steady_timer>(me->io));
   });
-  me = &fixture;
+  fixture.on_io([&] { me = &fixture; });
   RawClient busy(fixture.tcp());
   busy.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
   REQUIRE(test::until([&] { return entered == 1; }));
@@ -259,11 +268,12 @@ TEST_CASE("a handler that throws is answered 500 and the server goes on") {
 }
 
 TEST_CASE("a field value cannot split the answer") {
-  ServerFixture fixture({}, [](std::shared_ptr<const web::Request>) -> boost::asio::awaitable<web::Reply> {
-    web::Response response;
-    response.fields.emplace_back("Location", "/x\r\nSet-Cookie: evil=1");
-    co_return response;
-  });
+  ServerFixture fixture(
+      {}, [](std::shared_ptr<const web::Request>) -> boost::asio::awaitable<web::Reply> {
+        web::Response response;
+        response.fields.emplace_back("Location", "/x\r\nSet-Cookie: evil=1");
+        co_return response;
+      });
   RawClient client(fixture.tcp());
   client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
   const auto answer = client.read_response();
@@ -308,13 +318,14 @@ TEST_CASE("a stream's handler is told when its reader goes away") {
     co_await timer.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
     told = writer.gone();
   };
-  ServerFixture fixture({}, [&](std::shared_ptr<const web::Request>) -> boost::asio::awaitable<web::Reply> {
-    web::StreamReply reply;
-    reply.head.content_type = "text/plain";
-    reply.run = wait_for_end;
-    co_return reply;
-  });
-  me = &fixture;
+  ServerFixture fixture(
+      {}, [&](std::shared_ptr<const web::Request>) -> boost::asio::awaitable<web::Reply> {
+        web::StreamReply reply;
+        reply.head.content_type = "text/plain";
+        reply.run = wait_for_end;
+        co_return reply;
+      });
+  fixture.on_io([&] { me = &fixture; });
   {
     RawClient client(fixture.tcp());
     client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -338,9 +349,9 @@ TEST_CASE("the unix socket: mode, folder, stale and living files, other files") 
     CHECK((info.st_mode & 0777) == 0755);
     web::Server second(io, ServerFixture::echo());
     CHECK_THAT(second.listen_unix(path), ContainsSubstring("another switchback is answering"));
-    CHECK(::stat(path.c_str(), &info) == 0);   // the refused one has not removed it
+    CHECK(::stat(path.c_str(), &info) == 0);  // the refused one has not removed it
   }
-  CHECK(::stat(path.c_str(), &info) != 0);   // removed at the end
+  CHECK(::stat(path.c_str(), &info) != 0);  // removed at the end
   {
     // A file that nobody listens on, as kill -9 leaves it.
     const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
@@ -356,14 +367,16 @@ TEST_CASE("the unix socket: mode, folder, stale and living files, other files") 
   web::Server server(io, ServerFixture::echo());
   CHECK_THAT(server.listen_unix(path), ContainsSubstring("is not a socket"));
   CHECK(dir.read("made/run/admin.sock") == "precious");
-  CHECK_THAT(server.listen_unix("/" + std::string(200, 'x')), ContainsSubstring("at most 107 bytes"));
+  CHECK_THAT(server.listen_unix("/" + std::string(200, 'x')),
+             ContainsSubstring("at most 107 bytes"));
 }
 
 TEST_CASE("a taken TCP port is one clear line") {
   ServerFixture fixture;
   boost::asio::io_context io(1);
   web::Server second(io, ServerFixture::echo());
-  const auto port = static_cast<std::uint16_t>(std::stoi(fixture.tcp().substr(fixture.tcp().rfind(':') + 1)));
+  const auto port =
+      static_cast<std::uint16_t>(std::stoi(fixture.tcp().substr(fixture.tcp().rfind(':') + 1)));
   CHECK_THAT(second.listen_tcp("127.0.0.1", port), ContainsSubstring("Address already in use"));
 }
 

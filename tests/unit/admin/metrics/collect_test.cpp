@@ -66,13 +66,14 @@ TEST_CASE("counters are summed over workers") {
 TEST_CASE("histograms: cumulative, exact at their bounds, nothing lost at the ends") {
   Metrics m;
   auto& total = m.shards[0].color[0].total;
-  total.record(63'000);                  // 63 µs: under the first bound
-  total.record(64'000);                  // 64 µs: over it
+  total.record(63'000);                                // 63 µs: under the first bound
+  total.record(64'000);                                // 64 µs: over it
   m.shards[1].color[0].total.record(1'000'000);        // 1 ms
   m.shards[1].color[0].total.record(500'000'000'000);  // 500 s, over the last bound
   const auto s = m.samples();
   const auto bucket = [&](const std::string& le) {
-    return s.at("switchback_request_duration_seconds_bucket{service=\"shop\",color=\"blue\",le=\"" + le + "\"}");
+    return s.at("switchback_request_duration_seconds_bucket{service=\"shop\",color=\"blue\",le=\"" +
+                le + "\"}");
   };
   const auto bound = [](std::uint64_t us) {
     std::ostringstream text;
@@ -85,7 +86,8 @@ TEST_CASE("histograms: cumulative, exact at their bounds, nothing lost at the en
   CHECK(bucket("67.108864") == 3);
   CHECK(bucket("+Inf") == 4);
   CHECK(s.at("switchback_request_duration_seconds_count{service=\"shop\",color=\"blue\"}") == 4);
-  const double sum = s.at("switchback_request_duration_seconds_sum{service=\"shop\",color=\"blue\"}");
+  const double sum =
+      s.at("switchback_request_duration_seconds_sum{service=\"shop\",color=\"blue\"}");
   CHECK((sum > 500.0011269 && sum < 500.0011271));
   CHECK(s.at("switchback_request_duration_seconds_count{service=\"shop\",color=\"green\"}") == 0);
 }
@@ -103,8 +105,12 @@ TEST_CASE("what the views and the controller say") {
   CHECK(s.at("switchback_epoch{service=\"shop\"}") == 42);
   CHECK(s.at("switchback_rollback_target{service=\"shop\"}") == 1);
   CHECK(s.at("switchback_in_flight{service=\"shop\",color=\"blue\",class=\"stream\"}") == 2);
-  CHECK(s.at("switchback_server_up{service=\"shop\",color=\"blue\",server=\"127.0.0.1:9001\"}") == 1);
-  CHECK(s.at("switchback_server_health{service=\"shop\",color=\"green\",server=\"127.0.0.1:9101\"}") == 2);
+  CHECK(s.at("switchback_server_up{service=\"shop\",color=\"blue\",server=\"127.0.0.1:9001\"}") ==
+        1);
+  CHECK(
+      s.at(
+          "switchback_server_health{service=\"shop\",color=\"green\",server=\"127.0.0.1:9101\"}") ==
+      2);
   CHECK(s.at("switchback_flips_total{service=\"shop\",kind=\"promote\"}") == 9);
   CHECK(s.at("switchback_last_flip_stage_seconds{service=\"shop\",stage=\"switched\"}") == 0.0005);
   CHECK(s.count("switchback_last_flip_stage_seconds{service=\"shop\",stage=\"drained\"}") == 0);
