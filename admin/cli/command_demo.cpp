@@ -118,22 +118,20 @@ config::Config demo_config(const DemoOptions& options, const DemoFolder& folder,
   return config;
 }
 
-// How to call this program from another terminal in the same folder.
+// How to call this program from another terminal, whatever folder that is in.
 std::string own_name() {
   std::error_code error;
   const auto self = fs::read_symlink("/proc/self/exe", error);
   if (error) return "switchback";
   const char* path = std::getenv("PATH");
-  std::string folders = path ? path : "";
+  const std::string folders = path ? path : "";
   for (std::size_t begin = 0; begin <= folders.size();) {
     const auto end = std::min(folders.find(':', begin), folders.size());
     const auto found = fs::path(folders.substr(begin, end - begin)) / "switchback";
     if (end > begin && fs::equivalent(found, self, error) && !error) return "switchback";
     begin = end + 1;
   }
-  const auto near = fs::relative(self, fs::current_path(error), error);
-  const bool below = !error && !near.empty() && *near.begin() != "..";
-  return below ? near.string() : self.string();
+  return self.string();
 }
 
 // The demo as it runs: apps and traffic on a thread of their own, so that they are clients and
