@@ -60,7 +60,7 @@ std::optional<Switched> settled_by_other(Session& session, const SwitchCall& cal
 }  // namespace
 
 std::string default_flip_target(const json::object& service, std::int64_t now_ms) {
-  const auto active = text_of(service, "active");
+  auto active = text_of(service, "active");
   const auto& last = object_of(service, "last_flip");
   const auto at = ulid_time_ms(text_of(last, "flip"));
   if (at && now_ms - *at < repeat_window_ms && text_of(last, "kind") == "promote" &&
