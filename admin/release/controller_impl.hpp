@@ -84,6 +84,7 @@ class ControllerImpl : public Controller, private ControlObserver::Target {
   void progress(const Run& run);
   void announce_switched(const Run& run);
   void finish(const Run& run);
+  void let_go(FlipEntry& entry);
   void supersede(const Run& by);
   void made_good(const std::string& service, std::uint64_t epoch);
   void record(FlipEntry& entry);

@@ -28,7 +28,8 @@ void ControllerImpl::progress(const Run& run) {
     entry.told_last_old = true;
     emit_flip("flip.last_old", entry);
   }
-  if (record->drained()) feed(run, FlipEvent::drained);
+  if (record->drained() && !entry.drained) feed(run, FlipEvent::drained);
+  if (entry.drained && entry.told_first_new) let_go(entry);
 }
 
 void ControllerImpl::announce_switched(const Run& run) {
@@ -40,12 +41,20 @@ void ControllerImpl::announce_switched(const Run& run) {
 
 void ControllerImpl::finish(const Run& run) {
   const auto entry = run->entry;
-  entry->refresh();
-  live_.erase(entry->record.get());
-  entry->record.reset();  // the receipt is final
+  entry->drained = true;
   record(*entry);
   emit_flip("flip.drained", *entry);
   release_drain_waiters(*entry);
+  // A quiet service drains before its new color has answered anybody: that time is still to come.
+  if (entry->record && entry->record->first_new_ns() != 0) let_go(*entry);
+}
+
+// The receipt is final.
+void ControllerImpl::let_go(FlipEntry& entry) {
+  if (!entry.record) return;
+  record(entry);
+  live_.erase(entry.record.get());
+  entry.record.reset();
 }
 
 void ControllerImpl::release_drain_waiters(FlipEntry& entry) {
@@ -63,6 +72,10 @@ void ControllerImpl::supersede(const Run& by) {
   for (const auto& [record, run] : live_)
     if (run != by && run->request.service == by->request.service) overtaken.push_back(run->entry);
   for (const auto& entry : overtaken) {
+    if (entry->drained) {
+      let_go(*entry);
+      continue;
+    }
     entry->receipt.superseded = true;
     release_drain_waiters(*entry);
   }

@@ -23,6 +23,7 @@ struct FlipEntry {
   Nanos taken_ns = 0;  // when the call was taken up; stages count from here
   std::string idem_key;
   bool told_first_new = false, told_last_old = false;
+  bool drained = false;  // all ended; the record may still wait for the new color's first answer
   std::vector<OnFlip> drain_waiters;  // calls with wait=drained
 
   void refresh();  // from the record

@@ -168,6 +168,20 @@ TEST_CASE("events tell a flip from start to end, in order") {
   CHECK(w.events.front().id > last_id);
 }
 
+TEST_CASE("a quiet service's first answer is told after its drain") {
+  World w;
+  auto pending = w.promote("green");
+  w.run_until([&] { return w.count_events("flip.drained") == 1; });
+  CHECK_FALSE(w.controller->flip(pending.receipt().flip)->stages_ms.first_new);
+  auto& shard = w.plane->records[0]->shards[0];
+  shard.first_new_ns = monotonic_ns();
+  w.plane->observer->switch_progressed(w.plane->records[0]);
+  w.run_until([&] { return w.count_events("flip.first_new") == 1; });
+  CHECK(w.controller->flip(pending.receipt().flip)->stages_ms.first_new);
+  CHECK(w.count_events("flip.drained") == 1);
+  CHECK(w.controller->flip(pending.receipt().flip)->state == FlipState::drained);
+}
+
 TEST_CASE("health changes, refusals and reloads are events") {
   World w;
   w.plane->observer->health_changed({"shop", Color::green, "127.0.0.1:9101",
