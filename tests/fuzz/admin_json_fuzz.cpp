@@ -1,5 +1,5 @@
-// The admin API's readers of bodies, fields and targets: whatever comes in, they answer with a value
-// or a refusal that names a fault, and never both read a body and let an unknown member pass.
+// The admin API's readers of bodies, fields and targets: whatever comes in, they answer with a
+// value or a refusal that names a fault, and never both read a body and let an unknown member pass.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -20,7 +20,8 @@ bool refused(const api::Parsed<T>& parsed) {
   const auto* refusal = std::get_if<api::Refusal>(&parsed);
   if (refusal == nullptr) return false;
   must(refusal->problem.status >= 400 && refusal->problem.status < 500);
-  must(!refusal->problem.moved && !refusal->problem.code.empty() && !refusal->problem.detail.empty());
+  must(!refusal->problem.moved && !refusal->problem.code.empty() &&
+       !refusal->problem.detail.empty());
   must(!api::problem_response(*refusal, "/").body.empty());
   return true;
 }
@@ -35,7 +36,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     must(body.to && !body.to->empty());
     must(!body.force || !body.reason.empty());
     must(body.reason.size() <= api::most_reason_bytes);
-    must(text.find("\"to\"") != std::string_view::npos || text.find('\\') != std::string_view::npos);
+    must(text.find("\"to\"") != std::string_view::npos ||
+         text.find('\\') != std::string_view::npos);
   }
   const auto rollback = api::parse_rollback_body(text);
   if (!refused(rollback)) must(!std::get<api::FlipBody>(rollback).to);
