@@ -36,6 +36,8 @@ struct InstanceOptions {
   std::string admin_more;    // … at the level of admin, indented by 2
   std::string more;          // … at the top
   std::vector<std::string> environment;
+  std::string state_dir = "state";
+  std::vector<std::string> wrapper;       // a command that runs the program, before its own words
 };
 
 // `switchback serve`, restarted at will over the same state.
@@ -55,7 +57,7 @@ class Instance {
            "] }\n    health_check: { path: /healthz, interval: 50ms, timeout: 2s, rise: 1, fall: 1 "
            "}\n" +
            options_.service_more + "admin:\n  socket: admin.sock\n" + options_.admin_more +
-           "state_dir: state\nworkers: 2\n" + options_.more;
+           "state_dir: " + options_.state_dir + "\nworkers: 2\n" + options_.more;
   }
 
   void start() {
