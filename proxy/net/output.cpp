@@ -59,19 +59,18 @@ SendResult Output::send(Stream& stream, BufferPool& pool, std::span<iovec> piece
       pieces = advance(pieces, done.bytes);
     }
   }
-  keep(pool, pieces, owner);
-  return SendResult::blocked;
+  return keep(pool, pieces, owner) ? SendResult::blocked : SendResult::failed;
 }
 
-void Output::keep(BufferPool& pool, std::span<iovec> rest, const BufferRef& owner) {
+bool Output::keep(BufferPool& pool, std::span<iovec> rest, const BufferRef& owner) {
   SB_ASSERT(rest.size() <= max_pieces);
   std::size_t copied = 0;
   for (const iovec& piece : rest) {
     if (!inside(piece, owner)) copied += piece.iov_len;
   }
+  if (copied + sizeof(Held) > large_buffer_bytes) return false;
   const bool fits_small = copied + sizeof(Held) <= small_buffer_bytes;
   store_ = pool.take(fits_small ? BufferSize::small : BufferSize::large);
-  SB_ASSERT(copied + sizeof(Held) <= store_.capacity());
   Held& h = *new (store_.data()) Held;
   char* spot = store_.data() + sizeof(Held);
   for (const iovec& piece : rest) {
@@ -85,6 +84,7 @@ void Output::keep(BufferPool& pool, std::span<iovec> rest, const BufferRef& owne
     }
     h.pieces[h.count++] = kept;
   }
+  return true;
 }
 
 SendResult Output::flush(Stream& stream) {

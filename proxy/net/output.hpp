@@ -15,7 +15,7 @@ namespace switchback::net {
 enum class SendResult : std::uint8_t {
   sent,      // all of it is with the kernel
   blocked,   // kept; flush() when the stream is writable again
-  failed,    // the peer is gone
+  failed,    // the peer is gone, or a head of more than a buffer could not be kept for it
 };
 
 class Output {
@@ -29,7 +29,7 @@ class Output {
  private:
   struct Held;
   Held& held() const;
-  void keep(BufferPool& pool, std::span<iovec> rest, const BufferRef& owner);
+  bool keep(BufferPool& pool, std::span<iovec> rest, const BufferRef& owner);
   BufferRef store_;   // a Held followed by copied bytes
   BufferRef owner_;
 };

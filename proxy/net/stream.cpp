@@ -18,7 +18,7 @@ bool Stream::open(Reactor& reactor, int fd, EventHandler& handler) {
   handler_ = &handler;
   fd_ = fd;
   readable_ = writable_ = true;
-  peer_closed_ = false;
+  peer_closed_ = reset_told_ = false;
   return true;
 }
 

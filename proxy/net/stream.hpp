@@ -74,6 +74,9 @@ class Stream {
   bool readable_ = false;
   bool writable_ = false;
   bool peer_closed_ = false;
+  // The kernel tells a connection's error once, to a write if that comes first; a read behind it
+  // would see an orderly end, and an answer that was cut off would look whole.
+  bool reset_told_ = false;
 };
 
 inline Transfer Stream::read(char* into, std::size_t room) {
@@ -87,7 +90,10 @@ inline Transfer Stream::read(char* into, std::size_t room) {
     return {IoStatus::ok, static_cast<std::size_t>(n)};
   }
   readable_ = false;
-  if (n == 0) return {IoStatus::end};
+  if (n == 0) {
+    if (reset_told_) return {IoStatus::error, 0, ECONNRESET};
+    return {IoStatus::end};
+  }
   const int error = errno;
   if (error == EAGAIN) return {IoStatus::would_block};
   return {IoStatus::error, 0, error};
@@ -117,6 +123,7 @@ inline Transfer Stream::write(std::span<const iovec> pieces) {
   const int error = errno;
   writable_ = false;
   if (error == EAGAIN) return {IoStatus::would_block};
+  if (error != EPIPE) reset_told_ = true;
   return {IoStatus::error, 0, error};
 }
 
