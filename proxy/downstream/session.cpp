@@ -13,6 +13,7 @@ using http::Reason;
 namespace {
 constexpr Nanos linger_ns = 2'000'000'000;
 constexpr std::uint32_t linger_bytes = 1 << 20;
+constexpr int reads_per_turn = 4;   // then others have their turn
 }  // namespace
 
 void Session::open(int fd, const sockaddr_storage& peer) {
@@ -30,7 +31,11 @@ void Session::open(int fd, const sockaddr_storage& peer) {
 }
 
 void Session::arm(Nanos in_ns) {
-  if (in_ns > 0) host_.reactor().timers().arm(*this, host_.reactor().now_ns() + in_ns);
+  if (in_ns > 0) {
+    host_.reactor().timers().arm(*this, host_.reactor().now_ns() + in_ns);
+  } else {   // none: what was armed before was for something else
+    host_.reactor().timers().disarm(*this);
+  }
 }
 
 void Session::on_event(std::uint32_t events) {
@@ -62,7 +67,8 @@ void Session::exchanging_event(std::uint32_t events) {
     return;
   }
   // A FIN after the request is no cancel: the client may be waiting for its answer. A reset is.
-  if ((events & (EPOLLHUP | EPOLLERR)) && !tunnel_) peer_reset();
+  // In a tunnel whose server is slow the end may stand behind unread bytes; a reset has no behind.
+  if (events & (tunnel_ ? EPOLLERR : EPOLLHUP | EPOLLERR)) peer_reset();
 }
 
 void Session::peer_reset() { active_->exchange.on_downstream_gone(Reason::client_reset); }
@@ -71,7 +77,10 @@ void Session::peer_reset() { active_->exchange.on_downstream_gone(Reason::client
 bool Session::flush() {
   if (!out_.pending() || !stream_.writable()) return true;
   const SendResult result = out_.flush(stream_);
-  if (result == SendResult::blocked) return true;
+  if (result == SendResult::blocked) {
+    if (state_ == State::exchanging) active_->exchange.on_downstream_progress();
+    return true;
+  }
   if (result == SendResult::failed) {
     out_.clear();
     if (state_ == State::exchanging) {
@@ -91,7 +100,12 @@ bool Session::flush() {
 }
 
 void Session::read_head() {
+  int turn = 0;
   while (state_ == State::idle || state_ == State::reading_head) {
+    if (++turn > reads_per_turn) {   // a flood of requests that are answered at once
+      host_.reactor().defer(*this);
+      break;
+    }
     if (!in_.prepare(host_.reactor().buffers(), net::BufferSize::small)) {
       reject(Reason::head_too_large);
       return;
@@ -147,6 +161,7 @@ void Session::start_exchange() {
   head_only_ = head.method == http::Method::head;
   close_ = !head.keep_alive || host_.context().shutting_down;
   body_wanted_ = false;
+  framer_.start(http::BodyKind::none);
   active_->body.start(head.body, head.content_length, host_.limits().head);
   active_->exchange.begin(*this, head);
 }

@@ -27,6 +27,7 @@ void Exchange::reset(Downstream& downstream, const http::RequestHead& head) {
   request_ended_ = head.body == BodyKind::none ||
                    (head.body == BodyKind::length && head.content_length == 0);
   claimed_ = response_started_ = response_ended_ = upload_broken_ = wrote_ = false;
+  upstream_blocked_ = false;
   replayable_ = true;
   fresh_next_ = free_retry_used_ = preview_ = trusted_ = false;
   retries_ = counted_ = 0;
@@ -42,6 +43,7 @@ void Exchange::reset(Downstream& downstream, const http::RequestHead& head) {
 void Exchange::begin(Downstream& downstream, const http::RequestHead& head) {
   reset(downstream, head);
   runtime_ = context_.route(head);
+  if (runtime_) ++runtime_->exchanges;
   choose_identity();
   if (refuse_early()) return;
   choose_color();
@@ -135,8 +137,8 @@ void Exchange::choose_color() {
 }
 
 void Exchange::wait_at_door() {
-  if (runtime_->door.full()) {
-    answer(Reason::queue_full);
+  if (context_.shutting_down || runtime_->door.full()) {
+    answer(context_.shutting_down ? Reason::shutting_down : Reason::queue_full);
     return;
   }
   phase_ = Phase::waiting;
@@ -166,13 +168,13 @@ void Exchange::enter(Color color, std::uint64_t epoch) {
 
 void Exchange::attempt() {
   phase_ = Phase::connecting;
-  wrote_ = false;
+  wrote_ = upstream_blocked_ = false;
   attempt_ns_ = context_.reactor.now_ns();
   UpstreamPool* pool = runtime_->pools[index_of(color())];
   AcquireWish wish{fresh_next_, last_server_, head_};
   Acquired got = pool->acquire(*this, wish);
-  if (got.status == AcquireStatus::ready && got.upstream->reused() &&
-      !runtime_->may_retry(*head_) && !got.upstream->verify_idle()) {
+  if (got.status == AcquireStatus::ready && !runtime_->may_retry(*head_) &&
+      !got.upstream->verify_idle()) {
     // What must not be sent twice takes a connection that was alive just now.
     got.upstream->release(false);
     wish.fresh = true;
@@ -233,17 +235,19 @@ void Exchange::send_request() {
     if (phase_ != Phase::requesting) return;   // the body's framing was refused
     if (!note_body(piece)) return;
   }
+  // Before it is sent: an attempt that fails at once must not forget that nothing follows.
+  if (piece.end) request_ended_ = true;
   const SendResult result = up_->send_request(*head_, additions, piece);
   wrote_ = wrote_ || result != SendResult::failed;
   if (result == SendResult::failed) {
     attempt_failed(Reason::server_write_failed, 0);
     return;
   }
-  after_request_bytes(result, piece.end);
+  after_request_bytes(result);
 }
 
-void Exchange::after_request_bytes(SendResult result, bool end) {
-  if (end) request_ended_ = true;
+void Exchange::after_request_bytes(SendResult result) {
+  upstream_blocked_ = result == SendResult::blocked;
   if (result == SendResult::blocked) {
     down_->read_body(false);
     if (!response_started_) arm(Deadline::response_head, service().timeouts.response_head);
@@ -272,6 +276,7 @@ bool Exchange::note_body(const BodyPiece& piece) {
     return false;
   }
   if (piece.bytes > 0) remember(piece);
+  if (!piece.trailers.empty()) replayable_ = false;   // they are not kept
   return true;
 }
 
@@ -304,10 +309,10 @@ Flow Exchange::on_request_body(const BodyPiece& piece) {
   if (!up_ || phase_ == Phase::connecting) return Flow::pause;
   if (phase_ == Phase::tunnel) {
     bytes_in_ += piece.bytes;
-    if (piece.end) request_ended_ = true;
   } else if (!note_body(piece)) {
     return Flow::over;
   }
+  if (piece.end) request_ended_ = true;
   const SendResult result = up_->send_body(piece);
   if (result == SendResult::failed && phase_ == Phase::tunnel) {
     attempt_failed(Reason::server_write_failed, 0);
@@ -320,17 +325,19 @@ Flow Exchange::on_request_body(const BodyPiece& piece) {
     return Flow::pause;
   }
   if (phase_ == Phase::tunnel) {
+    upstream_blocked_ = result == SendResult::blocked;
     if (request_ended_ && response_ended_ && result == SendResult::sent) {
       complete();
       return Flow::over;
     }
     return result == SendResult::blocked ? Flow::pause : Flow::proceed;
   }
-  after_request_bytes(result, piece.end);
+  after_request_bytes(result);
   return result == SendResult::blocked ? Flow::pause : Flow::proceed;
 }
 
 void Exchange::on_upstream_writable() {
+  upstream_blocked_ = false;
   if (phase_ == Phase::tunnel) {
     if (request_ended_ && response_ended_) {
       complete();
@@ -340,7 +347,7 @@ void Exchange::on_upstream_writable() {
     return;
   }
   if (upload_broken_) return;
-  after_request_bytes(SendResult::sent, false);
+  after_request_bytes(SendResult::sent);
 }
 
 void Exchange::on_request_rejected(Reason reason) {

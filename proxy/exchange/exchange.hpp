@@ -34,6 +34,7 @@ class Exchange final : public UpstreamUser,
   Flow on_request_body(const BodyPiece& piece);
   void on_request_rejected(http::Reason reason);       // the body's framing or size is wrong
   void on_downstream_writable();                       // what was blocked has been taken
+  void on_downstream_progress();                       // some of it has: the reader is alive
   void on_downstream_gone(http::Reason reason);        // client_closed, client_reset
 
  private:
@@ -63,7 +64,7 @@ class Exchange final : public UpstreamUser,
   void send_request();
   bool note_body(const BodyPiece& piece);
   void remember(const BodyPiece& piece);
-  void after_request_bytes(SendResult result, bool end);
+  void after_request_bytes(SendResult result);
   bool start_response(const http::ResponseHead& head);
   void attempt_failed(http::Reason reason, int error_number);
   bool try_again(http::Reason reason);
@@ -97,6 +98,7 @@ class Exchange final : public UpstreamUser,
   bool response_ended_ = false;
   bool replayable_ = true;
   bool upload_broken_ = false;
+  bool upstream_blocked_ = false;   // the server has not taken what it was given
   bool wrote_ = false;
   bool fresh_next_ = false;
   bool free_retry_used_ = false;

@@ -34,7 +34,9 @@ Flow Exchange::on_informational(const http::ResponseHead& head) {
 
 // False when the exchange ended here.
 bool Exchange::start_response(const http::ResponseHead& head) {
-  if (head.status == 101 && !head_->upgrade) {
+  // Not asked for; or before the server had the request, whose rest nobody could tell from the
+  // tunnel's bytes (RFC 9110 §7.8).
+  if (head.status == 101 && (!head_->upgrade || !request_ended_ || upstream_blocked_)) {
     attempt_failed(Reason::bad_response, 0);
     return false;
   }
@@ -99,7 +101,8 @@ void Exchange::on_downstream_writable() {
       complete();
       return;
     }
-    if (!request_ended_) down_->read_body(true);
+    // The other direction has its own pace: what the server has not taken still waits there.
+    if (!request_ended_ && !upstream_blocked_) down_->read_body(true);
     if (!response_ended_) up_->resume_response();
     return;
   }
@@ -111,6 +114,12 @@ void Exchange::on_downstream_writable() {
   }
   arm(Deadline::response_idle, service().timeouts.response_idle);
   up_->resume_response();
+}
+
+void Exchange::on_downstream_progress() {
+  if (phase_ == Phase::idle || deadline_ != Deadline::write_idle) return;
+  const bool own = phase_ == Phase::answering;
+  arm(Deadline::write_idle, own ? config::Timeouts{}.write_idle : service().timeouts.write_idle);
 }
 
 void Exchange::on_connect_failed(Reason reason, int error_number, std::string_view server) {
@@ -271,6 +280,7 @@ void Exchange::finish(Outcome outcome, Ending ending) {
   record_stats();
   if (context_.access) record_access(outcome);
   if (claimed_) runtime_->gate.leave(*this, outcome, context_.reactor.now_ns());
+  if (runtime_) --runtime_->exchanges;
   phase_ = Phase::idle;
   Downstream* down = down_;
   down_ = nullptr;

@@ -84,7 +84,7 @@ class Upstream {
   // and the request was sent to its end; the connection decides the rest.
   virtual void release(bool reusable) = 0;
   virtual bool reused() const = 0;      // it has served a request before
-  virtual bool verify_idle() = 0;       // a reused connection still has nothing to read and no end
+  virtual bool verify_idle() = 0;       // a kept connection still has nothing to read and no end
   virtual std::string_view server() const = 0;
 
  protected:

@@ -34,6 +34,7 @@ struct ServiceRuntime {
   std::uint32_t retry_methods = 0;           // bit per http::Method
   Door door;
   drain::DrainGate gate;
+  std::uint32_t exchanges = 0;               // that point here, claimed or not
   std::function<void()> drain_changed;       // the gate's next deadline may be sooner: arm a timer
 
   bool may_retry(const http::RequestHead& head) const;

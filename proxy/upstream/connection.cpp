@@ -28,7 +28,7 @@ void Connection::dial(WorkerServer& server, exchange::UpstreamUser& user) {
   user_ = &user;
   ++server.connections;
   server.add_load(1);
-  served_ = 0;
+  lent_ = false;
   dial_error_ = 0;
   state_ = State::connecting;
   begin_request(http::Method::get);
@@ -48,6 +48,7 @@ void Connection::lend(exchange::UpstreamUser& user) {
   dialer_.stats().upstream_idle.add(-1);
   dialer_.reactor().timers().disarm(*this);
   state_ = State::busy;
+  lent_ = true;
   user_ = &user;
   server_->add_load(1);
   begin_request(http::Method::get);
@@ -100,7 +101,6 @@ bool Connection::verify_idle() {
 SendResult Connection::send_request(const http::RequestHead& head,
                                     const http::RequestAdditions& additions,
                                     const BodyPiece& piece) {
-  ++served_;
   method_ = head.method;
   framer_.start(additions.body);
   const std::size_t size =

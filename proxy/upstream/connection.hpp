@@ -45,7 +45,7 @@ class Connection final : public exchange::Upstream,
   void resume_response() override;
   void begin_tunnel() override;
   void release(bool reusable) override;
-  bool reused() const override { return served_ > 1; }
+  bool reused() const override { return lent_; }
   bool verify_idle() override;
   std::string_view server() const override { return server_->shared->state->address.text; }
 
@@ -61,6 +61,7 @@ class Connection final : public exchange::Upstream,
   bool read_head(bool& again);
   bool deliver(const http::ResponseHead* head, bool& again);
   void peer_ended();
+  http::Reason lost_reason(http::Reason silent) const;
   void fail(http::Reason reason, int error_number);
   void keep();
 
@@ -76,10 +77,10 @@ class Connection final : public exchange::Upstream,
   http1::BodyFramer framer_;
   std::size_t scanned_ = 0;
   int dial_error_ = 0;
-  std::uint32_t served_ = 0;
   http::Method method_ = http::Method::get;
   State state_ = State::closed;
   std::uint8_t informational_ = 0;
+  bool lent_ = false;   // it was kept after an earlier request
   bool head_done_ = false;
   bool response_complete_ = false;
   bool request_complete_ = false;

@@ -33,6 +33,10 @@ void Connection::on_event(std::uint32_t events) {
       return;
     case State::busy:
       if (!flush()) return;
+      if (response_complete_ && (events & EPOLLERR)) {
+        fail(Reason::server_reset, 0);   // a tunnel's other direction has nowhere to go
+        return;
+      }
       if (!paused_ && stream_.readable()) read_some();
       return;
     case State::dial_failed:
@@ -50,6 +54,10 @@ bool Connection::flush() {
     // The server may have answered before it closed: read that first, read_some reports the end.
     out_.clear();
     write_failed_ = true;
+    if (response_complete_) {   // a tunnel whose other direction has ended: no read will tell
+      fail(Reason::server_write_failed, 0);
+      return false;
+    }
     return true;
   }
   if (tunnel_ && request_complete_) stream_.shutdown_write();
@@ -74,7 +82,7 @@ void Connection::read_some() {
         peer_ended();
         return;
       case net::IoStatus::error:
-        fail(head_done_ ? Reason::response_truncated : Reason::server_reset, got.error_number);
+        fail(lost_reason(Reason::server_reset), got.error_number);
         return;
       case net::IoStatus::ok:
         in_.commit(got.bytes);
@@ -88,6 +96,13 @@ void Connection::read_some() {
   }
   in_.release_if_empty();
   dialer_.reactor().defer(*this);
+}
+
+// What it means that the server is gone. `silent`: without a byte of an answer, so that the request
+// may be sent again.
+Reason Connection::lost_reason(Reason silent) const {
+  if (head_done_) return Reason::response_truncated;
+  return in_.empty() && informational_ == 0 ? silent : Reason::bad_response;
 }
 
 // Works off what was received. False: stop reading (paused, failed, or given up).
@@ -161,9 +176,7 @@ bool Connection::deliver(const http::ResponseHead* head, bool& again) {
 
 void Connection::peer_ended() {
   if (!head_done_) {
-    fail(in_.empty() ? (write_failed_ ? Reason::server_write_failed : Reason::server_closed)
-                     : Reason::bad_response,
-         0);
+    fail(lost_reason(write_failed_ ? Reason::server_write_failed : Reason::server_closed), 0);
     return;
   }
   if (decoder_.end_of_stream() != DecodeStatus::complete) {
@@ -174,7 +187,11 @@ void Connection::peer_ended() {
   keep_alive_ = false;
   BodyPiece piece;
   piece.end = true;
-  if (user_->on_response(nullptr, piece) == Flow::pause) paused_ = true;
+  const Flow flow = user_->on_response(nullptr, piece);
+  if (flow == Flow::over) return;
+  if (flow == Flow::pause) paused_ = true;
+  // Nor does the other way go on.
+  if (tunnel_ && write_failed_) fail(Reason::server_write_failed, 0);
 }
 
 }  // namespace switchback::upstream

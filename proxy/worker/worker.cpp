@@ -20,6 +20,8 @@ struct Worker::Service final : net::Timer, net::Deferred {
         pools{std::make_unique<upstream::Pool>(w.dialer_, w.index_, seed(w, 1)),
               std::make_unique<upstream::Pool>(w.dialer_, w.index_, seed(w, 2))} {}
 
+  ~Service() { runtime->drain_changed = nullptr; }   // the runtime may live on in a late message
+
   static std::uint64_t seed(const Worker& w, std::uint64_t n) {
     return (static_cast<std::uint64_t>(monotonic_ns()) << 8) ^ (w.index_ * 0x9e3779b97f4a7c15ULL) ^ n;
   }
@@ -36,17 +38,12 @@ struct Worker::Service final : net::Timer, net::Deferred {
     arm_drain();
   }
   void on_deferred() override {
-    if (runtime->control->load().paused) return;   // shut again: who waits goes on waiting
+    // Shut again: who waits goes on waiting, but not for a proxy that is going.
+    if (runtime->control->load().paused && !worker.context_.shutting_down) return;
     if (runtime->door.open_some()) worker.reactor_.defer(*this);
   }
   bool busy() const {
-    if (pools[0]->busy() || pools[1]->busy() || !runtime->door.empty()) return true;
-    for (const Color color : {Color::blue, Color::green}) {
-      for (std::size_t c = 0; c < drain::class_count; ++c) {
-        if (runtime->gate.in_flight(color, static_cast<drain::TrafficClass>(c)) > 0) return true;
-      }
-    }
-    return false;
+    return pools[0]->busy() || pools[1]->busy() || runtime->exchanges > 0;
   }
 
   Worker& worker;
