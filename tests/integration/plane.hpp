@@ -99,7 +99,8 @@ class Plane {
   }
   std::uint64_t in_flight(Color color) const {
     std::uint64_t sum = 0;
-    for (const std::uint64_t n : view().pools[index_of(color)].in_flight) sum += n;
+    const worker::ServiceView now = view();
+    for (const std::uint64_t n : now.pools[index_of(color)].in_flight) sum += n;
     return sum;
   }
   bool quiet() const { return in_flight(Color::blue) + in_flight(Color::green) == 0; }
