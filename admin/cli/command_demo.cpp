@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -287,9 +288,9 @@ void add_demo_command(CLI::App& app, Action& action) {
   command->add_option("--admin-port", options->admin_port, "Of the admin plane; likewise")
       ->check(CLI::Range(0, 65535))
       ->capture_default_str();
-  command->add_option("--duration", options->duration_s, "End by itself after so many seconds")
-      ->check(CLI::NonNegativeNumber)
-      ->type_name("SECONDS");
+  command->add_option("--duration", options->duration_s, "End by itself after so long (20, 20s, 2m)")
+      ->transform(CLI::AsNumberWithUnit(std::map<std::string, double>{{"s", 1}, {"m", 60}}))
+      ->type_name("TIME");
   command->add_flag("--plain", options->plain, "One line per second, also on a terminal");
   command->callback([options, &action] {
     action = [options](const Globals& globals) {
