@@ -108,7 +108,7 @@ class Plane {
  private:
   void start(unsigned workers) {
     config_.workers = workers;
-    config_.log.access = config::AccessFormat::off;
+    if (config_.log.path == "stdout") config_.log.access = config::AccessFormat::off;
     if (config_.listeners.empty()) {
       config::Listener listener;
       listener.bind = address_of("127.0.0.1:0");
