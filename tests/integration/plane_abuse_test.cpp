@@ -315,7 +315,7 @@ TEST_CASE("idle connections are small", "[abuse]") {
   REQUIRE(until([&] { return open_sessions(plane) == count; }));
   const std::size_t each = (resident_bytes() - before) / count;
   INFO("bytes each: " << each);
-  CHECK(each < 1024);
+  if (memory_is_measured) CHECK(each < 1024);
   for (const int fd : clients) ::close(fd);
   CHECK(all_gone(plane));
 }
