@@ -62,17 +62,21 @@ struct Ledger::Impl {
 
 void Ledger::Impl::put(Job job) {
   std::lock_guard lock(mutex);
+  bool has_room = jobs.size() + in_hand < options.queue_limit;
   if (const auto* row = std::get_if<FlipRow>(&job)) {
-    const auto same = std::find_if(jobs.begin(), jobs.end(), [&](const Job& queued) {
-      const auto* other = std::get_if<FlipRow>(&queued);
-      return other && other->id == row->id;
-    });
-    if (same != jobs.end()) {
+    const auto same_row = [&](const Job& other) {
+      const auto* flip = std::get_if<FlipRow>(&other);
+      return flip && flip->id == row->id;
+    };
+    if (const auto same = std::find_if(jobs.begin(), jobs.end(), same_row); same != jobs.end()) {
       *same = std::move(job);
       return;
     }
+    // The lane only reads what it has in hand. A row being written may change once more: it waits
+    // behind, at most once for each row in hand, so that no limit makes a known flip's end be lost.
+    if (in_hand > 0) has_room |= std::any_of(batch.begin(), batch.end(), same_row);
   }
-  if (jobs.size() + in_hand >= options.queue_limit) {
+  if (!has_room) {
     ++counts.dropped;
     return;
   }
