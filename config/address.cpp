@@ -50,6 +50,25 @@ Parsed<Address> parse_unix(std::string_view text) {
   return out;
 }
 
+// sd_listen_fds(3): a name is at most 255 printable characters, without a colon.
+Parsed<Address> parse_inherited(std::string_view text, AddressUse use) {
+  const std::string_view name = text.substr(3);
+  if (use != AddressUse::listen) {
+    return Fault{in_quotes(text) + " is a listening socket: nobody can be connected to by it",
+                 "write host:port or unix:/path"};
+  }
+  const auto fits = [](unsigned char c) { return c > 0x20 && c < 0x7f && c != ':'; };
+  if (name.empty() || name.size() > 255 || !std::all_of(name.begin(), name.end(), fits)) {
+    return Fault{in_quotes(text) + " needs the name of a socket",
+                 "as in FileDescriptorName= of its .socket unit, for example fd:web"};
+  }
+  Address out;
+  out.kind = AddressKind::inherited_fd;
+  out.text = std::string(text);
+  out.path = std::string(name);
+  return out;
+}
+
 // What a person most likely meant by an address that is not `host:port`.
 Fault not_host_port(std::string_view text) {
   const auto scheme = text.find("://");
@@ -157,9 +176,7 @@ std::string host_name_fault(std::string_view name) {
 
 Parsed<Address> parse_address(std::string_view text, AddressUse use) {
   if (text.starts_with("unix:")) return parse_unix(text);
-  if (text.starts_with("fd:")) {
-    return Fault{"fd: addresses (socket activation) are not built yet in this release", ""};
-  }
+  if (text.starts_with("fd:")) return parse_inherited(text, use);
   return parse_tcp(text, use);
 }
 

@@ -63,6 +63,22 @@ std::vector<Choice<LogLevel>> choices_of() {
           {"warn", LogLevel::warn},
           {"error", LogLevel::error}};
 }
+template <>
+std::vector<Choice<TlsVersion>> choices_of() {
+  return {{"1.2", TlsVersion::v1_2}, {"1.3", TlsVersion::v1_3}};
+}
+template <>
+std::vector<Choice<ClientCertificate>> choices_of() {
+  return {{"request", ClientCertificate::request}, {"require", ClientCertificate::require}};
+}
+template <>
+std::vector<Choice<Protocol>> choices_of() {
+  return {{"http/1.1", Protocol::http_1_1}};
+}
+template <>
+std::vector<Choice<ProxyHeader>> choices_of() {
+  return {{"off", ProxyHeader::off}, {"v1", ProxyHeader::v1}, {"v2", ProxyHeader::v2}};
+}
 
 std::optional<std::string> scalar_text(Reading& reading, const Node& node,
                                        std::string_view expected) {
@@ -78,6 +94,12 @@ void wrong_choice(Reading& reading, const Node& node, const std::vector<std::str
   reading.fault(node,
                 reading.path() + ": " + in_quotes(node.text) + " is not one of " + one_of(names),
                 near.empty() ? "" : "did you mean " + near + "?");
+}
+
+bool is_later_protocol(Reading& reading, const Node& node) {
+  if (node.text != "h2") return false;
+  reading.fault(node, reading.path() + ": h2 is not built yet in this release", "leave it out");
+  return true;
 }
 
 void read_value(Reading& reading, const Node& node, Duration& out, const Field& field) {
@@ -104,6 +126,17 @@ void read_value(Reading& reading, const Node& node, unsigned& out, const Field& 
   }
   const auto value = accept(reading, node, parse_count(*text));
   if (value && within_bounds(reading, node, field, *value)) out = static_cast<unsigned>(*value);
+}
+
+void read_value(Reading& reading, const Node& node, bool& out, const Field&) {
+  const auto text = scalar_text(reading, node, "true or false");
+  if (!text) return;
+  if (node.plain && (*text == "true" || *text == "false")) {
+    out = *text == "true";
+    return;
+  }
+  reading.fault(node, reading.path() + ": expected true or false, found " + in_quotes(*text),
+                "write true or false, without quotes");
 }
 
 void read_value(Reading& reading, const Node& node, std::string& out, const Field& field) {
@@ -168,6 +201,12 @@ Shown show_value(std::uint64_t value) {
 }
 Shown show_value(unsigned value) {
   return {std::to_string(value)};
+}
+Shown show_value(bool value) {
+  return {value ? "true" : "false"};
+}
+Shown show_value(const Certificate& value) {
+  return {value.cert};
 }
 Shown show_value(const std::string& value) {
   return value.empty() ? Shown{} : Shown{value};

@@ -34,6 +34,14 @@ template <>
 std::vector<Choice<AccessFormat>> choices_of();
 template <>
 std::vector<Choice<LogLevel>> choices_of();
+template <>
+std::vector<Choice<TlsVersion>> choices_of();
+template <>
+std::vector<Choice<ClientCertificate>> choices_of();
+template <>
+std::vector<Choice<Protocol>> choices_of();
+template <>
+std::vector<Choice<ProxyHeader>> choices_of();
 
 template <typename T>
 std::vector<std::string_view> choice_names() {
@@ -62,6 +70,7 @@ void read_value(Reading& reading, const Node& node, Duration& out, const Field& 
 void read_value(Reading& reading, const Node& node, std::uint64_t& out,
                 const Field& field);                                                     // bytes
 void read_value(Reading& reading, const Node& node, unsigned& out, const Field& field);  // a count
+void read_value(Reading& reading, const Node& node, bool& out, const Field& field);
 void read_value(Reading& reading, const Node& node, std::string& out, const Field& field);
 void read_value(Reading& reading, const Node& node, Address& out, const Field& field);
 void read_value(Reading& reading, const Node& node, std::optional<Address>& out,
@@ -71,14 +80,19 @@ void read_value(Reading& reading, const Node& node, Network& out, const Field& f
 Shown show_value(Duration value);
 Shown show_value(std::uint64_t value);
 Shown show_value(unsigned value);
+Shown show_value(bool value);
 Shown show_value(const std::string& value);
 Shown show_value(const Address& value);
 Shown show_value(const std::optional<Address>& value);
 Shown show_value(const Network& value);
 Shown show_value(const Listener& value);
+Shown show_value(const Certificate& value);
 Shown show_value(const Server& value);
 Shown show_value(const AccessRule& value);
 Shown show_value(const Token& value);
+
+// Refuses h2 by name until it is built.
+bool is_later_protocol(Reading& reading, const Node& node);
 
 template <typename T>
 requires std::is_enum_v<T>
@@ -91,6 +105,7 @@ void read_value(Reading& reading, const Node& node, T& out, const Field&) {
       return;
     }
   }
+  if (std::is_same_v<T, Protocol> && is_later_protocol(reading, node)) return;
   wrong_choice(reading, node, choice_names<T>());
 }
 
@@ -102,7 +117,7 @@ requires std::is_enum_v<T> Shown show_value(T value) {
 // A struct that is a section of its own, as an element of a list.
 template <typename T>
 requires(std::is_same_v<T, Listener> || std::is_same_v<T, AccessRule> ||
-         std::is_same_v<T, Token>) void read_value(Reading& reading, const Node& node, T& out,
+         std::is_same_v<T, Token> || std::is_same_v<T, Certificate>) void read_value(Reading& reading, const Node& node, T& out,
                                                    const Field& field) {
   reading.mapping(node, field.inner, &out);
 }

@@ -57,6 +57,7 @@ constexpr std::string_view type_name() {
   if constexpr (std::is_same_v<T, Duration>) return "duration";
   if constexpr (std::is_same_v<T, std::uint64_t>) return "size";
   if constexpr (std::is_same_v<T, unsigned>) return "number";
+  if constexpr (std::is_same_v<T, bool>) return "true or false";
   if constexpr (std::is_same_v<T, std::string>) return "text";
   if constexpr (std::is_same_v<T, Address> || std::is_same_v<T, std::optional<Address>>)
     return "address";
@@ -111,6 +112,27 @@ Row section(std::string_view outer, std::string_view key, std::string_view doc) 
   };
   row.below = [](const void* owner) -> const void* {
     return &(static_cast<const Owner*>(owner)->*Member);
+  };
+  return row;
+}
+
+// A member that is a mapping of its own, or not there.
+template <auto Member>
+Row optional_section(std::string_view outer, std::string_view key, std::string_view doc) {
+  using Owner = typename MemberTraits<decltype(Member)>::Owner;
+  Row row{{.section = outer, .key = key, .type = "mapping", .doc = doc}};
+  row.read = [](Reading& reading, const Node& node, void* owner, const Field& self) {
+    reading.mapping(node, self.inner, &(static_cast<Owner*>(owner)->*Member).emplace());
+  };
+  row.below = [](const void* owner) -> const void* {
+    using Value = typename MemberTraits<decltype(Member)>::Value::value_type;
+    static const Value defaults{};
+    const auto& member = static_cast<const Owner*>(owner)->*Member;
+    return member ? &*member : &defaults;
+  };
+  row.same = [](const void* a, const void* b) {
+    return (static_cast<const Owner*>(a)->*Member).has_value() ==
+           (static_cast<const Owner*>(b)->*Member).has_value();
   };
   return row;
 }

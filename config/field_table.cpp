@@ -29,6 +29,9 @@ std::vector<Field> top_fields() {
           .like(service_name_rule)
           .holds("service")
           .required(),
+      section<&Config::clients>("", "clients", "What one client address may take.")
+          .holds("clients"),
+      section<&Config::dns>("", "dns", "How the names of servers are looked up.").holds("dns"),
       section<&Config::admin>("", "admin",
                               "The way in for people and pipelines: API, dashboard, metrics.")
           .holds("admin"),
@@ -57,13 +60,54 @@ std::vector<Field> listener_fields() {
   return {
       member<&Listener::bind>("listener", "bind",
                               "Address to listen on; port 0 takes any free port.")
-          .allows("host:port, \"[v6]:port\" or unix:/path")
+          .allows("host:port, \"[v6]:port\", unix:/path or fd:NAME (socket activation)")
           .required(),
-      later("listener", "tls", "HTTPS."),
-      later("listener", "protocols", "Which versions of HTTP are spoken."),
-      later("listener", "proxy_protocol", "The client's address from a load balancer in front."),
-      later("listener", "redirect_https", "Sends clients to the HTTPS address."),
-      later("listener", "hsts", "Tells browsers to stay with HTTPS."),
+      optional_section<&Listener::tls>("listener", "tls", "HTTPS; without it, plain HTTP.")
+          .holds("listener_tls")
+          .or_else("plain HTTP"),
+      member<&Listener::protocols>("listener", "protocols", "Which versions of HTTP are spoken.")
+          .of_type("list of protocols")
+          .allows("http/1.1"),
+      member<&Listener::proxy_protocol>(
+          "listener", "proxy_protocol",
+          "Every connection begins with a PROXY header (v1 or v2) that names the client; one "
+          "without is closed. For listeners that only a load balancer can reach."),
+  };
+}
+
+std::vector<Field> tls_fields() {
+  return {
+      member<&ListenerTls::certificates>(
+          "listener_tls", "certificates",
+          "Chosen by the name the client asks for; the first is for all others. An ECDSA and an "
+          "RSA certificate for the same names stand side by side. Read anew on SIGHUP.")
+          .of_type("list of certificates")
+          .holds("certificate")
+          .required(),
+      choice<&ListenerTls::min_version>("listener_tls", "min_version", "Oldest version accepted."),
+      path<&ListenerTls::client_ca>("listener_tls", "client_ca",
+                                    "PEM file; clients prove who they are against it.")
+          .or_else("clients need no certificate"),
+      choice<&ListenerTls::client_certificate>("listener_tls", "client_certificate",
+                                               "With client_ca: whether one must be shown."),
+      member<&ListenerTls::ticket_rotation>(
+          "listener_tls", "ticket_rotation",
+          "A new key for session tickets; those of the last two keys are still taken.")
+          .range(60'000, 7 * one_day),
+      path<&Certificate::cert>("certificate", "cert",
+                               "PEM file: the server's certificate, then its chain.")
+          .required(),
+      path<&Certificate::key>("certificate", "key", "PEM file of its private key.").required(),
+      path<&PoolTls::ca>("pool_tls", "ca", "PEM file that the servers' certificates lead to.")
+          .or_else("the system's certificate store"),
+      member<&PoolTls::sni>("pool_tls", "sni", "Name that is asked for and verified.")
+          .like(host_header_rule)
+          .or_else("the server's host name"),
+      member<&PoolTls::verify>("pool_tls", "verify",
+                               "false: encrypted, but nobody knows to whom; for tests."),
+      path<&PoolTls::cert>("pool_tls", "cert", "PEM file of a certificate to show to servers.")
+          .or_else("none"),
+      path<&PoolTls::key>("pool_tls", "key", "PEM file of its private key.").or_else("none"),
   };
 }
 
@@ -89,6 +133,9 @@ std::vector<Field> service_fields() {
       section<&Service::health_check>("service", "health_check",
                                       "How servers of both colors are checked.")
           .holds("health_check"),
+      section<&Service::outlier>("service", "outlier",
+                                 "Servers taken out for failing real requests.")
+          .holds("outlier"),
       section<&Service::timeouts>("service", "timeouts", "How long things may take.")
           .holds("timeouts"),
       section<&Service::limits>("service", "limits", "What one client or request may take.")
@@ -112,15 +159,19 @@ std::vector<Field> service_fields() {
 
 std::vector<Field> later_service_fields() {
   return {
-      later("service", "outlier", "Servers taken out for failing real requests."),
-      later("service", "mirror", "Copies of requests to the standby."),
+      section<&Service::mirror>("service", "mirror", "Copies of requests to the standby.")
+          .holds("mirror"),
+      member<&Service::redirect_https>(
+          "service", "redirect_https",
+          "Cleartext requests get 308 to the same address by HTTPS; what a trusted balancer "
+          "received by HTTPS (X-Forwarded-Proto) does not."),
+      member<&Service::hsts>("service", "hsts",
+                             "max-age of Strict-Transport-Security on answers over HTTPS; 0 is none.")
+          .range(0, 20 * 365 * one_day),
       later("service", "verify", "Proof that a flip worked."),
       later("service", "database", "Whether the old release can still use the database."),
       later("service", "bake", "Watching a release for a while after its flip."),
       later("service", "holdback", "A share of requests kept on the old color."),
-      later("service", "redirect_https", "Sends clients to the HTTPS address."),
-      later("service", "hsts", "Tells browsers to stay with HTTPS."),
-      later("service", "tls", "TLS to servers."),
   };
 }
 
@@ -145,7 +196,12 @@ std::vector<Field> match_and_pool_fields() {
                              "The release that runs here, for flips by name and for the history.")
           .like(release_rule)
           .or_else("unknown"),
-      later("pool", "tls", "TLS to servers."),
+      optional_section<&Pool::tls>("pool", "tls", "TLS to the servers, checks included.")
+          .holds("pool_tls")
+          .or_else("cleartext"),
+      choice<&Pool::proxy_protocol>(
+          "pool", "proxy_protocol",
+          "A PROXY header of this version begins every connection to a server."),
       member<&Server::address>(
           "server", "address",
           "Where the server listens; names are resolved again before each check.")
@@ -155,7 +211,6 @@ std::vector<Field> match_and_pool_fields() {
           "server", "weight",
           "Its share of requests beside the other servers; 0 takes no new ones.")
           .range(0, 1000),
-      later("server", "tls", "TLS to servers."),
       custom<read_hash, show_hash>("balance", "hash",
                                    "What is hashed, so that equal values go to the same server.")
           .of_type("text")
@@ -188,6 +243,23 @@ std::vector<Field> check_fields() {
       member<&HealthCheck::host>("health_check", "host", "Host field of the check.")
           .like(host_header_rule)
           .or_else("the server's address"),
+      member<&HealthCheck::slow_start>(
+          "health_check", "slow_start",
+          "A server that came back, or whose weight was raised, gets its full share after this.")
+          .range(0, one_day),
+      member<&Outlier::consecutive_failures>(
+          "outlier", "consecutive_failures",
+          "Failed requests in a row (no connection, reset, timeout, 502 to 504) that take a server "
+          "out; 0 is never.")
+          .range(0, 1000),
+      member<&Outlier::ejection>(
+          "outlier", "ejection",
+          "How long it stays out the first time; each time in a row adds as much, to ten times.")
+          .range(100, one_day),
+      custom<read_max_ejected, show_max_ejected>(
+          "outlier", "max_ejected", "The share of a pool's servers that may be out at once.")
+          .of_type("percentage")
+          .allows("0% to 100%"),
   };
 }
 
@@ -210,6 +282,9 @@ std::vector<Field> timeout_fields() {
       member<&Timeouts::write_idle>("timeouts", "write_idle",
                                     "A client that takes no byte for this long is cut off.")
           .range(0, one_day),
+      member<&Timeouts::tunnel_idle>("timeouts", "tunnel_idle",
+                                     "A tunnel (WebSocket) without a byte in either direction.")
+          .range(0, 30 * one_day),
       member<&Timeouts::idle>("timeouts", "idle",
                               "A kept-alive connection without a request, on both sides.")
           .range(0, one_day),
@@ -233,8 +308,19 @@ std::vector<Field> limit_fields() {
           "limits", "replay",
           "A request's body kept for another attempt; a larger one is sent once only.")
           .range(0, max_buffered),
-      later("limits", "connections_per_server", "Connections to one server."),
-      later("limits", "queue_timeout", "How long a request waits at the door."),
+      member<&Limits::connections_per_server>(
+          "limits", "connections_per_server",
+          "Connections to one server, all workers together, kept ones included; requests above it "
+          "wait in order. 0 is no limit.")
+          .range(0, 1'000'000),
+      member<&Limits::queue_timeout>("limits", "queue_timeout",
+                                     "The longest wait for a connection to a server; then 503.")
+          .range(0, one_day),
+      member<&Limits::min_rate>(
+          "limits", "min_rate",
+          "Bytes a second that a client must send of a body, or take of an answer, on average over "
+          "30 s of waiting for it; 0 is none.")
+          .allows("any size"),
       member<&Retries::attempts>("retries", "attempts", "Attempts after the first.").range(0, 10),
       member<&Retries::methods>(
           "retries", "methods",
@@ -268,6 +354,63 @@ std::vector<Field> drain_and_trust_fields() {
           .of_type("list of networks")
           .allows("10.0.0.0/8, 192.0.2.7, \"fd00::/8\"")
           .or_else("nobody"),
+  };
+}
+
+std::vector<Field> client_and_mirror_fields() {
+  return {
+      member<&Clients::connections>("clients", "connections",
+                                    "Open connections of one address; 0 is no limit.")
+          .range(0, 1'000'000),
+      member<&Clients::connections_per_second>(
+          "clients", "connections_per_second",
+          "New connections of one address; one second's worth may come at once. 0 is no limit.")
+          .range(0, 1'000'000),
+      member<&Clients::requests_per_second>(
+          "clients", "requests_per_second",
+          "Requests of one address; one second's worth may come at once, more get 429. 0 is no "
+          "limit.")
+          .range(0, 1'000'000),
+      member<&Clients::max_connections>(
+          "clients", "max_connections",
+          "Client connections of all addresses; the next ones wait until one ends. 0 is no limit.")
+          .range(0, 10'000'000),
+      member<&Clients::ipv6_prefix>("clients", "ipv6_prefix",
+                                    "IPv6 clients count as one when they share this many bits.")
+          .range(1, 128),
+      member<&Clients::exempt>("clients", "exempt", "Networks that are never limited.")
+          .of_type("list of networks")
+          .allows("10.0.0.0/8, 192.0.2.7, \"fd00::/8\"")
+          .or_else("nobody"),
+      member<&Dns::servers>("dns", "servers", "Name servers.")
+          .of_type("list of addresses")
+          .allows("host:port, with a literal address")
+          .or_else("the system's"),
+      member<&Dns::min_ttl>("dns", "min_ttl", "A shorter time to live is taken as this.")
+          .range(100, one_day),
+      member<&Dns::max_ttl>("dns", "max_ttl", "A longer time to live is taken as this.")
+          .range(100, one_day),
+      member<&Dns::timeout>("dns", "timeout", "How long one question may take.").range(10, 60'000),
+      member<&Mirror::percent>("mirror", "percent",
+                               "Share of the requests that are copied to the standby.")
+          .range(0, 100),
+      member<&Mirror::methods>("mirror", "methods",
+                               "Methods that are copied; both colors may share one database.")
+          .of_type("list of methods")
+          .like(method_rule)
+          .or_else("none"),
+      member<&Mirror::headers>("mirror", "headers", "Header fields of the answers that are compared.")
+          .of_type("list of header names")
+          .like(header_name_rule)
+          .or_else("none"),
+      member<&Mirror::body>("mirror", "body", "A request with a larger body is not copied.")
+          .range(0, max_buffered),
+      member<&Mirror::in_flight>(
+          "mirror", "in_flight",
+          "Copies under way, all workers together; above it a request is not copied.")
+          .range(1, 10'000),
+      member<&Mirror::timeout>("mirror", "timeout", "A copy that takes longer is given up.")
+          .range(1, one_day),
   };
 }
 
@@ -341,9 +484,9 @@ std::vector<Field> log_fields() {
 const std::vector<Field>& all_fields() {
   static const std::vector<Field> table = [] {
     std::vector<Field> rows;
-    for (auto part : {top_fields, listener_fields, service_fields, later_service_fields,
+    for (auto part : {top_fields, listener_fields, tls_fields, service_fields, later_service_fields,
                       match_and_pool_fields, check_fields, timeout_fields, limit_fields,
-                      drain_and_trust_fields, admin_fields, access_fields, log_fields}) {
+                      drain_and_trust_fields, client_and_mirror_fields, admin_fields, access_fields, log_fields}) {
       for (Field& field : part()) rows.push_back(std::move(field));
     }
     return rows;

@@ -20,18 +20,43 @@ using namespace std::chrono_literals;
 
 enum class AddressKind : std::uint8_t { tcp, unix_path, inherited_fd };
 
-// `host:port`, `[v6]:port`, `unix:/path` or (listeners, later) `fd:NAME`.
+// `host:port`, `[v6]:port`, `unix:/path` or (listeners only) `fd:NAME`, a socket that the service
+// manager has opened and named (sd_listen_fds(3)).
 struct Address {
   AddressKind kind = AddressKind::tcp;
   std::string text;         // as written, used as the server's identity and in every message
   std::string host;         // tcp: name or literal, without brackets
   std::uint16_t port = 0;   // tcp; 0 on a listener means "any free port" (tests)
-  std::string path;         // unix_path
+  std::string path;         // unix_path; inherited_fd: the NAME
   friend bool operator==(const Address&, const Address&) = default;
 };
 
+struct Certificate {
+  std::string cert;   // PEM file: the leaf first, then what leads to the root
+  std::string key;    // PEM file
+  friend bool operator==(const Certificate&, const Certificate&) = default;
+};
+
+enum class TlsVersion : std::uint8_t { v1_2, v1_3 };
+enum class ClientCertificate : std::uint8_t { request, require };
+
+// HTTPS on a listener. Read anew at every reload, files included.
+struct ListenerTls {
+  std::vector<Certificate> certificates;   // chosen by SNI; the first is the default
+  TlsVersion min_version = TlsVersion::v1_2;
+  std::string client_ca;                   // PEM file; empty: clients are not asked for certificates
+  ClientCertificate client_certificate = ClientCertificate::require;   // with client_ca
+  Duration ticket_rotation = 12h;          // a new key for session tickets; the old one still opens
+  friend bool operator==(const ListenerTls&, const ListenerTls&) = default;
+};
+
+enum class Protocol : std::uint8_t { http_1_1 };
+
 struct Listener {
   Address bind;
+  std::optional<ListenerTls> tls;
+  std::vector<Protocol> protocols = {Protocol::http_1_1};
+  bool proxy_protocol = false;   // every connection begins with a PROXY header, v1 or v2
   friend bool operator==(const Listener&, const Listener&) = default;
 };
 
@@ -47,9 +72,23 @@ struct Server {
   friend bool operator==(const Server&, const Server&) = default;
 };
 
+// TLS to the servers of a pool; health checks speak it too.
+struct PoolTls {
+  std::string ca;       // PEM file; empty: the system's certificate store
+  std::string sni;      // name asked for and verified; empty: the server's host name
+  bool verify = true;   // false: encrypted, but to whomever
+  std::string cert;     // PEM files of our own certificate; empty: none
+  std::string key;
+  friend bool operator==(const PoolTls&, const PoolTls&) = default;
+};
+
+enum class ProxyHeader : std::uint8_t { off, v1, v2 };
+
 struct Pool {
   std::vector<Server> servers;   // may be empty: a standby that is not deployed yet
   std::string release;           // declared release name ("v1.2"); empty: unknown
+  std::optional<PoolTls> tls;
+  ProxyHeader proxy_protocol = ProxyHeader::off;   // sent first on every connection to a server
   friend bool operator==(const Pool&, const Pool&) = default;
 };
 
@@ -71,7 +110,16 @@ struct HealthCheck {
   unsigned status_min = 200;    // accepted status range, both ends included
   unsigned status_max = 399;
   std::string host;             // Host header of the probe; empty: the server's address
+  Duration slow_start = 0s;     // a server that came back gets its full share after this; 0: at once
   friend bool operator==(const HealthCheck&, const HealthCheck&) = default;
+};
+
+// A server is taken out for failing real requests (passive health).
+struct Outlier {
+  unsigned consecutive_failures = 5;   // connects refused, resets, timeouts, 502 to 504; 0: never
+  Duration ejection = 10s;             // times the number of ejections in a row, at most ten times
+  unsigned max_ejected = 50;           // per cent of a pool's servers, rounded down but at least one of two
+  friend bool operator==(const Outlier&, const Outlier&) = default;
 };
 
 struct Timeouts {
@@ -81,6 +129,7 @@ struct Timeouts {
   Duration response_head = 60s;       // from the request's end to the response's head
   Duration response_idle = 0s;        // between two reads of a response body; 0: none
   Duration write_idle = 60s;          // a client that takes no byte for this long is cut
+  Duration tunnel_idle = 1h;          // a tunnel without a byte in either direction; 0: none
   Duration idle = 60s;                // kept-alive connection without a request, both sides
   friend bool operator==(const Timeouts&, const Timeouts&) = default;
 };
@@ -91,6 +140,10 @@ struct Limits {
   unsigned queue = 1024;            // requests waiting at the door while paused, all workers together
   std::size_t replay = 64 * 1024;   // request body kept for a retry
   unsigned fields = 100;            // header fields in one head
+  unsigned connections_per_server = 0;   // of all workers together, kept ones included; 0: no limit
+  Duration queue_timeout = 2s;      // the longest wait for one of them; 0: none
+  std::uint64_t min_rate = 128;     // bytes a second a client must send of a body or take of an answer,
+                                    // on average over 30 s in which we waited for it; 0: none
   friend bool operator==(const Limits&, const Limits&) = default;
 };
 
@@ -120,6 +173,17 @@ struct Forwarded {
   friend bool operator==(const Forwarded&, const Forwarded&) = default;
 };
 
+// Copies of requests to the standby; their answers are compared and thrown away.
+struct Mirror {
+  unsigned percent = 0;                       // of the requests that may be copied
+  std::vector<std::string> methods = {"GET", "HEAD", "OPTIONS"};
+  std::vector<std::string> headers = {"Content-Type", "Location"};   // compared
+  std::size_t body = 64 * 1024;               // a larger request body is not copied
+  unsigned in_flight = 64;                    // copies under way, all workers together; more: dropped
+  Duration timeout = 10s;                     // a copy that takes longer is given up
+  friend bool operator==(const Mirror&, const Mirror&) = default;
+};
+
 enum class InitialColor : std::uint8_t { blue, green };
 
 struct Service {
@@ -130,12 +194,16 @@ struct Service {
   Pool green;
   Balance balance;
   HealthCheck health_check;
+  Outlier outlier;
   Timeouts timeouts;
   Limits limits;
   Retries retries;
   Drain drain;
   std::string preview_header = "X-Switchback-Preview";   // empty: no preview
   Forwarded forwarded;
+  Mirror mirror;
+  bool redirect_https = false;   // cleartext requests are sent to the same address by HTTPS
+  Duration hsts = 0s;            // Strict-Transport-Security's max-age on answers over HTTPS; 0: none
   friend bool operator==(const Service&, const Service&) = default;
 };
 
@@ -163,6 +231,26 @@ struct Admin {
   friend bool operator==(const Admin&, const Admin&) = default;
 };
 
+// What one client address may take; all workers together. 0: no limit.
+struct Clients {
+  unsigned connections = 0;              // open at once
+  unsigned connections_per_second = 0;   // new ones; a burst of one second's worth is free
+  unsigned requests_per_second = 0;      // more get 429
+  unsigned max_connections = 0;          // of all clients together: more wait in the backlog
+  unsigned ipv6_prefix = 64;             // IPv6 clients are counted by network
+  std::vector<Network> exempt;           // never limited
+  friend bool operator==(const Clients&, const Clients&) = default;
+};
+
+// How server names are looked up.
+struct Dns {
+  std::vector<Address> servers;   // empty: the system's (/etc/resolv.conf)
+  Duration min_ttl = 1s;          // a shorter time to live is taken as this
+  Duration max_ttl = 5min;        // a longer one as this
+  Duration timeout = 2s;          // of one question
+  friend bool operator==(const Dns&, const Dns&) = default;
+};
+
 enum class AccessFormat : std::uint8_t { off, text, json };
 enum class LogLevel : std::uint8_t { trace, debug, info, warn, error };
 
@@ -177,6 +265,8 @@ struct Config {
   std::string file;   // where it came from, for messages
   std::vector<Listener> listeners;
   std::vector<Service> services;   // in file order
+  Clients clients;
+  Dns dns;
   Admin admin;
   std::string state_dir = "/var/lib/switchback";
   std::string run_dir;    // empty in the file: the admin socket's folder (the loader fills it in)

@@ -15,6 +15,7 @@ struct Defaults {
   Config config;
   Service service;
   Listener listener;
+  Certificate certificate;
   Match match;
   Server server;
   AccessRule access;
@@ -26,6 +27,7 @@ struct Defaults {
     if (section == "service") return &service;
     if (section == "match") return &match;
     if (section == "server") return &server;
+    if (section == "certificate") return &certificate;
     if (section == "access") return &access;
     if (section == "token") return &token;
     if (section == "balance") return &service.balance;
@@ -143,7 +145,6 @@ std::string reference_markdown() {
     out += "- `" + path + (path.empty() ? "" : ".") + std::string(field.key) +
            "`: " + std::string(field.doc) + "\n";
   }
-  out += "- `fd:NAME` as an address: Sockets handed over by the system.\n";
   return out;
 }
 

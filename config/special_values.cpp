@@ -106,6 +106,24 @@ Shown show_status(const void* owner) {
   return {std::to_string(check.status_min) + "-" + std::to_string(check.status_max)};
 }
 
+void read_max_ejected(Reading& reading, const Node& node, void* owner, const Field&) {
+  const auto text = scalar_text(reading, node, "a percentage such as 50%");
+  if (!text) return;
+  const bool has_sign = text->ends_with('%');
+  const auto share = parse_count(std::string_view(*text).substr(0, text->size() - has_sign));
+  const auto* value = std::get_if<std::uint64_t>(&share);
+  if (!has_sign || !value || *value > 100) {
+    return reading.fault(
+        node, reading.path() + ": " + in_quotes(*text) + " is not a percentage from 0% to 100%",
+        "for example 50%");
+  }
+  static_cast<Outlier*>(owner)->max_ejected = static_cast<unsigned>(*value);
+}
+
+Shown show_max_ejected(const void* owner) {
+  return {std::to_string(static_cast<const Outlier*>(owner)->max_ejected) + "%"};
+}
+
 void read_workers(Reading& reading, const Node& node, void* owner, const Field& field) {
   auto& out = static_cast<Config*>(owner)->workers;
   if (node.kind == NodeKind::scalar && node.text == "auto") {

@@ -22,6 +22,10 @@ std::vector<std::string> show_hash(const void* owner);
 void read_status(Reading& reading, const Node& node, void* owner, const Field& field);
 std::vector<std::string> show_status(const void* owner);
 
+// `50%`; owner Outlier.
+void read_max_ejected(Reading& reading, const Node& node, void* owner, const Field& field);
+std::vector<std::string> show_max_ejected(const void* owner);
+
 // `auto` or a count; owner Config.
 void read_workers(Reading& reading, const Node& node, void* owner, const Field& field);
 std::vector<std::string> show_workers(const void* owner);

@@ -11,7 +11,7 @@ Host::Host(exchange::WorkerContext& context)
 
 Host::~Host() { close_all(); }
 
-void Host::accepted(int fd, const sockaddr_storage& peer) {
+void Host::accepted(int fd, const sockaddr_storage& peer, const ListenerRuntime& listener) {
   if (free_.empty()) {
     all_.push_back(std::make_unique<Session>(*this));
     free_.push_back(all_.back().get());
@@ -21,7 +21,7 @@ void Host::accepted(int fd, const sockaddr_storage& peer) {
   ++open_;
   context_.stats->connections.add();
   context_.stats->open_connections.add(1);
-  session->open(fd, peer);
+  session->open(fd, peer, listener);
 }
 
 void Host::recycle(Session& session) {

@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "proxy/downstream/listener_runtime.hpp"
 #include "proxy/exchange/exchange.hpp"
 #include "proxy/http1/decoder.hpp"
 
@@ -36,7 +37,8 @@ class Host final : public net::Deferred {
   explicit Host(exchange::WorkerContext& context);
   ~Host();
 
-  void accepted(int fd, const sockaddr_storage& peer);   // takes fd over
+  // Takes fd over.
+  void accepted(int fd, const sockaddr_storage& peer, const ListenerRuntime& listener);
   void configure(const HostLimits& limits) { limits_ = limits; }
   // No new requests after the running ones; idle connections are closed now.
   void begin_shutdown();

@@ -16,7 +16,8 @@ constexpr std::uint32_t linger_bytes = 1 << 20;
 constexpr int reads_per_turn = 4;   // then others have their turn
 }  // namespace
 
-void Session::open(int fd, const sockaddr_storage& peer) {
+void Session::open(int fd, const sockaddr_storage& peer, const ListenerRuntime& listener) {
+  listener_ = &listener;
   ip_ = net::IpText(peer);
   ip16_ = net::ip_bytes(reinterpret_cast<const sockaddr*>(&peer));
   state_ = State::idle;
@@ -179,7 +180,12 @@ void Session::reject(Reason reason) {
   char id[32];
   const std::string_view request_id =
       host_.context().request_ids.next(id, host_.context().wall_us());
-  const SendResult result = send_own_answer(status, http::sentence_of(reason), request_id, true);
+  exchange::OwnAnswer own;
+  own.status = status;
+  own.sentence = http::sentence_of(reason);
+  own.request_id = request_id;
+  own.close = true;
+  const SendResult result = send_own_answer(own);
   if (result == SendResult::failed) {
     close();
   } else if (result == SendResult::blocked) {

@@ -23,7 +23,7 @@ class Session final : public exchange::Downstream,
   explicit Session(Host& host) : host_(host) {}
   ~Session() = default;
 
-  void open(int fd, const sockaddr_storage& peer);
+  void open(int fd, const sockaddr_storage& peer, const ListenerRuntime& listener);
   void begin_shutdown();   // closes when idle, else after the running answer
   void cut();              // ends whatever runs
   bool is_open() const { return state_ != State::closed; }
@@ -37,14 +37,12 @@ class Session final : public exchange::Downstream,
   exchange::SendResult send_informational(const http::ResponseHead& head) override;
   exchange::SendResult send_response(const http::ResponseHead* head,
                                      const exchange::BodyPiece& piece) override;
-  exchange::SendResult send_own_answer(unsigned status, std::string_view sentence,
-                                       std::string_view request_id, bool close) override;
+  exchange::SendResult send_own_answer(const exchange::OwnAnswer& answer) override;
   void begin_tunnel() override;
   void exchange_finished(exchange::Ending ending) override;
   std::string_view client_ip() const override { return ip_.view(); }
   const std::uint8_t* client_ip16() const override { return ip16_.data(); }
   std::string_view scheme() const override { return "http"; }
-  bool peer_gone() const override { return hung_up_; }
 
   void on_event(std::uint32_t events) override;
   void on_timer() override;
@@ -71,6 +69,7 @@ class Session final : public exchange::Downstream,
   void arm(Nanos in_ns);
 
   Host& host_;
+  const ListenerRuntime* listener_ = nullptr;
   ActiveRequest* active_ = nullptr;
   net::Stream stream_;
   net::InputBuffer in_;        // heads, and what follows them

@@ -169,14 +169,14 @@ SendResult Session::send_response(const http::ResponseHead* head, const BodyPiec
   return result;
 }
 
-SendResult Session::send_own_answer(unsigned status, std::string_view sentence,
-                                    std::string_view request_id, bool close) {
+SendResult Session::send_own_answer(const exchange::OwnAnswer& answer) {
   if (out_.pending()) return SendResult::failed;   // a client that did not even take a 1xx
-  if (close) close_ = true;
+  if (answer.close) close_ = true;
   framer_.start(BodyKind::length);
   const std::size_t size =
-      http1::write_own_answer(host_.scratch(), Host::scratch_bytes, status, sentence, request_id,
-                              close_, head_only_);
+      http1::write_own_answer(host_.scratch(), Host::scratch_bytes, answer.status,
+                              answer.sentence, answer.request_id, answer.fields, close_,
+                              head_only_);
   iovec piece{host_.scratch(), size};
   return send(&piece, 1, nullptr);
 }

@@ -244,8 +244,12 @@ void Exchange::answer(Reason reason) {
   disarm_timer();
   after_answer_ = request_ended_ ? Ending::reusable : Ending::close;
   down_->read_body(false);
-  const SendResult result = down_->send_own_answer(status_, http::sentence_of(reason),
-                                                   request_id_view_, !request_ended_);
+  OwnAnswer own;
+  own.status = status_;
+  own.sentence = http::sentence_of(reason);
+  own.request_id = request_id_view_;
+  own.close = !request_ended_;
+  const SendResult result = down_->send_own_answer(own);
   if (result == SendResult::failed) {
     finish(Outcome::client_gone, Ending::abort);
   } else if (result == SendResult::sent) {

@@ -47,6 +47,15 @@ enum class Ending : std::uint8_t {
   abort,       // the answer is cut: it must not look complete
 };
 
+// An answer of the proxy's own, complete.
+struct OwnAnswer {
+  unsigned status = 0;
+  std::string_view sentence;      // its body, with a line end
+  std::string_view request_id;
+  std::string_view fields;        // further "Name: value\r\n" lines, such as Location
+  bool close = false;             // the connection cannot be used again
+};
+
 class Downstream {
  public:
   // What has already arrived of the request body. Never blocks; may be empty.
@@ -56,9 +65,7 @@ class Downstream {
   virtual SendResult send_informational(const http::ResponseHead& head) = 0;
   // `head` with the first piece only.
   virtual SendResult send_response(const http::ResponseHead* head, const BodyPiece& piece) = 0;
-  // An answer of the proxy's own, complete. `close`: the connection cannot be used again.
-  virtual SendResult send_own_answer(unsigned status, std::string_view sentence,
-                                     std::string_view request_id, bool close) = 0;
+  virtual SendResult send_own_answer(const OwnAnswer& answer) = 0;
   // After the 101 was sent: bytes in both directions are raw, `end` means half-close.
   virtual void begin_tunnel() = 0;
   // The exchange is over and is not to be called again.
@@ -66,7 +73,6 @@ class Downstream {
   virtual std::string_view client_ip() const = 0;
   virtual const std::uint8_t* client_ip16() const = 0;   // 16 bytes, v4-mapped
   virtual std::string_view scheme() const = 0;
-  virtual bool peer_gone() const = 0;   // reset, or closed both ways
 
  protected:
   ~Downstream() = default;

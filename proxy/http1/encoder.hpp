@@ -37,10 +37,10 @@ std::size_t write_informational_head(char* out, std::size_t room, const http::Re
 std::size_t write_chunk_size(char* out, std::uint64_t size);
 
 // A complete answer of the proxy's own: text/plain, Date, X-Request-Id, Content-Length, and
-// Retry-After: 1 for 503. `head_only` for HEAD.
+// Retry-After: 1 for 429 and 503. `fields`: further whole lines. `head_only` for HEAD.
 std::size_t write_own_answer(char* out, std::size_t room, unsigned status,
-                             std::string_view sentence, std::string_view request_id, bool close,
-                             bool head_only);
+                             std::string_view sentence, std::string_view request_id,
+                             std::string_view fields, bool close, bool head_only);
 
 std::string_view reason_phrase(unsigned status);
 

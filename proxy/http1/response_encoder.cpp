@@ -112,17 +112,18 @@ std::size_t write_chunk_size(char* out, std::uint64_t size) {
 }
 
 std::size_t write_own_answer(char* out, std::size_t room, unsigned status,
-                             std::string_view sentence, std::string_view request_id, bool close,
-                             bool head_only) {
+                             std::string_view sentence, std::string_view request_id,
+                             std::string_view fields, bool close, bool head_only) {
   Writer writer(out, room);
   write_status_line(writer, status, {});
   writer.line("Date: ", http::http_date_now());
   if (!request_id.empty()) writer.line("X-Request-Id: ", request_id);
-  if (status == 503) writer.literal("Retry-After: 1\r\n");
+  if (status == 429 || status == 503) writer.literal("Retry-After: 1\r\n");
   const std::string_view text = sentence.empty() ? reason_phrase(status) : sentence;
   writer.literal("Content-Type: text/plain; charset=utf-8\r\n");
   writer.literal("Cache-Control: no-store\r\n");
   write_content_length(writer, text.size() + 1);
+  writer.text(fields);
   if (close) writer.literal("Connection: close\r\n");
   writer.literal("\r\n");
   if (!head_only) {

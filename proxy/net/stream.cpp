@@ -24,6 +24,7 @@ bool Stream::open(Reactor& reactor, int fd, EventHandler& handler) {
 
 void Stream::close() {
   if (fd_ < 0) return;
+  layer_.reset();
   reactor_->remove(fd_, *handler_);
   ::close(fd_);
   fd_ = -1;
@@ -39,6 +40,7 @@ void Stream::reset() {
 
 void Stream::shutdown_write() {
   if (fd_ < 0) return;
+  if (layer_) layer_->end_write(*this);
   ::shutdown(fd_, SHUT_WR);
   writable_ = false;
 }

@@ -10,7 +10,9 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
+#include <utility>
 
 #include "proxy/net/reactor.hpp"
 
@@ -29,6 +31,23 @@ struct Transfer {
   int error_number = 0;
 };
 
+class Stream;
+
+// What stands between a Stream and its socket when a connection is encrypted (proxy/tls). It moves
+// plain bytes for the Stream's users and encrypted ones by raw_read and raw_write.
+class SecureLayer {
+ public:
+  virtual ~SecureLayer() = default;
+  // As Stream::read. `end` only after the peer said that it ended (close_notify); a socket that
+  // ends without it is an `error`, since an attacker could have cut the rest off.
+  virtual Transfer read(Stream& stream, char* into, std::size_t room) = 0;
+  // As Stream::write. What is encrypted but not with the kernel yet counts as not moved: the
+  // caller offers the same bytes again, as Output does, and close() before that loses them.
+  virtual Transfer write(Stream& stream, std::span<const iovec> pieces) = 0;
+  virtual void end_write(Stream& stream) = 0;   // close_notify, as far as the socket takes it
+  virtual bool has_plain() const = 0;           // a read would give bytes without the socket
+};
+
 class Stream {
  public:
   Stream() = default;
@@ -41,7 +60,10 @@ class Stream {
   bool open(Reactor& reactor, int fd, EventHandler& handler);
   void close();                     // remove, close; no-op when not open
   void reset();                     // close with RST, so that a cut answer does not look complete
-  void shutdown_write();            // FIN
+  void shutdown_write();            // close_notify when encrypted, then FIN
+  // From now on everything is encrypted; nothing may be under way. The layer dies with close().
+  void secure(std::unique_ptr<SecureLayer> layer) { layer_ = std::move(layer); }
+  SecureLayer* layer() const { return layer_.get(); }
   bool is_open() const { return fd_ >= 0; }
   int fd() const { return fd_; }
 
@@ -51,7 +73,7 @@ class Stream {
     if (epoll_events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) writable_ = true;
     if (epoll_events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) peer_closed_ = true;
   }
-  bool readable() const { return readable_; }
+  bool readable() const { return readable_ || (layer_ && layer_->has_plain()); }
   bool writable() const { return writable_; }
   // FIN or reset seen by epoll; there may be unread data before it.
   bool peer_closed() const { return peer_closed_; }
@@ -65,11 +87,17 @@ class Stream {
   // pieces go at once: with more, a write can be short while writable() stays set.
   Transfer write(std::span<const iovec> pieces);
 
+  // The socket itself, for the layer.
+  Transfer raw_read(char* into, std::size_t room);
+  Transfer raw_write(std::span<const iovec> pieces);
+  bool raw_readable() const { return readable_; }
+
  private:
   static constexpr std::size_t max_pieces = 1024;   // IOV_MAX of Linux
 
   Reactor* reactor_ = nullptr;
   EventHandler* handler_ = nullptr;
+  std::unique_ptr<SecureLayer> layer_;
   int fd_ = -1;
   bool readable_ = false;
   bool writable_ = false;
@@ -80,6 +108,16 @@ class Stream {
 };
 
 inline Transfer Stream::read(char* into, std::size_t room) {
+  if (layer_) return layer_->read(*this, into, room);
+  return raw_read(into, room);
+}
+
+inline Transfer Stream::write(std::span<const iovec> pieces) {
+  if (layer_) return layer_->write(*this, pieces);
+  return raw_write(pieces);
+}
+
+inline Transfer Stream::raw_read(char* into, std::size_t room) {
   if (!readable_) return {IoStatus::would_block};
   ssize_t n;
   do {
@@ -99,7 +137,7 @@ inline Transfer Stream::read(char* into, std::size_t room) {
   return {IoStatus::error, 0, error};
 }
 
-inline Transfer Stream::write(std::span<const iovec> pieces) {
+inline Transfer Stream::raw_write(std::span<const iovec> pieces) {
   if (pieces.size() > max_pieces) pieces = pieces.first(max_pieces);
   std::size_t wanted = 0;
   for (const iovec& piece : pieces) wanted += piece.iov_len;

@@ -24,6 +24,7 @@ struct ServiceShared {
 struct Snapshot {
   std::vector<std::shared_ptr<const ServiceShared>> services;   // in configuration order
   std::vector<config::Service> match_order;                     // what the matcher is built from
+  std::vector<config::Listener> listeners;                      // in configuration order
   // The widest of all services: what holds before a request is routed.
   http1::HeadLimits head_limits;
   Nanos request_head_ns = 0;

@@ -79,10 +79,13 @@ void Worker::start(std::shared_ptr<const Snapshot> snapshot,
 void Worker::run(std::shared_ptr<const Snapshot> snapshot) {
   refresh_wall_clock();
   adopt(std::move(snapshot));
-  for (const auto& [fd, shared] : listener_fds_) {
+  for (std::size_t i = 0; i < listener_fds_.size(); ++i) {
+    const auto [fd, shared] = listener_fds_[i];
     acceptors_.push_back(std::make_unique<net::Acceptor>(
         reactor_, fd, shared,
-        [this](int client, const sockaddr_storage& peer) { host_.accepted(client, peer); }));
+        [this, listener = listeners_[i].get()](int client, const sockaddr_storage& peer) {
+          host_.accepted(client, peer, *listener);
+        }));
   }
   reactor_.timers().arm(*this, reactor_.now_ns() + second_ns);
   reactor_.run();
@@ -119,6 +122,17 @@ void Worker::update_service(Service& service, const std::shared_ptr<const Servic
   service.shared = shared;   // last: the old configuration may die with it
 }
 
+// Listeners stay as they were opened; how their new connections begin may change.
+void Worker::update_listeners(const Snapshot& snapshot) {
+  for (std::size_t i = 0; i < listener_fds_.size(); ++i) {
+    if (i == listeners_.size()) {
+      listeners_.push_back(std::make_unique<downstream::ListenerRuntime>());
+    }
+    if (i >= snapshot.listeners.size()) continue;
+    listeners_[i]->proxy_protocol = snapshot.listeners[i].proxy_protocol;
+  }
+}
+
 void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
   std::map<std::string, std::unique_ptr<Service>> next;
   context_.services.clear();
@@ -143,6 +157,7 @@ void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
   limits.request_head_ns = snapshot->request_head_ns;
   limits.idle_ns = snapshot->client_idle_ns;
   host_.configure(limits);
+  update_listeners(*snapshot);
   dialer_.configure(snapshot->head_limits.head_bytes, snapshot->head_limits.fields,
                     snapshot->server_idle_ns);
   snapshot_ = std::move(snapshot);

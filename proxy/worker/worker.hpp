@@ -39,6 +39,7 @@ class Worker final : public net::Timer {
   void run(std::shared_ptr<const Snapshot> snapshot);
   std::unique_ptr<Service> make_service(const std::shared_ptr<const ServiceShared>& shared);
   void update_service(Service& service, const std::shared_ptr<const ServiceShared>& shared);
+  void update_listeners(const Snapshot& snapshot);
   void sweep_retired();
   void refresh_wall_clock();
 
@@ -52,6 +53,7 @@ class Worker final : public net::Timer {
   std::map<std::string, std::unique_ptr<Service>> services_;
   std::vector<std::unique_ptr<Service>> retired_;   // gone from the configuration, still in use
   std::vector<std::pair<int, bool>> listener_fds_;  // fd, shared with other workers
+  std::vector<std::unique_ptr<downstream::ListenerRuntime>> listeners_;   // in the same order
   std::vector<std::unique_ptr<net::Acceptor>> acceptors_;
   std::function<void()> shutdown_done_;
   Nanos shutdown_at_ns_ = 0;

@@ -98,6 +98,7 @@ std::shared_ptr<const Snapshot> WorkerGroup::build(const config::Config& config,
                                                    const std::vector<ServiceSeed>& seeds) const {
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->match_order = config.services;
+  snapshot->listeners = config.listeners;
   // 0 means "none", which is wider than any limit.
   const auto widest = [](Nanos a, Nanos b) { return a == 0 || b == 0 ? 0 : std::max(a, b); };
   bool first = true;
