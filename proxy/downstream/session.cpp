@@ -23,12 +23,17 @@ void Session::open(int fd, const sockaddr_storage& peer, const ListenerRuntime& 
   state_ = State::idle;
   scanned_ = discarded_ = 0;
   parsing_ = body_wanted_ = close_ = head_only_ = tunnel_ = tunnel_ended_ = hung_up_ = false;
-  any_byte_ = false;
+  any_byte_ = https_ = false;
   if (!stream_.open(host_.reactor(), fd, *this)) {
     close();
     return;
   }
   arm(host_.limits().request_head_ns);   // a client that connects and says nothing
+  if (listener.proxy_protocol) {
+    state_ = State::opening;
+  } else {
+    client_known();
+  }
 }
 
 void Session::arm(Nanos in_ns) {
@@ -44,6 +49,9 @@ void Session::on_event(std::uint32_t events) {
   if (events & (EPOLLHUP | EPOLLERR)) hung_up_ = true;
   if (!flush()) return;
   switch (state_) {
+    case State::opening:
+      read_proxy_header();
+      return;
     case State::idle:
     case State::reading_head:
       if (stream_.readable()) read_head();
@@ -196,18 +204,22 @@ void Session::reject(Reason reason) {
   }
 }
 
-void Session::record_reject(Reason reason, unsigned status) {
+void Session::record_reject(Reason reason, unsigned status, std::string_view detail) {
   if (!host_.context().access) return;
   log::AccessRecord record;
   record.wall_us = host_.context().wall_us();
   record.status = static_cast<std::uint16_t>(status);
   record.reason = reason;
   record.client = ip_.view();
+  record.detail = detail;
   if (!host_.context().access->push(record)) host_.context().stats->access_dropped.add();
 }
 
 void Session::on_timer() {
   switch (state_) {
+    case State::opening:
+      refuse_proxy_header("no PROXY header in time");
+      return;
     case State::idle:
       if (any_byte_) host_.context().count(Reason::head_timeout);
       close();

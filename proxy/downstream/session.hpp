@@ -1,7 +1,9 @@
 // A client's HTTP/1.0 or 1.1 connection: heads in, exchanges run one after the other, answers out.
 //
 // It holds no buffer and no request state while idle (sizeof is what an idle connection costs).
-// States: idle -> reading_head -> exchanging -> idle … -> [lingering] -> closed.
+// States: [opening] -> idle -> reading_head -> exchanging -> idle … -> [lingering] -> closed.
+// Opening: where a PROXY header comes first, nothing else is read until it is there; only then the
+// client's address is known (session_opening.cpp).
 // Closing (RFC 9112 §9.6): when the client may still be sending, the write side is shut first and
 // what comes is read and thrown away for a while, so that a reset cannot destroy the answer.
 #pragma once
@@ -29,7 +31,9 @@ class Session final : public exchange::Downstream,
   bool is_open() const { return state_ != State::closed; }
 
  private:
-  enum class State : std::uint8_t { closed, idle, reading_head, exchanging, flushing, lingering };
+  enum class State : std::uint8_t {
+    closed, opening, idle, reading_head, exchanging, flushing, lingering
+  };
 
   // exchange::Downstream
   exchange::BodyPiece pull_body() override;
@@ -42,18 +46,21 @@ class Session final : public exchange::Downstream,
   void exchange_finished(exchange::Ending ending) override;
   std::string_view client_ip() const override { return ip_.view(); }
   const std::uint8_t* client_ip16() const override { return ip16_.data(); }
-  std::string_view scheme() const override { return "http"; }
+  std::string_view scheme() const override { return https_ ? "https" : "http"; }
 
   void on_event(std::uint32_t events) override;
   void on_timer() override;
   void on_deferred() override;
 
+  void read_proxy_header();
+  void refuse_proxy_header(std::string_view why);
+  void client_known();
   void exchanging_event(std::uint32_t events);
   void read_head();
   void parse();
   void start_exchange();
   void reject(http::Reason reason);
-  void record_reject(http::Reason reason, unsigned status);
+  void record_reject(http::Reason reason, unsigned status, std::string_view detail = {});
   void read_body_some();
   bool process_body(net::InputBuffer& from);
   void body_ended_early();
@@ -89,6 +96,7 @@ class Session final : public exchange::Downstream,
   bool tunnel_ended_ = false;   // towards the client
   bool hung_up_ = false;
   bool any_byte_ = false;       // of the head being read
+  bool https_ = false;          // by TLS to us, or to the balancer whose PROXY header says so
 };
 
 }  // namespace switchback::downstream
