@@ -66,6 +66,7 @@ class Stream {
   SecureLayer* layer() const { return layer_.get(); }
   bool is_open() const { return fd_ >= 0; }
   int fd() const { return fd_; }
+  Nanos now_ns() const { return reactor_->now_ns(); }   // of the loop's turn; while open
 
   // Notes an event's flags. Call first in on_event.
   void note(std::uint32_t epoll_events) {
