@@ -20,6 +20,7 @@ void Session::open(int fd, const sockaddr_storage& peer, const ListenerRuntime& 
   listener_ = &listener;
   ip_ = net::IpText(peer);
   ip16_ = net::ip_bytes(reinterpret_cast<const sockaddr*>(&peer));
+  told_ends_.reset();
   state_ = State::idle;
   scanned_ = discarded_ = 0;
   parsing_ = body_wanted_ = close_ = head_only_ = tunnel_ = tunnel_ended_ = hung_up_ = false;

@@ -47,6 +47,9 @@ class Session final : public exchange::Downstream,
   std::string_view client_ip() const override { return ip_.view(); }
   const std::uint8_t* client_ip16() const override { return ip16_.data(); }
   std::string_view scheme() const override { return https_ ? "https" : "http"; }
+  net::Endpoints endpoints() const override {
+    return told_ends_ ? *told_ends_ : net::endpoints_of(stream_.fd());
+  }
 
   void on_event(std::uint32_t events) override;
   void on_timer() override;
@@ -87,6 +90,7 @@ class Session final : public exchange::Downstream,
   std::uint32_t discarded_ = 0;
   net::IpText ip_;
   net::IpBytes ip16_{};
+  std::unique_ptr<const net::Endpoints> told_ends_;   // by a PROXY header; null: none
   State state_ = State::closed;
   bool parsing_ = false;
   bool body_wanted_ = false;

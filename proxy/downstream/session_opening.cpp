@@ -45,6 +45,8 @@ void Session::read_proxy_header() {
   if (!header.local) {
     ip_ = net::IpText(header.source);
     ip16_ = net::ip_bytes(reinterpret_cast<const sockaddr*>(&header.source));
+    told_ends_ = std::make_unique<const net::Endpoints>(
+        net::endpoints_of(header.source, header.destination));
   }
   https_ = header.tls;
   any_byte_ = false;

@@ -33,6 +33,7 @@ void Exchange::reset(Downstream& downstream, const http::RequestHead& head) {
   retries_ = counted_ = 0;
   status_ = 0;
   error_number_ = 0;
+  cause_ = nullptr;
   begun_ns_ = claimed_ns_ = attempt_ns_ = context_.reactor.now_ns();
   connect_ns_ = first_byte_ns_ = 0;
   wall_us_ = context_.wall_us();
@@ -171,7 +172,7 @@ void Exchange::attempt() {
   wrote_ = upstream_blocked_ = false;
   attempt_ns_ = context_.reactor.now_ns();
   UpstreamPool* pool = runtime_->pools[index_of(color())];
-  AcquireWish wish{fresh_next_, last_server_, head_};
+  AcquireWish wish{fresh_next_, last_server_, head_, down_};
   Acquired got = pool->acquire(*this, wish);
   if (got.status == AcquireStatus::ready && !runtime_->may_retry(*head_) &&
       !got.upstream->verify_idle()) {

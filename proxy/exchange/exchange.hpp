@@ -108,6 +108,7 @@ class Exchange final : public UpstreamUser,
   std::uint8_t counted_ = 0;        // of them, counted ones
   std::uint16_t status_ = 0;
   int error_number_ = 0;
+  const char* cause_ = nullptr;     // static text; of the last failed attempt
   Nanos begun_ns_ = 0, claimed_ns_ = 0, connect_ns_ = 0, first_byte_ns_ = 0, attempt_ns_ = 0;
   std::int64_t wall_us_ = 0;
   std::uint64_t bytes_in_ = 0, bytes_out_ = 0;

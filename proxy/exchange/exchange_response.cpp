@@ -135,6 +135,7 @@ void Exchange::on_upstream_failed(Reason reason, int error_number) {
 
 void Exchange::attempt_failed(Reason reason, int error_number) {
   error_number_ = error_number;
+  cause_ = up_ ? up_->cause() : nullptr;
   if (phase_ == Phase::tunnel) {
     // One side of a tunnel is gone: what the other had is over too, but it was not our failure.
     reason_ = reason;

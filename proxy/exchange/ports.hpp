@@ -18,6 +18,7 @@
 #include "proxy/http/additions.hpp"
 #include "proxy/http/head.hpp"
 #include "proxy/http/reject.hpp"
+#include "proxy/net/endpoints.hpp"
 #include "proxy/net/output.hpp"
 
 namespace switchback::exchange {
@@ -73,6 +74,9 @@ class Downstream {
   virtual std::string_view client_ip() const = 0;
   virtual const std::uint8_t* client_ip16() const = 0;   // 16 bytes, v4-mapped
   virtual std::string_view scheme() const = 0;
+  // The client's address and port and the ones it connected to; asked for only where a server
+  // wants to be told (PROXY header). What a PROXY header from the client's side said goes first.
+  virtual net::Endpoints endpoints() const { return {}; }
 
  protected:
   ~Downstream() = default;
@@ -92,6 +96,9 @@ class Upstream {
   virtual bool reused() const = 0;      // it has served a request before
   virtual bool verify_idle() = 0;       // a kept connection still has nothing to read and no end
   virtual std::string_view server() const = 0;
+  // More about what went wrong than an errno can say ("certificate has expired"), or null. Static
+  // text. Ask before release().
+  virtual const char* cause() const { return nullptr; }
 
  protected:
   ~Upstream() = default;
@@ -116,6 +123,7 @@ struct AcquireWish {
   bool fresh = false;                 // a new connection, not a kept one
   const void* avoid = nullptr;        // a server that has just failed, if another can do it
   const http::RequestHead* head = nullptr;   // for hash balancing
+  const Downstream* client = nullptr;        // for PROXY headers; null: nobody's
 };
 
 enum class AcquireStatus : std::uint8_t { ready, connecting, no_server };

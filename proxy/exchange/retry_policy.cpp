@@ -11,7 +11,7 @@ bool connection_lost(http::Reason reason) {
 
 bool connect_failure(http::Reason reason) {
   return reason == http::Reason::connect_refused || reason == http::Reason::connect_failed ||
-         reason == http::Reason::connect_timeout;
+         reason == http::Reason::connect_timeout || reason == http::Reason::server_tls_failed;
 }
 }  // namespace
 
