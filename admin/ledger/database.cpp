@@ -3,11 +3,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <ctime>
 
 #include "admin/ledger/migrations.hpp"
 #include "admin/ledger/statement.hpp"
+#include "proxy/base/assert.hpp"
 
 namespace switchback::ledger {
 namespace {
@@ -161,6 +163,15 @@ Status Database::migrate() {
 }
 
 Status Database::load(Snapshot& out, std::int64_t now_wall_us) {
+  auto result = load_flips(out);
+  if (result) result = load_keys(out, now_wall_us);
+  for (std::size_t i = 0; i < table_count && result; ++i) {
+    result = load_table(static_cast<Table>(i), out.rows[i]);
+  }
+  return result;
+}
+
+Status Database::load_flips(Snapshot& out) {
   Statement flips(db_.get(),
                   "SELECT " SB_FLIP_COLUMNS
                   " FROM (SELECT *, row_number() OVER (PARTITION BY service ORDER BY wall_requested"
@@ -169,16 +180,93 @@ Status Database::load(Snapshot& out, std::int64_t now_wall_us) {
   flips.bind(static_cast<std::int64_t>(options_.history_per_service));
   int code = flips.step();
   for (; code == SQLITE_ROW; code = flips.step()) out.flips.push_back(read_flip(flips));
-  if (code != SQLITE_DONE) return status(code);
+  return code == SQLITE_DONE ? Status{} : status(code);
+}
 
+Status Database::load_keys(Snapshot& out, std::int64_t now_wall_us) {
   Statement keys(db_.get(),
                  "SELECT principal, key, request, status, body, expires_at FROM idempotency"
                  " WHERE expires_at > ? ORDER BY expires_at");
   keys.bind(now_wall_us);
-  for (code = keys.step(); code == SQLITE_ROW; code = keys.step())
+  int code = keys.step();
+  for (; code == SQLITE_ROW; code = keys.step())
     out.idempotency.push_back({keys.text(0), keys.text(1), keys.text(2),
                                static_cast<unsigned>(keys.integer(3)), keys.text(4),
                                keys.integer(5)});
+  return code == SQLITE_DONE ? Status{} : status(code);
+}
+
+Status Database::load_table(Table table, std::vector<Row>& out) {
+  const TableInfo& about = info(table);
+  const std::string columns(about.columns), order(about.order);
+  const std::string sql = "SELECT " + columns + " FROM " + std::string(about.name) + " ORDER BY " +
+                          order + " DESC LIMIT ?";
+  Statement rows(db_.get(), sql.c_str());
+  rows.bind(static_cast<std::int64_t>(about.loaded));
+  int code = rows.step();
+  for (; code == SQLITE_ROW; code = rows.step()) {
+    Row row{table, {}};
+    for (std::size_t i = 0; i < about.column_count; ++i) {
+      row.values.push_back(rows.value(static_cast<int>(i)));
+    }
+    out.push_back(std::move(row));
+  }
+  std::reverse(out.begin(), out.end());
+  return code == SQLITE_DONE ? Status{} : status(code);
+}
+
+Status Database::put(const Row& row) {
+  const TableInfo& about = info(row.table);
+  SB_ASSERT(row.values.size() == about.column_count);
+  std::string sql = "INSERT OR REPLACE INTO " + std::string(about.name) + "(" +
+                    std::string(about.columns) + ") VALUES(?";
+  for (std::size_t i = 1; i < about.column_count; ++i) sql += ",?";
+  sql += ")";
+  Statement s(db_.get(), sql.c_str());
+  for (const Value& value : row.values) s.bind(value);
+  return status(s.step());
+}
+
+Status Database::audit_tail(std::uint64_t& seq, std::string& hash) {
+  seq = 0;
+  hash = audit_origin;
+  Statement s(db_.get(), "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1");
+  const int code = s.step();
+  if (code == SQLITE_ROW) {
+    seq = static_cast<std::uint64_t>(s.integer(0));
+    hash = s.text(1);
+  }
+  return status(code);
+}
+
+Status Database::put(const AuditEntry& entry) {
+  std::uint64_t seq = 0;
+  std::string previous;
+  const auto found = audit_tail(seq, previous);
+  if (!found) return found;
+  const std::string text = audit_text(seq + 1, entry);
+  const std::string hash = audit_hash(previous, text);
+  Statement s(db_.get(),
+              "INSERT INTO audit(seq, at, actor, auth, source, action, text, prev_hash, hash)"
+              " VALUES(?,?,?,?,?,?,?,?,?)");
+  s.bind(static_cast<std::int64_t>(seq + 1)).bind(entry.wall_us).bind(entry.actor);
+  s.bind(entry.auth).bind(entry.source).bind(entry.action).bind(text).bind(previous).bind(hash);
+  const auto result = status(s.step());
+  if (result) audit_head_ = hash;
+  return result;
+}
+
+Status Database::audit_after(std::uint64_t seq, std::size_t limit, std::vector<AuditRow>& out) {
+  Statement rows(db_.get(),
+                 "SELECT seq, at, actor, auth, source, action, text, prev_hash, hash FROM audit"
+                 " WHERE seq > ? ORDER BY seq LIMIT ?");
+  rows.bind(static_cast<std::int64_t>(seq)).bind(static_cast<std::int64_t>(limit));
+  int code = rows.step();
+  for (; code == SQLITE_ROW; code = rows.step()) {
+    out.push_back({static_cast<std::uint64_t>(rows.integer(0)), rows.integer(1), rows.text(2),
+                   rows.text(3), rows.text(4), rows.text(5), rows.text(6), rows.text(7),
+                   rows.text(8)});
+  }
   return code == SQLITE_DONE ? Status{} : status(code);
 }
 

@@ -45,6 +45,10 @@ class Database {
   void rollback() { execute("ROLLBACK"); }
   Status put(const FlipRow& row);
   Status put(const IdempotencyRow& row);
+  Status put(const Row& row);
+  Status put(const AuditEntry& entry);   // behind the newest in the file
+  Status audit_after(std::uint64_t seq, std::size_t limit, std::vector<AuditRow>& out);
+  const std::string& audit_head() const { return audit_head_; }
   Status forget_expired(std::int64_t now_wall_us);
 
  private:
@@ -55,11 +59,16 @@ class Database {
   Status execute(const char* sql);
   Status status(int code) const;
   Status schema_version(int& version) const;
+  Status load_flips(Snapshot& out);
+  Status load_keys(Snapshot& out, std::int64_t now_wall_us);
+  Status load_table(Table table, std::vector<Row>& out);
+  Status audit_tail(std::uint64_t& seq, std::string& hash);
 
   const LedgerOptions& options_;
   std::unique_ptr<sqlite3, CloseDb> db_;
   dev_t device_ = 0;
   ino_t inode_ = 0;
+  std::string audit_head_;   // hash of the newest entry written by this process
 };
 
 }  // namespace switchback::ledger

@@ -16,7 +16,27 @@
 namespace switchback::ledger {
 namespace {
 
-using Job = std::variant<FlipRow, IdempotencyRow>;
+using Job = std::variant<FlipRow, IdempotencyRow, Row, AuditEntry>;
+
+// The newer of two rows of the same thing stands; keys and audit entries are things of their own.
+bool replaces(const Job& newer, const Job& older) {
+  if (const auto* flip = std::get_if<FlipRow>(&newer)) {
+    const auto* other = std::get_if<FlipRow>(&older);
+    return other && other->id == flip->id;
+  }
+  if (const auto* row = std::get_if<Row>(&newer)) {
+    const auto* other = std::get_if<Row>(&older);
+    return other && row->same_key(*other);
+  }
+  return false;
+}
+
+struct AuditQuestion {
+  std::uint64_t seq;
+  std::size_t limit;
+  Ledger::OnAudit done;
+};
+constexpr std::size_t most_questions = 64;   // that wait for the lane
 constexpr std::size_t batch_limit = 64;     // rows in one transaction
 constexpr std::uint64_t sweep_every = 256;  // written rows between two sweeps of old keys
 
@@ -31,6 +51,8 @@ struct Ledger::Impl {
   mutable std::mutex mutex;
   std::condition_variable wake, idle;
   std::deque<Job> jobs;
+  std::deque<AuditQuestion> questions;
+  std::string audit_head;
   std::size_t in_hand = 0;  // taken from the queue, not written yet
   bool looked = false, stop = false;
   LedgerStats counts;
@@ -49,6 +71,7 @@ struct Ledger::Impl {
   std::thread thread;
 
   void put(Job job);
+  void answer_questions(std::unique_lock<std::mutex>& lock);
   void run();
   bool pass(std::unique_lock<std::mutex>& lock);
   Status ready();
@@ -63,19 +86,14 @@ struct Ledger::Impl {
 void Ledger::Impl::put(Job job) {
   std::lock_guard lock(mutex);
   bool has_room = jobs.size() + in_hand < options.queue_limit;
-  if (const auto* row = std::get_if<FlipRow>(&job)) {
-    const auto same_row = [&](const Job& other) {
-      const auto* flip = std::get_if<FlipRow>(&other);
-      return flip && flip->id == row->id;
-    };
-    if (const auto same = std::find_if(jobs.begin(), jobs.end(), same_row); same != jobs.end()) {
-      *same = std::move(job);
-      return;
-    }
-    // The lane only reads what it has in hand. A row being written may change once more: it waits
-    // behind, at most once for each row in hand, so that no limit makes a known flip's end be lost.
-    if (in_hand > 0) has_room |= std::any_of(batch.begin(), batch.end(), same_row);
+  const auto same_row = [&](const Job& other) { return replaces(job, other); };
+  if (const auto same = std::find_if(jobs.begin(), jobs.end(), same_row); same != jobs.end()) {
+    *same = std::move(job);
+    return;
   }
+  // The lane only reads what it has in hand. A row being written may change once more: it waits
+  // behind, at most once for each row in hand, so that no limit makes a known flip's end be lost.
+  if (in_hand > 0) has_room |= std::any_of(batch.begin(), batch.end(), same_row);
   if (!has_room) {
     ++counts.dropped;
     return;
@@ -89,14 +107,15 @@ void Ledger::Impl::run() {
   std::unique_lock lock(mutex);
   for (;;) {
     const bool good = pass(lock);
+    answer_questions(lock);
     looked = true;
     idle.notify_all();
     if (stop) return;
     if (good) {
       delay = options.retry_first;
-      wake.wait(lock, [this] { return stop || !jobs.empty(); });
+      wake.wait(lock, [this] { return stop || !jobs.empty() || !questions.empty(); });
     } else {
-      wake.wait_for(lock, delay, [this] { return stop; });
+      wake.wait_for(lock, delay, [this] { return stop || !questions.empty(); });
       delay = std::min(2 * delay, options.retry_most);
       ++counts.retries;
     }
@@ -130,7 +149,22 @@ bool Ledger::Impl::pass(std::unique_lock<std::mutex>& lock) {
       return false;
     }
     counts.written += size;
+    audit_head = database.audit_head();
     if (jobs.empty()) return true;
+  }
+}
+
+// Who asks hears of a ledger that cannot be read instead of waiting for better days.
+void Ledger::Impl::answer_questions(std::unique_lock<std::mutex>& lock) {
+  while (!questions.empty()) {
+    AuditQuestion question = std::move(questions.front());
+    questions.pop_front();
+    lock.unlock();
+    std::vector<AuditRow> rows;
+    auto status = ready();
+    if (status) status = database.audit_after(question.seq, question.limit, rows);
+    question.done(std::move(rows), status.text);
+    lock.lock();
   }
 }
 
@@ -257,6 +291,30 @@ void Ledger::put(FlipRow row) {
 }
 void Ledger::put(IdempotencyRow row) {
   impl_->put(std::move(row));
+}
+
+void Ledger::put(Row row) {
+  impl_->put(std::move(row));
+}
+void Ledger::append(AuditEntry entry) {
+  impl_->put(std::move(entry));
+}
+
+void Ledger::audit_after(std::uint64_t seq, std::size_t limit, OnAudit done) {
+  {
+    std::lock_guard lock(impl_->mutex);
+    if (impl_->questions.size() < most_questions && !impl_->stop) {
+      impl_->questions.push_back({seq, limit, std::move(done)});
+      impl_->wake.notify_one();
+      return;
+    }
+  }
+  done({}, "too many questions to the ledger are waiting");
+}
+
+std::string Ledger::audit_head() const {
+  std::lock_guard lock(impl_->mutex);
+  return impl_->audit_head;
 }
 
 bool Ledger::flush(std::chrono::milliseconds limit) {

@@ -12,6 +12,7 @@
 // Schema: migrations.hpp; changes only add, so that an older binary goes on with a newer file.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -19,6 +20,9 @@
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "admin/ledger/audit.hpp"
+#include "admin/ledger/tables.hpp"
 
 namespace switchback::ledger {
 
@@ -50,6 +54,10 @@ struct IdempotencyRow {
 struct Snapshot {
   std::vector<FlipRow> flips;  // oldest first; the newest `history_per_service` of each service
   std::vector<IdempotencyRow> idempotency;  // not expired
+  std::array<std::vector<Row>, table_count> rows;  // by Table, newest last (tables.hpp)
+  const std::vector<Row>& of(Table table) const {
+    return rows[static_cast<std::size_t>(table)];
+  }
 };
 
 struct Listener {
@@ -84,6 +92,13 @@ class Ledger {
 
   void put(FlipRow row);
   void put(IdempotencyRow row);
+  void put(Row row);            // the newest of those with the same key is what stands
+  void append(AuditEntry entry);   // to the audit chain, in the order of the calls
+
+  // Entries behind `seq`, oldest first; `done` on the lane, with what went wrong or "".
+  using OnAudit = std::function<void(std::vector<AuditRow> rows, std::string fault)>;
+  void audit_after(std::uint64_t seq, std::size_t limit, OnAudit done);
+  std::string audit_head() const;   // hash of the newest entry this process wrote; "" before
 
   // Waits until everything queued is written; false after `limit`. For shutdown and tests.
   bool flush(std::chrono::milliseconds limit);

@@ -7,6 +7,8 @@
 #include <optional>
 #include <string>
 
+#include "admin/ledger/tables.hpp"
+
 namespace switchback::ledger {
 
 class Statement {
@@ -23,6 +25,13 @@ class Statement {
   Statement& bind(const std::optional<std::int64_t>& value) {
     return value ? bind(*value) : note(sqlite3_bind_null(s_, ++bound_));
   }
+  Statement& bind(double value) { return note(sqlite3_bind_double(s_, ++bound_, value)); }
+  Statement& bind(const Value& value) {
+    if (const auto* text = std::get_if<std::string>(&value)) return bind(*text);
+    if (const auto* integer = std::get_if<std::int64_t>(&value)) return bind(*integer);
+    if (const auto* number = std::get_if<double>(&value)) return bind(*number);
+    return note(sqlite3_bind_null(s_, ++bound_));
+  }
 
   // SQLITE_ROW, SQLITE_DONE, or the first thing that went wrong since the statement was made.
   int step() { return code_ == SQLITE_OK ? sqlite3_step(s_) : code_; }
@@ -36,6 +45,14 @@ class Statement {
   std::optional<std::int64_t> optional_integer(int column) const {
     if (sqlite3_column_type(s_, column) == SQLITE_NULL) return std::nullopt;
     return integer(column);
+  }
+  Value value(int column) const {
+    switch (sqlite3_column_type(s_, column)) {
+      case SQLITE_INTEGER: return integer(column);
+      case SQLITE_FLOAT: return sqlite3_column_double(s_, column);
+      case SQLITE_NULL: return {};
+      default: return text(column);
+    }
   }
 
  private:

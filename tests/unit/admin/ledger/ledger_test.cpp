@@ -373,7 +373,7 @@ TEST_CASE("a file of a newer schema is written on") {
   {
     Intruder newer(path);
     newer.run(
-        "CREATE TABLE audit(seq INTEGER PRIMARY KEY); ALTER TABLE flip ADD COLUMN gate TEXT "
+        "CREATE TABLE of_tomorrow(seq INTEGER PRIMARY KEY); ALTER TABLE flip ADD COLUMN gate TEXT "
         "DEFAULT ''; UPDATE meta SET value = '99' WHERE key = 'schema_version'");
   }
   {
