@@ -164,6 +164,7 @@ void Exchange::enter(Color color, std::uint64_t epoch) {
   claimed_ = true;
   runtime_->gate.enter(*this, color, epoch);
   color_stats().requests.add();
+  if (runtime_->taps) [[unlikely]] begin_tap();
   attempt();
 }
 
@@ -205,24 +206,30 @@ void Exchange::on_connected(Upstream& upstream) {
 }
 
 
-void Exchange::send_request() {
-  phase_ = Phase::requesting;
-  server_name_size_ = static_cast<std::uint8_t>(
-      std::min(up_->server().size(), server_name_.size()));
-  std::memcpy(server_name_.data(), up_->server().data(), server_name_size_);
-
+// What goes with the request to any server; Host is the attempt's.
+http::RequestAdditions Exchange::additions() const {
   http::RequestAdditions additions;
   additions.client_ip = down_->client_ip();
   additions.scheme = down_->scheme();
   additions.trusted = trusted_;
   additions.request_id = request_id_view_;
   additions.traceparent = traceparent_view_;
-  // RFC 9112 §3.2: a request of HTTP/1.1 has a Host; one of HTTP/1.0 may have come without.
-  if (head_->authority.empty()) {
-    additions.host = up_->server().starts_with("unix:") ? "localhost" : up_->server();
-  }
   additions.body = head_->body;
   additions.content_length = head_->content_length;
+  return additions;
+}
+
+void Exchange::send_request() {
+  phase_ = Phase::requesting;
+  server_name_size_ = static_cast<std::uint8_t>(
+      std::min(up_->server().size(), server_name_.size()));
+  std::memcpy(server_name_.data(), up_->server().data(), server_name_size_);
+
+  http::RequestAdditions sent = additions();
+  // RFC 9112 §3.2: a request of HTTP/1.1 has a Host; one of HTTP/1.0 may have come without.
+  if (head_->authority.empty()) {
+    sent.host = up_->server().starts_with("unix:") ? "localhost" : up_->server();
+  }
 
   BodyPiece piece;
   iovec kept;
@@ -238,7 +245,7 @@ void Exchange::send_request() {
   }
   // Before it is sent: an attempt that fails at once must not forget that nothing follows.
   if (piece.end) request_ended_ = true;
-  const SendResult result = up_->send_request(*head_, additions, piece);
+  const SendResult result = up_->send_request(*head_, sent, piece);
   wrote_ = wrote_ || result != SendResult::failed;
   if (result == SendResult::failed) {
     attempt_failed(Reason::server_write_failed, 0);
@@ -276,6 +283,7 @@ bool Exchange::note_body(const BodyPiece& piece) {
     }
     return false;
   }
+  if (tap_) [[unlikely]] tap_->on_request_body(piece);
   if (piece.bytes > 0) remember(piece);
   if (!piece.trailers.empty()) replayable_ = false;   // they are not kept
   return true;

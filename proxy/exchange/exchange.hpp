@@ -15,6 +15,7 @@
 
 #include "proxy/exchange/retry_policy.hpp"
 #include "proxy/exchange/service_runtime.hpp"
+#include "proxy/exchange/tap.hpp"
 
 namespace switchback::exchange {
 
@@ -61,6 +62,9 @@ class Exchange final : public UpstreamUser,
   void enter(Color color, std::uint64_t epoch);
   Color preview_or(Color active, bool& preview) const;
   void attempt();
+  void begin_tap();
+  void end_tap(TapEnd end);
+  http::RequestAdditions additions() const;
   void send_request();
   bool note_body(const BodyPiece& piece);
   void remember(const BodyPiece& piece);
@@ -86,6 +90,7 @@ class Exchange final : public UpstreamUser,
   ServiceRuntime* runtime_ = nullptr;
   const http::RequestHead* head_ = nullptr;
   const void* last_server_ = nullptr;
+  Tap* tap_ = nullptr;              // who listens in; most have none
   net::BufferRef replay_;
   std::uint32_t replay_bytes_ = 0;
   Phase phase_ = Phase::idle;

@@ -65,6 +65,7 @@ Flow Exchange::on_response(const http::ResponseHead* head, const BodyPiece& piec
   if (head && !start_response(*head)) return Flow::over;
   bytes_out_ += piece.bytes;
   const SendResult result = down_->send_response(head, piece);
+  if (tap_) [[unlikely]] tap_->on_answer(head, piece);
   if (result == SendResult::failed) {
     on_downstream_gone(Reason::client_reset);
     return Flow::over;
@@ -179,6 +180,7 @@ bool Exchange::try_again(Reason reason) {
   const route::ActiveWord word = runtime_->control->load();
   const Color now_wanted = preview_or(word.color, preview_);
   if (now_wanted != color()) {
+    if (tap_) end_tap(TapEnd::moved);
     const Nanos now = context_.reactor.now_ns();
     runtime_->gate.leave(*this, Outcome::moved, now);
     runtime_->gate.enter(*this, now_wanted, word.epoch);
@@ -274,6 +276,9 @@ void Exchange::complete() {
 
 void Exchange::finish(Outcome outcome, Ending ending) {
   SB_ASSERT(phase_ != Phase::idle);
+  if (tap_) [[unlikely]] {
+    end_tap(outcome == Outcome::client_gone ? TapEnd::client_gone : TapEnd::failed);
+  }
   disarm_timer();
   if (phase_ == Phase::waiting) {
     runtime_->stats->waiting.add(-1);

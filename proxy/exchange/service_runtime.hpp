@@ -14,6 +14,7 @@
 #include "proxy/drain/drain_gate.hpp"
 #include "proxy/exchange/door.hpp"
 #include "proxy/exchange/ports.hpp"
+#include "proxy/exchange/tap.hpp"
 #include "proxy/http/request_id.hpp"
 #include "proxy/log/access_log.hpp"
 #include "proxy/net/reactor.hpp"
@@ -32,6 +33,7 @@ struct ServiceRuntime {
   stats::ServiceStats* stats = nullptr;
   std::array<UpstreamPool*, 2> pools{};      // by Color
   std::uint32_t retry_methods = 0;           // bit per http::Method
+  TapSource* taps = nullptr;                 // who listens in on some; nullptr: nobody
   Door door;
   drain::DrainGate gate;
   std::uint32_t exchanges = 0;               // that point here, claimed or not

@@ -34,11 +34,15 @@ bool trusted(const std::vector<config::Network>& networks, const std::uint8_t (&
   return false;
 }
 
+bool is_mirror_mark(std::string_view name) {
+  return name.size() == 19 && begins_like(name, "x-switchback-mirror");
+}
+
 bool is_forwarding_alias(std::string_view name) {
   if (name.size() < 9 || (name[0] | 0x20) != 'x') return false;
   if (begins_like(name, "x-forwarded-")) return true;
   return (name.size() == 9 && begins_like(name, "x-real-ip")) ||
-         (name.size() == 12 && begins_like(name, "x-request-id"));
+         (name.size() == 12 && begins_like(name, "x-request-id")) || is_mirror_mark(name);
 }
 
 }  // namespace switchback::http

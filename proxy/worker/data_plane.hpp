@@ -15,6 +15,7 @@
 
 #include "config/model.hpp"
 #include "proxy/drain/switch_record.hpp"
+#include "proxy/mirror/view.hpp"
 #include "proxy/stats/counters.hpp"
 #include "proxy/upstream/health_checker.hpp"
 
@@ -77,6 +78,9 @@ class DataPlane {
   virtual std::vector<std::string> services() const = 0;             // in configuration order
   virtual std::optional<ServiceView> view(const std::string& service) const = 0;
   virtual StatsView stats() const = 0;
+  // What mirroring has found; at most that many of the newest differences. Unknown service: nullopt.
+  virtual std::optional<mirror::View> mirror_view(const std::string& service,
+                                                  std::size_t most_samples) const = 0;
 
   // The flip: one atomic store of {color, epoch, paused as it was}, then a barrier message to every
   // worker. Returns at once; the record fills up as workers pass. `epoch` must be higher than the current one.

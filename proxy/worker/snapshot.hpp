@@ -9,6 +9,7 @@
 
 #include "config/model.hpp"
 #include "proxy/exchange/service_runtime.hpp"
+#include "proxy/mirror/run.hpp"
 #include "proxy/upstream/pool.hpp"
 
 namespace switchback::worker {
@@ -19,6 +20,7 @@ struct ServiceShared {
   std::vector<std::shared_ptr<exchange::ServiceRuntime>> runtimes;   // one per worker; go on too
   std::vector<std::shared_ptr<stats::ServiceStats>> stats;           // one per worker; go on too
   std::array<std::vector<upstream::PoolMember>, 2> pools;            // by Color
+  mirror::Setup mirror;
 };
 
 struct Snapshot {

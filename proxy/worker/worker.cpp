@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "proxy/mirror/mirror.hpp"
+
 namespace switchback::worker {
 
 namespace {
@@ -18,7 +20,8 @@ struct Worker::Service final : net::Timer, net::Deferred {
         shared(std::move(s)),
         runtime(shared->runtimes[w.index_]),
         pools{std::make_unique<upstream::Pool>(w.dialer_, w.index_, seed(w, 1)),
-              std::make_unique<upstream::Pool>(w.dialer_, w.index_, seed(w, 2))} {}
+              std::make_unique<upstream::Pool>(w.dialer_, w.index_, seed(w, 2))},
+        mirror(w.context_, *runtime, w.index_) {}
 
   ~Service() { runtime->drain_changed = nullptr; }   // the runtime may live on in a late message
 
@@ -50,6 +53,7 @@ struct Worker::Service final : net::Timer, net::Deferred {
   std::shared_ptr<const ServiceShared> shared;
   std::shared_ptr<exchange::ServiceRuntime> runtime;
   std::array<std::unique_ptr<upstream::Pool>, 2> pools;
+  mirror::Mirror mirror;   // last: its copies use the pools
 };
 
 Worker::Worker(unsigned index, log::AccessRing* access)
@@ -92,6 +96,7 @@ void Worker::run(std::shared_ptr<const Snapshot> snapshot) {
   acceptors_.clear();
   host_.close_all();
   for (auto& [name, service] : services_) {
+    service->mirror.stop();
     service->pools[0]->close_idle();
     service->pools[1]->close_idle();
   }
@@ -119,6 +124,7 @@ void Worker::update_service(Service& service, const std::shared_ptr<const Servic
   runtime.retry_methods = exchange::method_mask(config.retries.methods);
   const std::size_t workers = shared->runtimes.size();
   runtime.door.set_limit(std::max<std::size_t>(1, (config.limits.queue + workers - 1) / workers));
+  service.mirror.configure(shared->mirror);
   service.shared = shared;   // last: the old configuration may die with it
 }
 
@@ -146,6 +152,7 @@ void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
     next.emplace(name, std::move(service));
   }
   for (auto& [name, service] : services_) {
+    service->mirror.stop();
     service->pools[0]->close_idle();
     service->pools[1]->close_idle();
     retired_.push_back(std::move(service));
@@ -168,6 +175,13 @@ void Worker::begin_switch(const std::shared_ptr<exchange::ServiceRuntime>& runti
                           std::shared_ptr<drain::SwitchRecord> record) {
   runtime->gate.begin(std::move(record), runtime->config->drain, monotonic_ns());
   if (runtime->drain_changed) runtime->drain_changed();
+}
+
+void Worker::begin_mirror_run(const std::shared_ptr<exchange::ServiceRuntime>& runtime,
+                              std::shared_ptr<mirror::Run> run) {
+  for (auto& [name, service] : services_) {
+    if (service->runtime == runtime) service->mirror.begin_run(run);
+  }
 }
 
 void Worker::open_door(const std::shared_ptr<exchange::ServiceRuntime>& runtime) {

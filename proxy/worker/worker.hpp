@@ -30,6 +30,9 @@ class Worker final : public net::Timer {
   void adopt(std::shared_ptr<const Snapshot> snapshot);                             // [loop]
   void begin_switch(const std::shared_ptr<exchange::ServiceRuntime>& runtime,
                     std::shared_ptr<drain::SwitchRecord> record);                   // [loop]
+  // The copies of requests go to another color from now on; nullptr: there are none.
+  void begin_mirror_run(const std::shared_ptr<exchange::ServiceRuntime>& runtime,
+                        std::shared_ptr<mirror::Run> run);                          // [loop]
   void open_door(const std::shared_ptr<exchange::ServiceRuntime>& runtime);         // [loop]
   void begin_shutdown(Nanos limit_ns, std::function<void()> done);                  // [loop]
 

@@ -18,6 +18,7 @@ WorkerGroup::WorkerGroup(const config::Config& config, const std::vector<Service
       observer_(std::move(observer)),
       listeners_(std::move(listeners)),
       access_log_(config.log.access, config.log.path, worker_count_),
+      mirror_runs_(worker_count_),
       health_([o = observer_](const upstream::HealthChange& change) {
         if (o) o->health_changed(change);
       }) {
@@ -65,7 +66,7 @@ std::vector<upstream::PoolMember> WorkerGroup::build_pool(const config::Pool& po
 }
 
 std::shared_ptr<const ServiceShared> WorkerGroup::build_service(
-    const config::Service& config, const std::vector<ServiceSeed>& seeds) const {
+    const config::Service& config, const std::vector<ServiceSeed>& seeds) {
   auto service = std::make_shared<ServiceShared>();
   service->config = config;
   const ServiceShared* before = find(config.name);
@@ -75,6 +76,7 @@ std::shared_ptr<const ServiceShared> WorkerGroup::build_service(
     service->control = before->control;
     service->runtimes = before->runtimes;
     service->stats = before->stats;
+    service->mirror = mirror_runs_.configure(config, service->control->load());
     return service;
   }
   route::ActiveWord word;
@@ -91,11 +93,12 @@ std::shared_ptr<const ServiceShared> WorkerGroup::build_service(
         }));
     service->stats.push_back(std::make_shared<stats::ServiceStats>());
   }
+  service->mirror = mirror_runs_.configure(config, word);
   return service;
 }
 
 std::shared_ptr<const Snapshot> WorkerGroup::build(const config::Config& config,
-                                                   const std::vector<ServiceSeed>& seeds) const {
+                                                   const std::vector<ServiceSeed>& seeds) {
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->match_order = config.services;
   snapshot->listeners = config.listeners;
@@ -204,10 +207,12 @@ std::shared_ptr<drain::SwitchRecord> WorkerGroup::switch_color(const std::string
   auto record = std::make_shared<drain::SwitchRecord>(name, other(to), to, epoch, worker_count_);
   record->stored_ns = monotonic_ns();
   service->control->store({to, before.paused, epoch});
+  const auto run = mirror_runs_.switched(name, {to, before.paused, epoch});
   for (unsigned i = 0; i < worker_count_; ++i) {
     Worker* worker = workers_[i].get();
-    worker->post([worker, runtime = service->runtimes[i], record] {
+    worker->post([worker, runtime = service->runtimes[i], record, run] {
       worker->begin_switch(runtime, record);
+      if (run) worker->begin_mirror_run(runtime, run);
     });
   }
   return record;

@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include "proxy/mirror/runs.hpp"
 #include "proxy/worker/data_plane.hpp"
 #include "proxy/worker/worker.hpp"
 
@@ -19,6 +20,10 @@ class WorkerGroup final : public DataPlane {
   std::vector<std::string> services() const override;
   std::optional<ServiceView> view(const std::string& service) const override;
   StatsView stats() const override;
+  std::optional<mirror::View> mirror_view(const std::string& service,
+                                          std::size_t most_samples) const override {
+    return find(service) ? mirror_runs_.view(service, most_samples) : std::nullopt;
+  }
   std::shared_ptr<drain::SwitchRecord> switch_color(const std::string& service, Color to,
                                                     std::uint64_t epoch) override;
   bool pause(const std::string& service) override;
@@ -33,9 +38,9 @@ class WorkerGroup final : public DataPlane {
 
  private:
   std::shared_ptr<const Snapshot> build(const config::Config& config,
-                                        const std::vector<ServiceSeed>& seeds) const;
+                                        const std::vector<ServiceSeed>& seeds);
   std::shared_ptr<const ServiceShared> build_service(const config::Service& config,
-                                                     const std::vector<ServiceSeed>& seeds) const;
+                                                     const std::vector<ServiceSeed>& seeds);
   std::vector<upstream::PoolMember> build_pool(const config::Pool& pool,
                                                const ServiceShared* before, Color color) const;
   const ServiceShared* find(const std::string& service) const;
@@ -46,6 +51,7 @@ class WorkerGroup final : public DataPlane {
   std::shared_ptr<Observer> observer_;
   std::vector<net::OpenedListener> listeners_;
   log::AccessLog access_log_;
+  mirror::Runs mirror_runs_;
   std::shared_ptr<const Snapshot> snapshot_;
   std::vector<std::unique_ptr<Worker>> workers_;
   upstream::HealthChecker health_;

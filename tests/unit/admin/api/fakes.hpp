@@ -36,6 +36,9 @@ class FakePlane : public worker::DataPlane {
     return std::nullopt;
   }
   worker::StatsView stats() const override { return stats_view; }
+  std::optional<mirror::View> mirror_view(const std::string& service, std::size_t) const override {
+    return view(service) ? std::optional(mirror) : std::nullopt;
+  }
   std::shared_ptr<drain::SwitchRecord> switch_color(const std::string&, Color,
                                                     std::uint64_t) override {
     return nullptr;
@@ -50,6 +53,7 @@ class FakePlane : public worker::DataPlane {
 
   std::vector<worker::ServiceView> views;
   worker::StatsView stats_view;
+  mirror::View mirror;
 };
 
 inline release::Receipt example_receipt() {

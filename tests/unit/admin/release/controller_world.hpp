@@ -70,6 +70,9 @@ class FakeDataPlane : public worker::DataPlane {
     return at == views.end() ? std::nullopt : std::optional(at->second);
   }
   worker::StatsView stats() const override { return {}; }
+  std::optional<mirror::View> mirror_view(const std::string&, std::size_t) const override {
+    return std::nullopt;
+  }
   std::shared_ptr<drain::SwitchRecord> switch_color(const std::string& service, Color to,
                                                     std::uint64_t epoch) override {
     const auto at = views.find(service);
