@@ -71,6 +71,39 @@ void requests(Exposition& out, const worker::StatsView& stats) {
            [](const auto& s) { return s.bytes_out.read(); });
 }
 
+void tunnels(Exposition& out, const worker::StatsView& stats) {
+  by_color(out, stats, "switchback_tunnels_total",
+           "Tunnels (WebSockets and other upgrades) begun; those open are switchback_in_flight of "
+           "class tunnel.",
+           [](const auto& s) { return s.tunnels.begun.read(); });
+  const auto by_side = [&](const char* name, const char* help, auto member) {
+    out.family(name, "counter", help);
+    for (const auto& service : stats.services) {
+      for (const Color color : colors) {
+        for (std::size_t side = 0; side < 2; ++side) {
+          out.sample({{"service", service.name},
+                      {"color", to_string(color)},
+                      {"side", side == 0 ? "client" : "server"}},
+                     sum_color(service, color,
+                               [&](const auto& s) { return (s.tunnels.*member)[side].read(); }));
+        }
+      }
+    }
+  };
+  by_side("switchback_tunnel_closes_sent_total",
+          "WebSocket Close frames of the proxy's own, by the side they went to.",
+          &stats::TunnelStats::closes_sent);
+  by_side("switchback_tunnel_closes_answered_total",
+          "Of these, answered with a Close of that side's own.",
+          &stats::TunnelStats::closes_answered);
+  by_color(out, stats, "switchback_tunnels_cut_total",
+           "Tunnels cut because they had not ended by their cap.",
+           [](const auto& s) { return s.tunnels.cut.read(); });
+  by_color(out, stats, "switchback_tunnel_violations_total",
+           "WebSockets whose frames broke the rules: passed on, but closed without a Close frame.",
+           [](const auto& s) { return s.tunnels.not_followed.read(); });
+}
+
 void histogram_of(Exposition& out, const worker::StatsView::Service& service, Color color,
                   stats::Histogram stats::ColorStats::*member) {
   std::array<std::uint64_t, stats::Histogram::bucket_count> sums{};
@@ -311,6 +344,7 @@ std::string prometheus_text(const worker::DataPlane& plane, const release::Contr
   const auto views = views_of(plane);
   const auto stats = plane.stats();
   requests(out, stats);
+  tunnels(out, stats);
   histograms(out, stats);
   services(out, views, controller);
   servers(out, views);

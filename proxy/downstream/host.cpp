@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "proxy/downstream/session.hpp"
 
 namespace switchback::downstream {
@@ -48,9 +50,16 @@ ActiveRequest& Host::take_request() {
 
 void Host::give_back(ActiveRequest& request) { free_requests_.push_back(&request); }
 
-void Host::begin_shutdown() {
+void Host::begin_shutdown(Nanos tunnels_within_ns) {
+  const auto tunnels = std::count_if(all_.begin(), all_.end(),
+                                     [](const auto& session) { return session->in_tunnel(); });
+  Nanos place = 0;
   for (const auto& session : all_) {
-    if (session->is_open()) session->begin_shutdown();
+    if (!session->is_open()) continue;
+    if (session->in_tunnel()) {
+      session->end_tunnel_in(tunnels_within_ns / tunnels * place++);
+    }
+    session->begin_shutdown();
   }
 }
 

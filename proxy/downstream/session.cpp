@@ -292,7 +292,7 @@ void Session::go_idle() {
 }
 
 void Session::close_after_answer(bool unread_possible) {
-  if (tunnel_) unread_possible = false;
+  if (tunnel_ && stream_.peer_closed()) unread_possible = false;
   const bool nothing_left = !unread_possible && in_.empty() && body_in_.empty() &&
                             (!stream_.readable() || stream_.peer_closed());
   if (nothing_left || hung_up_) {
@@ -306,7 +306,7 @@ void Session::linger() {
   state_ = State::lingering;
   in_.release();
   body_in_.release();
-  stream_.shutdown_write();
+  if (!tunnel_ended_) stream_.shutdown_write();
   arm(linger_ns);
   if (!parsing_ || stream_.readable()) discard_input();
 }

@@ -29,6 +29,8 @@ class Session final : public exchange::Downstream,
   void begin_shutdown();   // closes when idle, else after the running answer
   void cut();              // ends whatever runs
   bool is_open() const { return state_ != State::closed; }
+  bool in_tunnel() const { return state_ == State::exchanging && tunnel_; }
+  void end_tunnel_in(Nanos in_ns) { active_->exchange.end_tunnel_in(in_ns); }
 
  private:
   enum class State : std::uint8_t {

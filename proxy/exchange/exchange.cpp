@@ -315,31 +315,16 @@ void Exchange::remember(const BodyPiece& piece) {
 
 Flow Exchange::on_request_body(const BodyPiece& piece) {
   if (phase_ == Phase::idle || phase_ == Phase::answering) return Flow::over;
+  if (phase_ == Phase::tunnel) return tunnel_from_client(piece);
   if (!up_ || phase_ == Phase::connecting) return Flow::pause;
-  if (phase_ == Phase::tunnel) {
-    bytes_in_ += piece.bytes;
-  } else if (!note_body(piece)) {
-    return Flow::over;
-  }
+  if (!note_body(piece)) return Flow::over;
   if (piece.end) request_ended_ = true;
   const SendResult result = up_->send_body(piece);
-  if (result == SendResult::failed && phase_ == Phase::tunnel) {
-    attempt_failed(Reason::server_write_failed, 0);
-    return Flow::over;
-  }
   if (result == SendResult::failed) {
     // The server may have answered before it closed: its event tells. No more of the body, though.
     upload_broken_ = true;
     if (!response_started_) arm(Deadline::response_head, service().timeouts.response_head);
     return Flow::pause;
-  }
-  if (phase_ == Phase::tunnel) {
-    upstream_blocked_ = result == SendResult::blocked;
-    if (request_ended_ && response_ended_ && result == SendResult::sent) {
-      complete();
-      return Flow::over;
-    }
-    return result == SendResult::blocked ? Flow::pause : Flow::proceed;
   }
   after_request_bytes(result);
   return result == SendResult::blocked ? Flow::pause : Flow::proceed;
@@ -348,11 +333,7 @@ Flow Exchange::on_request_body(const BodyPiece& piece) {
 void Exchange::on_upstream_writable() {
   upstream_blocked_ = false;
   if (phase_ == Phase::tunnel) {
-    if (request_ended_ && response_ended_) {
-      complete();
-    } else if (!request_ended_) {
-      down_->read_body(true);
-    }
+    tunnel_writable(tunnel::Way::to_server);
     return;
   }
   if (upload_broken_) return;
@@ -373,6 +354,12 @@ void Exchange::on_request_rejected(Reason reason) {
 void Exchange::on_downstream_gone(Reason reason) {
   if (phase_ == Phase::idle) return;
   if (reason_ == Reason::none) reason_ = reason;
+  if (phase_ == Phase::tunnel) {
+    tunnel_cut_ = reason == Reason::shutting_down;
+    finish_tunnel(tunnel_cut_ ? drain::Outcome::forced : drain::Outcome::client_gone,
+                  Ending::abort);
+    return;
+  }
   finish(drain::Outcome::client_gone, Ending::abort);
 }
 

@@ -16,6 +16,7 @@
 #include "proxy/exchange/retry_policy.hpp"
 #include "proxy/exchange/service_runtime.hpp"
 #include "proxy/exchange/tap.hpp"
+#include "proxy/tunnel/tunnel.hpp"
 
 namespace switchback::exchange {
 
@@ -37,10 +38,13 @@ class Exchange final : public UpstreamUser,
   void on_downstream_writable();                       // what was blocked has been taken
   void on_downstream_progress();                       // some of it has: the reader is alive
   void on_downstream_gone(http::Reason reason);        // client_closed, client_reset
+  bool in_tunnel() const { return phase_ == Phase::tunnel; }
+  void end_tunnel_in(Nanos in_ns);                     // the process ends: this tunnel's moment
 
  private:
   enum class Phase : std::uint8_t { idle, waiting, connecting, requesting, responding, tunnel, answering };
-  enum class Deadline : std::uint8_t { connect, body_idle, response_head, response_idle, write_idle };
+  enum class Deadline : std::uint8_t { connect, body_idle, response_head, response_idle, write_idle,
+                                       tunnel_idle, tunnel_close, tunnel_cut };
 
   // UpstreamUser
   void on_connected(Upstream& upstream) override;
@@ -78,6 +82,25 @@ class Exchange final : public UpstreamUser,
   void answer(http::Reason reason);
   drain::Outcome own_answer_outcome() const;
   void complete();
+  // A tunnel (exchange_tunnel.cpp). Those that return bool: false, the exchange is over.
+  bool agreed_upgrade(const http::ResponseHead& head) const;
+  void open_tunnel(const http::ResponseHead& head);
+  void enter_tunnel(const BodyPiece& piece);
+  Flow tunnel_from_client(const BodyPiece& piece);
+  Flow tunnel_from_server(const BodyPiece& piece);
+  bool tunnel_move(tunnel::Way way, const BodyPiece& piece);
+  bool tunnel_give(tunnel::Way way, const BodyPiece& piece, const tunnel::Step& step);
+  bool tunnel_due(tunnel::Way way);
+  bool tunnel_settle();
+  bool tunnel_write_failed();
+  void tunnel_writable(tunnel::Way way);
+  void tunnel_server_gone(http::Reason reason);
+  void tunnel_moved();
+  void end_tunnel(tunnel::CloseCode code, http::Reason reason, config::Duration grace);
+  void cut_tunnel();
+  drain::Outcome tunnel_outcome() const;
+  void finish_tunnel(drain::Outcome outcome, Ending ending);
+  std::string_view tunnel_detail() const;
   void finish(drain::Outcome outcome, Ending ending);
   void record_stats();
   void record_access(drain::Outcome outcome);
@@ -117,6 +140,11 @@ class Exchange final : public UpstreamUser,
   Nanos begun_ns_ = 0, claimed_ns_ = 0, connect_ns_ = 0, first_byte_ns_ = 0, attempt_ns_ = 0;
   std::int64_t wall_us_ = 0;
   std::uint64_t bytes_in_ = 0, bytes_out_ = 0;
+  tunnel::Tunnel tunnel_;
+  http::Reason tunnel_reason_ = http::Reason::none;   // why it is being ended
+  bool client_blocked_ = false;     // in a tunnel: the client has not taken what it was given
+  bool tunnel_cut_ = false;
+  bool tunnel_lost_ = false;        // counted
   std::array<char, 56> traceparent_;
   std::array<char, 32> request_id_;
   std::string_view request_id_view_;

@@ -36,7 +36,7 @@ Flow Exchange::on_informational(const http::ResponseHead& head) {
 bool Exchange::start_response(const http::ResponseHead& head) {
   // Not asked for; or before the server had the request, whose rest nobody could tell from the
   // tunnel's bytes (RFC 9110 §7.8).
-  if (head.status == 101 && (!head_->upgrade || !request_ended_ || upstream_blocked_)) {
+  if (head.status == 101 && (!agreed_upgrade(head) || !request_ended_ || upstream_blocked_)) {
     attempt_failed(Reason::bad_response, 0);
     return false;
   }
@@ -51,7 +51,7 @@ bool Exchange::start_response(const http::ResponseHead& head) {
   if (!preview_) runtime_->gate.first_response(epoch(), now);
   if (head.status == 101) {
     phase_ = Phase::tunnel;
-    request_ended_ = false;
+    open_tunnel(head);
     runtime_->gate.reclassify(*this, TrafficClass::tunnel, now);
     runtime_->drain_changed();
   } else if (is_stream(head)) {
@@ -63,6 +63,7 @@ bool Exchange::start_response(const http::ResponseHead& head) {
 
 Flow Exchange::on_response(const http::ResponseHead* head, const BodyPiece& piece) {
   if (head && !start_response(*head)) return Flow::over;
+  if (!head && phase_ == Phase::tunnel) return tunnel_from_server(piece);
   bytes_out_ += piece.bytes;
   const SendResult result = down_->send_response(head, piece);
   if (tap_) [[unlikely]] tap_->on_answer(head, piece);
@@ -72,22 +73,21 @@ Flow Exchange::on_response(const http::ResponseHead* head, const BodyPiece& piec
   }
   if (piece.end) response_ended_ = true;
   if (head && phase_ == Phase::tunnel) {
-    up_->begin_tunnel();
-    down_->begin_tunnel();
-    disarm_timer();
-    if (result == SendResult::sent) down_->read_body(true);
-    return result == SendResult::blocked ? Flow::pause : Flow::proceed;
+    enter_tunnel(piece);
+    client_blocked_ = result == SendResult::blocked;
+    if (!client_blocked_) down_->read_body(true);
+    return client_blocked_ ? Flow::pause : Flow::proceed;
   }
-  if (response_ended_ && phase_ != Phase::tunnel) drop_upstream(!upload_broken_ && request_ended_);
+  if (response_ended_) drop_upstream(!upload_broken_ && request_ended_);
   if (result == SendResult::blocked) {
     arm(Deadline::write_idle, service().timeouts.write_idle);
     return response_ended_ ? Flow::over : Flow::pause;
   }
-  if (response_ended_ && (phase_ != Phase::tunnel || request_ended_)) {
+  if (response_ended_) {
     complete();
     return Flow::over;
   }
-  if (phase_ != Phase::tunnel) arm(Deadline::response_idle, service().timeouts.response_idle);
+  arm(Deadline::response_idle, service().timeouts.response_idle);
   return Flow::proceed;
 }
 
@@ -97,14 +97,7 @@ void Exchange::on_downstream_writable() {
     return;
   }
   if (phase_ == Phase::tunnel) {
-    disarm_timer();
-    if (response_ended_ && request_ended_) {
-      complete();
-      return;
-    }
-    // The other direction has its own pace: what the server has not taken still waits there.
-    if (!request_ended_ && !upstream_blocked_) down_->read_body(true);
-    if (!response_ended_) up_->resume_response();
+    tunnel_writable(tunnel::Way::to_client);
     return;
   }
   if (phase_ == Phase::requesting && up_) up_->resume_response();   // a 1xx was taken at last
@@ -118,6 +111,7 @@ void Exchange::on_downstream_writable() {
 }
 
 void Exchange::on_downstream_progress() {
+  if (phase_ == Phase::tunnel) tunnel_moved();
   if (phase_ == Phase::idle || deadline_ != Deadline::write_idle) return;
   const bool own = phase_ == Phase::answering;
   arm(Deadline::write_idle, own ? config::Timeouts{}.write_idle : service().timeouts.write_idle);
@@ -138,9 +132,7 @@ void Exchange::attempt_failed(Reason reason, int error_number) {
   error_number_ = error_number;
   cause_ = up_ ? up_->cause() : nullptr;
   if (phase_ == Phase::tunnel) {
-    // One side of a tunnel is gone: what the other had is over too, but it was not our failure.
-    reason_ = reason;
-    finish(Outcome::completed, Ending::abort);
+    tunnel_server_gone(reason);
     return;
   }
   if (response_started_) {
@@ -225,12 +217,27 @@ void Exchange::on_timer() {
     case Deadline::write_idle:
       on_downstream_gone(Reason::client_write_timeout);
       return;
+    case Deadline::tunnel_idle:
+      end_tunnel(tunnel::CloseCode::going_away, Reason::tunnel_idle, tunnel::longest_grace);
+      return;
+    case Deadline::tunnel_close:
+      end_tunnel(tunnel::CloseCode::going_away, Reason::shutting_down,
+                 context_.shutdown_tunnel_grace);
+      return;
+    case Deadline::tunnel_cut:
+      cut_tunnel();
+      return;
   }
 }
 
 // The drain's deadline: 504 before a head, a cut after it.
 void Exchange::force_end() {
   if (phase_ == Phase::idle) return;
+  if (phase_ == Phase::tunnel) {
+    end_tunnel(tunnel::CloseCode::service_restart, Reason::drain_forced,
+               tunnel::grace_of(service().drain.websocket));
+    return;
+  }
   if (response_started_ || phase_ == Phase::answering) {
     reason_ = Reason::drain_forced;
     finish(Outcome::forced, Ending::abort);
@@ -267,11 +274,7 @@ Outcome Exchange::own_answer_outcome() const {
 }
 
 void Exchange::complete() {
-  if (phase_ == Phase::tunnel) {
-    finish(Outcome::completed, Ending::close);
-  } else {
-    finish(Outcome::completed, request_ended_ ? Ending::reusable : Ending::close);
-  }
+  finish(Outcome::completed, request_ended_ ? Ending::reusable : Ending::close);
 }
 
 void Exchange::finish(Outcome outcome, Ending ending) {

@@ -70,6 +70,15 @@ class Histogram {
   Counter sum_us_;
 };
 
+// Tunnels of one color. Arrays: by the side told or asked, the client's first.
+struct TunnelStats {
+  Counter begun;
+  std::array<Counter, 2> closes_sent;      // Close frames of the proxy's own
+  std::array<Counter, 2> closes_answered;  // by a Close of that side's own
+  Counter cut;                             // at the cap behind the Close, or at the process's end
+  Counter not_followed;                    // WebSockets whose frames broke the rules
+};
+
 // Per worker, service and color.
 struct ColorStats {
   Counter requests;                        // exchanges begun
@@ -79,6 +88,7 @@ struct ColorStats {
   Counter bytes_in, bytes_out;  // bodies, from and to clients
   Histogram total;              // head complete .. answer handed over
   Histogram first_byte;         // .. response head
+  TunnelStats tunnels;
 };
 
 // Per worker and service (both colors), for what happens before a color is chosen.

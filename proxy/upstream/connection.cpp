@@ -124,6 +124,8 @@ SendResult Connection::send_body(const BodyPiece& piece) {
   const SendResult result = out_.send(stream_, dialer_.buffers(), {pieces, count},
                                       piece.owner ? *piece.owner : net::BufferRef{});
   if (tunnel_ && piece.end && result == SendResult::sent) stream_.shutdown_write();
+  // What the server has said before it went is still read; its end then tells.
+  if (tunnel_ && result == SendResult::failed) write_failed_ = true;
   return result;
 }
 

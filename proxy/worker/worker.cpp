@@ -207,7 +207,9 @@ void Worker::begin_shutdown(Nanos limit_ns, std::function<void()> done) {
   context_.shutting_down = true;
   shutdown_done_ = std::move(done);
   shutdown_at_ns_ = reactor_.now_ns() + limit_ns;
-  host_.begin_shutdown();
+  context_.shutdown_tunnel_grace =
+      tunnel::grace_of(std::chrono::nanoseconds(limit_ns / 4));
+  host_.begin_shutdown(limit_ns / 2);
   for (auto& [name, service] : services_) {   // nobody is left standing at a shut door
     if (!service->runtime->door.empty()) reactor_.defer(*service);
   }
