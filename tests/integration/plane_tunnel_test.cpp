@@ -1,5 +1,5 @@
 // Tunnels under ill-treatment: both ends slow, half-closed, reset, and upgrades that are none.
-#include "tests/integration/plane.hpp"
+#include "tests/integration/tunnels.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace switchback;
@@ -30,26 +30,6 @@ class TunnelServer {
 
  private:
   std::unique_ptr<TestServer> server_;
-};
-
-class Signal {
- public:
-  void set() {
-    const std::lock_guard lock(mutex_);
-    set_ = true;
-    changed_.notify_all();
-  }
-  void wait() {
-    std::unique_lock lock(mutex_);
-    if (!changed_.wait_for(lock, patience, [&] { return set_; })) {
-      throw std::runtime_error("a signal did not come");
-    }
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool set_ = false;
 };
 }  // namespace
 
