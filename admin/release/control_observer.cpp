@@ -16,4 +16,10 @@ void ControlObserver::health_changed(const upstream::HealthChange& change) {
   });
 }
 
+void ControlObserver::names_changed() {
+  boost::asio::post(io_, [self = shared_from_this()] {
+    if (self->target_) self->target_->on_names_changed();
+  });
+}
+
 }  // namespace switchback::release

@@ -22,6 +22,7 @@ class ControlObserver : public worker::Observer,
     virtual ~Target() = default;
     virtual void on_switch_progress(const std::shared_ptr<drain::SwitchRecord>& record) = 0;
     virtual void on_health_change(const upstream::HealthChange& change) = 0;
+    virtual void on_names_changed() {}
   };
 
   explicit ControlObserver(boost::asio::io_context& io) : io_(io) {}
@@ -30,6 +31,7 @@ class ControlObserver : public worker::Observer,
 
   void switch_progressed(const std::shared_ptr<drain::SwitchRecord>& record) override;
   void health_changed(const upstream::HealthChange& change) override;
+  void names_changed() override;
 
  private:
   boost::asio::io_context& io_;

@@ -113,6 +113,19 @@ void ControllerImpl::on_health_change(const upstream::HealthChange& change) {
                           {"at", rfc3339(wall_us())}});
 }
 
+// The data plane learns first; what is wrong is said after that.
+void ControllerImpl::on_names_changed() {
+  plane_.adopt_names();
+  std::string text;
+  for (const auto& name : plane_.names()) {
+    if (!name.trouble) continue;
+    text += (text.empty() ? "" : "; ") + name.name + ": " + name.error +
+            (name.addresses.empty() ? " (it has no server)" : " (the addresses known stay in use)");
+  }
+  if (text.empty()) return alarms_.clear("names_unresolved");
+  alarms_.raise("names_unresolved", text);
+}
+
 void ControllerImpl::attach_ledger() {
   const auto over = [this](auto call) {
     boost::asio::post(io_, [alive = std::weak_ptr(alive_), call = std::move(call)]() mutable {

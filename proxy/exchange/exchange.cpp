@@ -227,9 +227,7 @@ void Exchange::send_request() {
 
   http::RequestAdditions sent = additions();
   // RFC 9112 §3.2: a request of HTTP/1.1 has a Host; one of HTTP/1.0 may have come without.
-  if (head_->authority.empty()) {
-    sent.host = up_->server().starts_with("unix:") ? "localhost" : up_->server();
-  }
+  if (head_->authority.empty()) sent.host = host_of_server(up_->server());
 
   BodyPiece piece;
   iovec kept;

@@ -150,7 +150,7 @@ class Exchange final : public UpstreamUser,
   std::string_view request_id_view_;
   std::string_view traceparent_view_;
   std::array<char, 12> hops_;       // Max-Forwards to send
-  std::array<char, 64> server_name_;
+  std::array<char, 128> server_name_;
   std::uint8_t server_name_size_ = 0;
 };
 

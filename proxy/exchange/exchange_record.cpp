@@ -55,6 +55,9 @@ void Exchange::record_access(drain::Outcome outcome) {
   if (error_number_ != 0) record.detail = ::strerror_r(error_number_, cause.data(), cause.size());
   if (cause_ != nullptr) record.detail = cause_;
   if (phase_ == Phase::tunnel && record.detail.empty()) record.detail = tunnel_detail();
+  if (reason_ == http::Reason::no_server) {
+    record.detail = runtime_->pools[index_of(color())]->unresolved();
+  }
   if (outcome == drain::Outcome::forced && record.detail.empty()) record.detail = "drain deadline";
   if (!context_.access->push(record)) context_.stats->access_dropped.add();
 }

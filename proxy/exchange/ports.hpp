@@ -82,6 +82,12 @@ class Downstream {
   ~Downstream() = default;
 };
 
+// The host to ask a server for (RFC 9112 §3.2) when the request names none. Behind a blank stands
+// the address that the server's name has at the moment.
+inline std::string_view host_of_server(std::string_view server) {
+  return server.starts_with("unix:") ? "localhost" : server.substr(0, server.find(' '));
+}
+
 class Upstream {
  public:
   virtual SendResult send_request(const http::RequestHead& head,
@@ -137,6 +143,8 @@ struct Acquired {
 class UpstreamPool {
  public:
   virtual Acquired acquire(UpstreamUser& user, const AcquireWish& wish) = 0;
+  // Names of servers that have no address, and why; "" when there are none. Valid in this turn.
+  virtual std::string_view unresolved() const { return {}; }
 
  protected:
   ~UpstreamPool() = default;

@@ -94,7 +94,7 @@ void Copy::on_connected(exchange::Upstream& upstream) {
 
 void Copy::send() {
   if (request_.head().authority.empty()) {
-    request_.additions().host = up_->server().starts_with("unix:") ? "localhost" : up_->server();
+    request_.additions().host = exchange::host_of_server(up_->server());
   }
   if (up_->send_request(request_.head(), request_.additions(), request_.body()) ==
       exchange::SendResult::failed) {

@@ -125,7 +125,7 @@ WorkerServer* Balancer::pick_hash(const Servers& servers, std::string_view key, 
   double best_score = 0;
   for (const auto& server : servers) {
     if (!can_take(*server, avoid)) continue;
-    const std::uint64_t h = mix(key_hash ^ hash_text(server->shared->state->address.text));
+    const std::uint64_t h = mix(key_hash ^ hash_text(server->shared->state->identity));
     const double unit = (static_cast<double>(h >> 11) + 0.5) / 9007199254740992.0;   // (0, 1)
     const double score = server->weight / -std::log(unit);
     if (!best || score > best_score) {

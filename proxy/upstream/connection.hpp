@@ -47,7 +47,7 @@ class Connection final : public exchange::Upstream,
   void release(bool reusable) override;
   bool reused() const override { return lent_; }
   bool verify_idle() override;
-  std::string_view server() const override { return server_->shared->state->address.text; }
+  std::string_view server() const override { return server_->shared->state->identity; }
 
   void on_event(std::uint32_t events) override;
   void on_timer() override;      // idle for too long

@@ -19,7 +19,6 @@
 #include <tuple>
 
 #include "proxy/upstream/health_checker_probe.hpp"
-#include "proxy/upstream/resolver.hpp"
 
 namespace switchback::upstream {
 namespace {
@@ -30,28 +29,18 @@ constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::milliseconds first_check_spread{50};
 constexpr std::chrono::milliseconds shortest_pause{10};  // whatever the configuration says
 
-// A question to the resolver. It outlives a round whose time ran out, so that a slow name server is
-// asked once at a time for each name.
-struct Lookup {
-  explicit Lookup(asio::io_context& io) : event(io) {}
-  asio::steady_timer event;  // cancelled when the answer is there
-  bool answered = false;
-  NameAnswer answer;
-};
-
 struct Target {
   Target(asio::io_context& io, HealthTarget t)
       : spec(std::move(t)), rise_fall(spec.check.rise, spec.check.fall), pause(io) {}
   HealthTarget spec;
   RiseFall rise_fall;
   asio::steady_timer pause;
-  std::shared_ptr<Lookup> lookup;
   bool removed = false;
 };
 
 using TargetKey = std::tuple<std::string, Color, std::string>;
 TargetKey key_of(const HealthTarget& t) {
-  return {t.service, t.color, t.server->address.text};
+  return {t.service, t.color, t.server->identity};
 }
 
 std::string host_field_of(const HealthTarget& target) {
@@ -63,26 +52,34 @@ std::string host_field_of(const HealthTarget& target) {
 struct ProbeRound {
   std::size_t open = 0;
   unsigned accepting = 0;
-  config::Duration timeout{};
   Clock::time_point deadline;
   std::function<void(unsigned)> done;
 };
 
-bool same(const ResolvedAddress& a, const ResolvedAddress& b) {
-  return a.text == b.text;
+// The address in use first, then the others in order: indices of server.candidates.
+std::vector<std::size_t> order_of(const ServerState& server) {
+  std::vector<std::size_t> order;
+  const auto in_use = static_cast<std::size_t>(server.resolved() - server.candidates.data());
+  for (std::size_t i = 0; i < server.candidates.size(); ++i) {
+    order.insert(i == in_use ? order.begin() : order.end(), i);
+  }
+  return order;
+}
+
+std::vector<ResolvedAddress> in_order(const ServerState& server,
+                                      const std::vector<std::size_t>& order) {
+  std::vector<ResolvedAddress> out;
+  for (const std::size_t i : order) out.push_back(server.candidates[i]);
+  return out;
 }
 
 }  // namespace
 
 struct HealthChecker::Impl {
-  Impl(OnChange callback, NameLookup lookup)
-      : on_change(std::move(callback)), resolver(lookup ? std::move(lookup) : resolve_name) {}
+  explicit Impl(OnChange callback) : on_change(std::move(callback)) {}
 
   asio::awaitable<void> run(std::shared_ptr<Target> target);
   asio::awaitable<void> check_once(Target& target);
-  asio::awaitable<NameAnswer> addresses_of(std::shared_ptr<ServerState> server,
-                                           std::shared_ptr<Lookup>& lookup,
-                                           config::Duration timeout);
   asio::awaitable<void> probe_one(std::shared_ptr<ServerState> server,
                                   std::shared_ptr<ProbeRound> round);
   void conclude(Target& target, const ProbeResult& result);
@@ -95,12 +92,11 @@ struct HealthChecker::Impl {
   asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
   std::map<TargetKey, std::shared_ptr<Target>> targets;
   std::minstd_rand random{std::random_device{}()};
-  Resolver resolver;
   std::thread thread;
 };
 
-HealthChecker::HealthChecker(OnChange on_change, NameLookup lookup)
-    : impl_(std::make_unique<Impl>(std::move(on_change), std::move(lookup))) {
+HealthChecker::HealthChecker(OnChange on_change)
+    : impl_(std::make_unique<Impl>(std::move(on_change))) {
   // Signals are for the main thread; a new thread inherits this mask.
   sigset_t all, before;
   ::sigfillset(&all);
@@ -179,69 +175,17 @@ asio::awaitable<void> HealthChecker::Impl::run(std::shared_ptr<Target> target) {
   }
 }
 
-// What a literal has, or what the resolver says within `timeout`.
-asio::awaitable<NameAnswer> HealthChecker::Impl::addresses_of(std::shared_ptr<ServerState> server,
-                                                              std::shared_ptr<Lookup>& lookup,
-                                                              config::Duration timeout) {
-  NameAnswer answer;
-  ResolvedAddress literal;
-  if (resolve_literal(server->address, literal)) {
-    answer.addresses.push_back(std::move(literal));
-    co_return answer;
-  }
-  if (!lookup) {
-    lookup = std::make_shared<Lookup>(io);
-    std::weak_ptr<Lookup> weak = lookup;
-    resolver.ask(server->address, weak, [this, weak](NameAnswer found) {
-      asio::post(io, [weak, found = std::move(found)]() mutable {
-        const auto asked = weak.lock();
-        if (!asked) return;
-        asked->answer = std::move(found);
-        asked->answered = true;
-        asked->event.cancel();
-      });
-    });
-  }
-  const auto asked = lookup;
-  if (!asked->answered) {
-    asked->event.expires_after(timeout);
-    co_await asked->event.async_wait(as_result);
-  }
-  if (asked->answered) {
-    answer = std::move(asked->answer);
-    lookup.reset();
-  } else {
-    answer.error = "name does not resolve: no answer in " + std::to_string(timeout.count()) + "ms";
-    answer.temporary = true;
-  }
-  const auto* current = server->resolved();
-  if (!current) co_return answer;
-  auto& found = answer.addresses;
-  if (found.empty() && answer.temporary) {
-    // A name server that is down must not take servers down: the last address goes on serving.
-    found.push_back(*current);
-    co_return answer;
-  }
-  // The address in use stays in front while the name still has it.
-  const auto in_use =
-      std::find_if(found.begin(), found.end(), [&](const auto& a) { return same(a, *current); });
-  if (in_use != found.end()) std::rotate(found.begin(), in_use, in_use + 1);
-  co_return answer;
-}
-
 asio::awaitable<void> HealthChecker::Impl::check_once(Target& target) {
   const auto spec = target.spec;  // a reload may replace it while this check runs
-  auto answer = co_await addresses_of(spec.server, target.lookup, spec.check.timeout);
   ProbeResult result;
-  if (answer.addresses.empty()) {
-    result.reason = answer.error;
+  const auto order = order_of(*spec.server);
+  if (order.empty()) {
+    result.reason = "path of the unix socket is empty or longer than 107 bytes";
   } else {
-    const auto candidates = answer.addresses;
-    result = co_await probe_server(candidates, spec.check, host_field_of(spec));
-    if (target.removed) co_return;
-    // Where none accepts, workers may as well try the first.
-    spec.server->set_resolved(candidates[result.connected ? result.address : 0]);
-    if (!result.connected && !answer.error.empty()) result.reason += " (" + answer.error + ")";
+    const auto addresses = in_order(*spec.server, order);
+    result = co_await probe_server(addresses, spec.check, host_field_of(spec));
+    // Where none accepts, workers may as well try the one in use.
+    if (result.connected) spec.server->use(order[result.address]);
   }
   if (target.removed || target.spec.server != spec.server || result.inconclusive) co_return;
   conclude(target, result);
@@ -260,18 +204,16 @@ void HealthChecker::Impl::conclude(Target& target, const ProbeResult& result) {
   if (from == to) return;
   server.set_health(to);
   if (!on_change) return;
-  on_change({target.spec.service, target.spec.color, server.address.text, from, to, result.reason});
+  on_change({target.spec.service, target.spec.color, server.identity, from, to, result.reason});
 }
 
 asio::awaitable<void> HealthChecker::Impl::probe_one(std::shared_ptr<ServerState> server,
                                                      std::shared_ptr<ProbeRound> round) {
-  std::shared_ptr<Lookup> lookup;
-  const auto answer = co_await addresses_of(server, lookup, round->timeout);
   config::HealthCheck connect_only;
   connect_only.timeout =
       std::chrono::duration_cast<config::Duration>(round->deadline - Clock::now());
-  if (!answer.addresses.empty() && connect_only.timeout > config::Duration::zero()) {
-    const auto addresses = answer.addresses;
+  if (!server->candidates.empty() && connect_only.timeout > config::Duration::zero()) {
+    const auto addresses = in_order(*server, order_of(*server));
     const auto result = co_await probe_server(addresses, connect_only, {});
     if (result.connected) ++round->accepting;
   }
@@ -286,7 +228,6 @@ void HealthChecker::probe_connect(std::vector<std::shared_ptr<ServerState>> serv
     if (servers.empty()) return done(0);
     auto round = std::make_shared<ProbeRound>();
     round->open = servers.size();
-    round->timeout = timeout;
     round->deadline = Clock::now() + timeout;
     round->done = std::move(done);
     for (auto& server : servers) {

@@ -2,11 +2,9 @@
 // asio::io_context: a saturated worker cannot make a server look dead, and a hanging server cannot
 // hold a worker. HTTP checks when health_check.path is set, else a TCP connect.
 //
-// Names are resolved before each check round of a server whose address is a name, by a thread of
-// their own (resolver.hpp), so that a dead name server holds up no other check. Each round gives
-// the resolver `timeout`, then the check `timeout`. A name that does not exist makes its server
-// unreachable; a name server that does not answer does not: the last known address is checked.
-// Of several addresses the one in use stays in use while it accepts connections, else the next one
+// Names are none of its business: a server of a name is one target for each of its addresses
+// (proxy/dns). Where one server has several (localhost), the one in use stays in use while it accepts
+// connections, else the next one
 // that does is taken. A check that fails for want of our own descriptors or memory counts for
 // nothing. First checks of a new target start at once (jittered within 50 ms), so that readiness is
 // known early; later ones follow each `interval`, give or take a tenth.
@@ -21,8 +19,6 @@
 #include "proxy/upstream/server_state.hpp"
 
 namespace switchback::upstream {
-
-struct NameAnswer;  // resolver.hpp
 
 struct HealthTarget {
   std::string service;
@@ -42,9 +38,7 @@ struct HealthChange {
 class HealthChecker {
  public:
   using OnChange = std::function<void(const HealthChange&)>;  // called on the checker's thread
-  // How names are looked up, blocking, on the resolver's thread; empty: getaddrinfo.
-  using NameLookup = std::function<NameAnswer(const config::Address&)>;
-  explicit HealthChecker(OnChange on_change, NameLookup lookup = {});
+  explicit HealthChecker(OnChange on_change);
   ~HealthChecker();  // joins
   HealthChecker(const HealthChecker&) = delete;
   // Replaces the set of targets; those that stay keep their rise/fall counts. Any thread.

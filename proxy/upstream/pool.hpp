@@ -24,6 +24,8 @@ class Pool final : public exchange::UpstreamPool {
   void update(const std::vector<PoolMember>& members, const config::Balance& balance);
   exchange::Acquired acquire(exchange::UpstreamUser& user,
                              const exchange::AcquireWish& wish) override;
+  void set_unresolved(const std::string& text) { unresolved_ = text; }
+  std::string_view unresolved() const override { return unresolved_; }
   void close_idle();
   bool busy() const;   // some server still has a connection in use
 
@@ -32,6 +34,7 @@ class Pool final : public exchange::UpstreamPool {
   Dialer& dialer_;
   unsigned worker_;
   Balancer balancer_;
+  std::string unresolved_;
   std::vector<std::unique_ptr<WorkerServer>> servers_;
   std::vector<std::unique_ptr<WorkerServer>> removed_;
 };

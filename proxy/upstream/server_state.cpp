@@ -1,17 +1,6 @@
 #include "proxy/upstream/server_state.hpp"
 
-#include <cstring>
-
-#include "proxy/upstream/resolver.hpp"
-
 namespace switchback::upstream {
-namespace {
-
-bool same(const ResolvedAddress& a, const ResolvedAddress& b) {
-  return a.size == b.size && std::memcmp(&a.storage, &b.storage, a.size) == 0;
-}
-
-}  // namespace
 
 std::string_view to_string(Health h) {
   switch (h) {
@@ -27,9 +16,20 @@ std::string_view to_string(Health h) {
   return "unknown";
 }
 
-ServerState::ServerState(config::Address a) : address(std::move(a)) {
-  ResolvedAddress literal;
-  if (resolve_literal(address, literal)) set_resolved(std::move(literal));
+ServerState::ServerState(config::Address a)
+    : address(std::move(a)), identity(address.text), candidates(known_addresses(address)) {
+  if (!candidates.empty()) use(0);
+}
+
+ServerState::ServerState(config::Address a, const dns::Ip& one)
+    : address(std::move(a)),
+      identity(address.text + " (" + one.text() + ")"),
+      candidates({to_address(one, address.port)}) {
+  use(0);
+}
+
+void ServerState::use(std::size_t candidate) {
+  resolved_.store(&candidates[candidate], std::memory_order_relaxed);
 }
 
 std::string ServerState::last_reason() const {
@@ -40,30 +40,6 @@ std::string ServerState::last_reason() const {
 void ServerState::set_last_reason(std::string reason) {
   std::lock_guard lock(mutex_);
   reason_ = std::move(reason);
-}
-
-// An address met before is pointed at again, so that a name which rotates over a few addresses
-// does not make the history grow.
-void ServerState::set_resolved(ResolvedAddress next) {
-  const auto* current = resolved_.load(std::memory_order_relaxed);
-  if (current && same(*current, next)) return;
-  std::lock_guard lock(mutex_);
-  for (const auto& known : history_) {
-    if (same(*known, next)) {
-      resolved_.store(known.get(), std::memory_order_release);
-      return;
-    }
-  }
-  history_.push_back(std::make_unique<ResolvedAddress>(std::move(next)));
-  resolved_.store(history_.back().get(), std::memory_order_release);
-}
-
-std::string resolve(const config::Address& address, ResolvedAddress& out) {
-  if (resolve_literal(address, out)) return {};
-  auto answer = resolve_name(address);
-  if (answer.addresses.empty()) return answer.error;
-  out = std::move(answer.addresses.front());
-  return {};
 }
 
 }  // namespace switchback::upstream

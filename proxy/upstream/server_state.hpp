@@ -1,10 +1,10 @@
 // What all workers, the health checker and the admin plane share about one server: a few atomics.
 //
-// Ownership: shared_ptr; kept across reloads for a server with the same service, color and address,
-// so that health and counters go on. Threads: each field says who writes.
+// A configured server whose address is a name has one of these for each address of the name.
+// Ownership: shared_ptr; kept across reloads and changes of names for a server with the same
+// service, color and identity, so that health and counters go on. Threads: each field says who
+// writes.
 #pragma once
-
-#include <sys/socket.h>
 
 #include <atomic>
 #include <cstdint>
@@ -15,6 +15,7 @@
 
 #include "config/model.hpp"
 #include "proxy/base/clock.hpp"
+#include "proxy/upstream/resolved_address.hpp"
 
 namespace switchback::upstream {
 
@@ -26,17 +27,15 @@ enum class Health : std::uint8_t {
 };
 std::string_view to_string(Health h);
 
-struct ResolvedAddress {
-  sockaddr_storage storage{};
-  socklen_t size = 0;
-  std::string text;  // "10.0.0.7:9000"
-};
-
 class ServerState {
  public:
-  explicit ServerState(config::Address address);
+  explicit ServerState(config::Address address);   // a literal, a unix path or localhost
+  ServerState(config::Address address, const dns::Ip& one);   // one address of a name
 
-  const config::Address address;
+  const config::Address address;   // as configured
+  const std::string identity;      // "10.0.0.7:9000", "app-blue:9000 (10.0.0.7)"
+  // Never changed: more than one for localhost, none for a path that is too long.
+  const std::vector<ResolvedAddress> candidates;
 
   // Written by the health checker, read by anybody.
   Health health() const { return health_.load(std::memory_order_relaxed); }
@@ -47,20 +46,16 @@ class ServerState {
   Nanos last_check_ns() const { return last_check_ns_.load(std::memory_order_relaxed); }
   void set_last_check_ns(Nanos t) { last_check_ns_.store(t, std::memory_order_relaxed); }
 
-  // Current address; nullptr while the name has never resolved. Valid as long as this object.
-  const ResolvedAddress* resolved() const { return resolved_.load(std::memory_order_acquire); }
-  void set_resolved(ResolvedAddress address);  // resolver only; no-op when unchanged
+  // Where to connect; nullptr: nowhere. Valid as long as this object.
+  const ResolvedAddress* resolved() const { return resolved_.load(std::memory_order_relaxed); }
+  void use(std::size_t candidate);  // health checker only: this one accepts connections
 
  private:
   std::atomic<Health> health_{Health::unknown};
   std::atomic<Nanos> last_check_ns_{0};
   std::atomic<const ResolvedAddress*> resolved_{nullptr};
-  mutable std::mutex mutex_;  // reason and history; never on the request path
+  mutable std::mutex mutex_;  // the reason; never on the request path
   std::string reason_;
-  std::vector<std::unique_ptr<ResolvedAddress>> history_;  // readers may still hold older ones
 };
-
-// Resolves literals and names, blocking (start-up, and the health thread). "" or what failed.
-std::string resolve(const config::Address& address, ResolvedAddress& out);
 
 }  // namespace switchback::upstream

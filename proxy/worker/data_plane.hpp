@@ -1,8 +1,8 @@
 // The data plane as the control plane sees it: start, reload, switch, pause, observe. Everything
 // behind it is workers; nothing here blocks on traffic.
 //
-// Threads: all methods from one control thread. Observer callbacks come from worker and health
-// threads and must only hand over (post) and return.
+// Threads: all methods from one control thread. Observer callbacks come from worker,
+// health and DNS threads and must only hand over (post) and return.
 // Errors: start-up and reload return text that names the place and the mend; nothing throws later.
 #pragma once
 
@@ -36,11 +36,25 @@ struct ServerView {
   std::uint64_t in_flight = 0;   // all workers
 };
 
+// A name that stands for servers, and what DNS has said of it.
+struct NameView {
+  std::string name;
+  std::vector<std::string> addresses;   // in use
+  bool resolved = false;         // it was, once
+  bool trouble = false;          // worth somebody's attention; `error` says why
+  std::string error;             // of the newest answer, "" when it was good
+  std::int64_t ttl_left_ms = 0;  // of the last good answer; 0: over, or never
+  std::int64_t age_ms = -1;      // of the last good answer; -1: never
+  std::int64_t next_ms = 0;      // until it is asked again; 0: being asked
+  std::uint64_t lookups = 0, failures = 0, changes = 0, left_out = 0;
+};
+
 struct PoolView {
   bool draining = false;
   std::string release;
   std::array<std::uint64_t, drain::class_count> in_flight{};   // by drain::TrafficClass
-  std::vector<ServerView> servers;
+  std::vector<ServerView> servers;   // a name: one for each address, or one that says why not
+  std::vector<NameView> names;       // of this pool's servers
 };
 
 struct ServiceView {
@@ -67,6 +81,8 @@ class Observer {
   // A shard of `record` passed a stage (barrier, first new response, last old request, drained).
   virtual void switch_progressed(const std::shared_ptr<drain::SwitchRecord>& record) = 0;
   virtual void health_changed(const upstream::HealthChange& change) = 0;
+  // DNS said something new: the control thread has to call DataPlane::adopt_names().
+  virtual void names_changed() {}
 };
 
 class DataPlane {
@@ -100,6 +116,10 @@ class DataPlane {
   // Adopts what can change at run time (services, pools, routes, timeouts, limits, log level).
   // Seeds are for services that are new. The caller has checked the diff; listeners stay.
   virtual void reload(const config::Config& config, const std::vector<ServiceSeed>& seeds) = 0;
+
+  // Gives the workers the servers that the names stand for by now. After Observer::names_changed.
+  virtual void adopt_names() {}
+  virtual std::vector<NameView> names() const { return {}; }   // of all servers, sorted
 
   virtual void reopen_logs() = 0;
   // SIGTERM: stops accepting, answers what runs with Connection: close, closes idle connections,

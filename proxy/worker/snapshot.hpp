@@ -20,6 +20,7 @@ struct ServiceShared {
   std::vector<std::shared_ptr<exchange::ServiceRuntime>> runtimes;   // one per worker; go on too
   std::vector<std::shared_ptr<stats::ServiceStats>> stats;           // one per worker; go on too
   std::array<std::vector<upstream::PoolMember>, 2> pools;            // by Color
+  std::array<std::string, 2> unresolved;                             // names without an address
   mirror::Setup mirror;
 };
 

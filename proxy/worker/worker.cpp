@@ -116,6 +116,7 @@ void Worker::update_service(Service& service, const std::shared_ptr<const Servic
   for (const Color color : {Color::blue, Color::green}) {
     upstream::Pool& pool = *service.pools[index_of(color)];
     pool.update(shared->pools[index_of(color)], config.balance);
+    pool.set_unresolved(shared->unresolved[index_of(color)]);
     runtime.pools[index_of(color)] = &pool;
   }
   runtime.config = &config;
@@ -167,6 +168,17 @@ void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
   update_listeners(*snapshot);
   dialer_.configure(snapshot->head_limits.head_bytes, snapshot->head_limits.fields,
                     snapshot->server_idle_ns);
+  snapshot_ = std::move(snapshot);
+  sweep_retired();
+}
+
+void Worker::adopt_members(std::shared_ptr<const Snapshot> snapshot) {
+  for (const auto& shared : snapshot->services) {
+    const auto known = services_.find(shared->config.name);
+    if (known != services_.end() && known->second->shared != shared) {
+      update_service(*known->second, shared);
+    }
+  }
   snapshot_ = std::move(snapshot);
   sweep_retired();
 }

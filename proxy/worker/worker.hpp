@@ -28,6 +28,8 @@ class Worker final : public net::Timer {
   const stats::WorkerStats& stats() const { return stats_; }
 
   void adopt(std::shared_ptr<const Snapshot> snapshot);                             // [loop]
+  // Only servers have changed since the snapshot before.
+  void adopt_members(std::shared_ptr<const Snapshot> snapshot);                     // [loop]
   void begin_switch(const std::shared_ptr<exchange::ServiceRuntime>& runtime,
                     std::shared_ptr<drain::SwitchRecord> record);                   // [loop]
   // The copies of requests go to another color from now on; nullptr: there are none.

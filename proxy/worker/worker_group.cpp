@@ -4,6 +4,8 @@
 #include <stdexcept>
 #include <thread>
 
+#include "proxy/worker/names.hpp"
+
 namespace switchback::worker {
 
 unsigned WorkerGroup::count_workers(const config::Config& config) {
@@ -22,6 +24,7 @@ WorkerGroup::WorkerGroup(const config::Config& config, const std::vector<Service
       health_([o = observer_](const upstream::HealthChange& change) {
         if (o) o->health_changed(change);
       }) {
+  configure_names(config);
   snapshot_ = build(config, seeds);
   for (unsigned i = 0; i < worker_count_; ++i) {
     workers_.push_back(
@@ -44,34 +47,18 @@ const ServiceShared* WorkerGroup::find(const std::string& service) const {
   return nullptr;
 }
 
-std::vector<upstream::PoolMember> WorkerGroup::build_pool(const config::Pool& pool,
-                                                          const ServiceShared* before,
-                                                          Color color) const {
-  std::vector<upstream::PoolMember> members;
-  for (const config::Server& server : pool.servers) {
-    upstream::PoolMember member;
-    member.weight = server.weight;
-    if (before) {
-      for (const upstream::PoolMember& known : before->pools[index_of(color)]) {
-        if (known.shared->state->address == server.address) member.shared = known.shared;
-      }
-    }
-    if (!member.shared) {
-      member.shared = std::make_shared<upstream::ServerShared>(
-          std::make_shared<upstream::ServerState>(server.address), worker_count_);
-    }
-    members.push_back(std::move(member));
-  }
-  return members;
-}
-
 std::shared_ptr<const ServiceShared> WorkerGroup::build_service(
     const config::Service& config, const std::vector<ServiceSeed>& seeds) {
   auto service = std::make_shared<ServiceShared>();
   service->config = config;
   const ServiceShared* before = find(config.name);
-  service->pools[index_of(Color::blue)] = build_pool(config.blue, before, Color::blue);
-  service->pools[index_of(Color::green)] = build_pool(config.green, before, Color::green);
+  const auto names = name_table();
+  for (const Color color : {Color::blue, Color::green}) {
+    const config::Pool& pool = color == Color::blue ? config.blue : config.green;
+    service->pools[index_of(color)] = expand_pool(
+        pool, *names, before ? &before->pools[index_of(color)] : nullptr, worker_count_);
+    service->unresolved[index_of(color)] = unresolved_in(pool, *names);
+  }
   if (before) {
     service->control = before->control;
     service->runtimes = before->runtimes;
@@ -162,9 +149,14 @@ PoolView WorkerGroup::pool_view(const ServiceShared& service, Color color, Color
   view.draining = color != active && sum > 0;
   for (const upstream::PoolMember& member : service.pools[index_of(color)]) {
     const upstream::ServerState& state = *member.shared->state;
-    view.servers.push_back({state.address.text, member.weight, state.health(), state.last_reason(),
+    view.servers.push_back({state.identity, member.weight, state.health(), state.last_reason(),
                             member.shared->in_flight()});
   }
+  const std::set<std::string> names = names_of(pool);
+  if (names.empty()) return view;
+  const auto table = name_table();
+  add_unresolved(pool, *table, view.servers);
+  view.names = views_of(names, *table);
   return view;
 }
 
@@ -252,12 +244,56 @@ void WorkerGroup::probe_pool(const std::string& name, Color color, config::Durat
 }
 
 void WorkerGroup::reload(const config::Config& config, const std::vector<ServiceSeed>& seeds) {
+  configure_names(config);
   snapshot_ = build(config, seeds);
   set_health_targets();
   for (auto& worker : workers_) {
     worker->post([w = worker.get(), snapshot = snapshot_]() mutable { w->adopt(std::move(snapshot)); });
   }
   log::set_program_log_level(config.log.level);
+}
+
+void WorkerGroup::configure_names(const config::Config& config) {
+  names_ = names_of(config);
+  if (!resolver_ && names_.empty()) return;
+  if (!resolver_) {
+    resolver_ = std::make_unique<dns::Resolver>([o = observer_] {
+      if (o) o->names_changed();
+    });
+  }
+  resolver_->configure(config.dns, names_);
+}
+
+std::shared_ptr<const dns::NameTable> WorkerGroup::name_table() const {
+  return resolver_ ? resolver_->table() : std::make_shared<const dns::NameTable>();
+}
+
+std::vector<NameView> WorkerGroup::names() const { return views_of(names_, *name_table()); }
+
+// Services whose names say nothing new are the same objects as before.
+void WorkerGroup::adopt_names() {
+  const auto table = name_table();
+  std::vector<upstream::HealthChange> changes;
+  auto next = std::make_shared<Snapshot>(*snapshot_);
+  bool any = false;
+  for (auto& service : next->services) {
+    auto fresh = with_names(*service, *table, worker_count_,
+                            [&](const auto& change) { changes.push_back(change); });
+    if (!fresh) continue;
+    service = std::move(fresh);
+    any = true;
+  }
+  if (!any) return;
+  snapshot_ = std::move(next);
+  set_health_targets();
+  for (auto& worker : workers_) {
+    worker->post([w = worker.get(), snapshot = snapshot_]() mutable {
+      w->adopt_members(std::move(snapshot));
+    });
+  }
+  for (const auto& change : changes) {
+    if (observer_) observer_->health_changed(change);
+  }
 }
 
 void WorkerGroup::reopen_logs() { access_log_.reopen(); }

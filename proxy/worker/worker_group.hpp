@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include "proxy/dns/resolver.hpp"
 #include "proxy/mirror/runs.hpp"
 #include "proxy/worker/data_plane.hpp"
 #include "proxy/worker/worker.hpp"
@@ -31,6 +32,8 @@ class WorkerGroup final : public DataPlane {
   void probe_pool(const std::string& service, Color color, config::Duration timeout,
                   std::function<void(unsigned accepting)> done) override;
   void reload(const config::Config& config, const std::vector<ServiceSeed>& seeds) override;
+  void adopt_names() override;
+  std::vector<NameView> names() const override;
   void reopen_logs() override;
   void shut_down(config::Duration limit, std::function<void()> done) override;
 
@@ -41,8 +44,8 @@ class WorkerGroup final : public DataPlane {
                                         const std::vector<ServiceSeed>& seeds);
   std::shared_ptr<const ServiceShared> build_service(const config::Service& config,
                                                      const std::vector<ServiceSeed>& seeds);
-  std::vector<upstream::PoolMember> build_pool(const config::Pool& pool,
-                                               const ServiceShared* before, Color color) const;
+  void configure_names(const config::Config& config);
+  std::shared_ptr<const dns::NameTable> name_table() const;
   const ServiceShared* find(const std::string& service) const;
   void set_health_targets();
   PoolView pool_view(const ServiceShared& service, Color color, Color active) const;
@@ -55,6 +58,8 @@ class WorkerGroup final : public DataPlane {
   std::shared_ptr<const Snapshot> snapshot_;
   std::vector<std::unique_ptr<Worker>> workers_;
   upstream::HealthChecker health_;
+  std::set<std::string> names_;                // of all servers
+  std::unique_ptr<dns::Resolver> resolver_;    // null: there has never been a name
 };
 
 }  // namespace switchback::worker

@@ -3,9 +3,7 @@
 #include <netinet/in.h>
 #include <sys/un.h>
 
-#include "proxy/upstream/resolver.hpp"
 #include "tests/support/catch.hpp"
-#include "tests/support/until.hpp"
 
 using namespace switchback;
 using namespace switchback::upstream;
@@ -17,12 +15,6 @@ config::Address tcp(const std::string& host, std::uint16_t port) {
           .text = host + ":" + std::to_string(port),
           .host = host,
           .port = port};
-}
-
-ResolvedAddress literal(const std::string& host, std::uint16_t port) {
-  ResolvedAddress out;
-  REQUIRE(resolve_literal(tcp(host, port), out));
-  return out;
 }
 
 }  // namespace
@@ -43,22 +35,40 @@ TEST_CASE("literals are resolved from the start") {
   const ServerState too_long(
       {.kind = config::AddressKind::unix_path, .text = "unix", .path = std::string(108, 'x')});
   CHECK(too_long.resolved() == nullptr);
-  const ServerState name(tcp("localhost", 9000));
-  CHECK(name.resolved() == nullptr);
-  CHECK(name.health() == Health::unknown);
-  CHECK(name.usable());
+  CHECK(too_long.candidates.empty());
+  CHECK(too_long.health() == Health::unknown);
+  CHECK(too_long.usable());
 }
 
-TEST_CASE("an address read earlier stays valid, and known ones are not kept twice") {
-  ServerState s(tcp("127.0.0.1", 9000));
-  const auto* first = s.resolved();
-  s.set_resolved(literal("127.0.0.1", 9000));
-  CHECK(s.resolved() == first);
-  s.set_resolved(literal("127.0.0.2", 9000));
-  CHECK(s.resolved()->text == "127.0.0.2:9000");
-  CHECK(first->text == "127.0.0.1:9000");
-  s.set_resolved(literal("127.0.0.1", 9000));
-  CHECK(s.resolved() == first);
+TEST_CASE("localhost is known without asking, IPv4 first") {
+  for (const char* host : {"localhost", "LocalHost.", "app.localhost"}) {
+    ServerState s(tcp(host, 9000));
+    REQUIRE(s.candidates.size() == 2);
+    CHECK(s.resolved()->text == "127.0.0.1:9000");
+    CHECK(s.identity == std::string(host) + ":9000");
+    s.use(1);
+    CHECK(s.resolved()->text == "[::1]:9000");
+    CHECK(!is_name(s.address));
+  }
+}
+
+TEST_CASE("names are for the resolver; one address of a name is a server of its own") {
+  const config::Address app = tcp("app-blue", 9000);
+  CHECK(is_name(app));
+  CHECK(is_name(tcp("notlocalhost", 1)));
+  CHECK(!is_name(tcp("127.0.0.1", 1)));
+  CHECK(!is_name(tcp("::1", 1)));
+  CHECK(!is_name({.kind = config::AddressKind::unix_path, .path = "/tmp/x"}));
+  CHECK(ServerState(app).resolved() == nullptr);
+  const ServerState one(app, {.v6 = false, .bytes = {10, 0, 0, 7}});
+  CHECK(one.identity == "app-blue:9000 (10.0.0.7)");
+  CHECK(one.address.text == "app-blue:9000");
+  REQUIRE(one.resolved());
+  CHECK(one.resolved()->text == "10.0.0.7:9000");
+  const ServerState v6(app, {.v6 = true, .bytes = {0x20, 0x01, 0x0d, 0xb8}});
+  CHECK(v6.identity == "app-blue:9000 (2001:db8::)");
+  CHECK(v6.resolved()->text == "[2001:db8::]:9000");
+  CHECK(v6.resolved()->size == sizeof(sockaddr_in6));
 }
 
 TEST_CASE("reasons and names of health") {
@@ -70,33 +80,4 @@ TEST_CASE("reasons and names of health") {
   CHECK(to_string(Health::healthy) == "healthy");
   CHECK(to_string(Health::failing) == "failing");
   CHECK(to_string(Health::unreachable) == "unreachable");
-}
-
-TEST_CASE("resolving says what failed") {
-  ResolvedAddress out;
-  CHECK(resolve(tcp("127.0.0.9", 1), out).empty());
-  CHECK(out.text == "127.0.0.9:1");
-  CHECK(resolve(tcp("localhost", 7), out).empty());
-  CHECK(out.text == "127.0.0.1:7");
-  // A label longer than 63 bytes fails without asking anybody.
-  CHECK_THAT(resolve(tcp(std::string(70, 'x') + ".invalid", 1), out),
-             ContainsSubstring("name does not resolve: "));
-  CHECK_THAT(resolve({.kind = config::AddressKind::unix_path, .path = std::string(200, 'x')}, out),
-             ContainsSubstring("107 bytes"));
-}
-
-TEST_CASE("the resolver answers on its thread and skips questions nobody waits for") {
-  std::atomic<int> answers{0};
-  std::atomic<bool> forgotten_asked{false};
-  {
-    Resolver resolver;
-    const auto wanted = std::make_shared<int>(0);
-    std::weak_ptr<void> gone = std::make_shared<int>(0);
-    resolver.ask(tcp("localhost", 1), gone, [&](NameAnswer) { forgotten_asked = true; });
-    resolver.ask(tcp("localhost", 2), wanted, [&](NameAnswer a) {
-      if (a.addresses.size() == 1 || a.addresses.front().text == "127.0.0.1:2") ++answers;
-    });
-    CHECK(test::until([&] { return answers == 1; }));
-  }
-  CHECK(!forgotten_asked);
 }
