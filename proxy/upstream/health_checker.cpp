@@ -180,7 +180,9 @@ asio::awaitable<void> HealthChecker::Impl::check_once(Target& target) {
   ProbeResult result;
   const auto order = order_of(*spec.server);
   if (order.empty()) {
-    result.reason = "path of the unix socket is empty or longer than 107 bytes";
+    result.reason = is_name(spec.server->address)
+                        ? "the name is not resolved"
+                        : "path of the unix socket is empty or longer than 107 bytes";
   } else {
     const auto addresses = in_order(*spec.server, order);
     result = co_await probe_server(addresses, spec.check, host_field_of(spec));

@@ -59,7 +59,8 @@ void TestServer::Impl::listen() {
     asio::co_spawn(io, accept_loop(*local), asio::detached);
     return;
   }
-  const asio::ip::tcp::endpoint where(asio::ip::address_v4::loopback(), port);
+  if (port == 0) port = options.port;
+  const asio::ip::tcp::endpoint where(asio::ip::make_address(options.ip), port);
   tcp.emplace(io, where);  // with SO_REUSEADDR
   port = tcp->local_endpoint().port();
   asio::co_spawn(io, accept_loop(*tcp), asio::detached);
@@ -153,7 +154,7 @@ const std::string& TestServer::name() const {
 }
 std::string TestServer::address() const {
   if (!impl_->options.unix_path.empty()) return "unix:" + impl_->options.unix_path;
-  return "127.0.0.1:" + std::to_string(impl_->port);
+  return impl_->options.ip + ":" + std::to_string(impl_->port);
 }
 void TestServer::stop() {
   impl_->run_on_thread([this] { impl_->drop_all(true); });
