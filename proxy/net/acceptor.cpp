@@ -1,10 +1,12 @@
 #include <linux/filter.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <iterator>
+#include <limits>
 #include <utility>
 
 #include "proxy/net/listener.hpp"
@@ -17,6 +19,15 @@ constexpr unsigned max_accepts_per_event = 64;
 constexpr Nanos pause_ns = 100'000'000;
 // A listener that has accepted within the last second has others on the way.
 constexpr Nanos busy_ns = 1'000'000'000;
+constexpr rlim_t reserve = 64;   // descriptors that are not for clients
+
+// The kernel gives the lowest free number, so a number tells how many are taken.
+int first_of_the_reserve() {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return std::numeric_limits<int>::max();
+  const rlim_t most = std::min<rlim_t>(files.rlim_cur, std::numeric_limits<int>::max());
+  return static_cast<int>(most - std::min(reserve, most / 8));
+}
 
 enum class AcceptFailure { none_waiting, this_connection, out_of_resources };
 
@@ -45,8 +56,13 @@ AcceptFailure classify(int error) {
 
 }  // namespace
 
-Acceptor::Acceptor(Reactor& reactor, int fd, bool shared, OnAccept on_accept)
-    : reactor_(reactor), fd_(fd), shared_(shared), on_accept_(std::move(on_accept)) {
+Acceptor::Acceptor(Reactor& reactor, int fd, bool shared, OnAccept on_accept, AcceptGate* gate)
+    : reactor_(reactor),
+      fd_(fd),
+      shared_(shared),
+      first_scarce_fd_(first_of_the_reserve()),
+      on_accept_(std::move(on_accept)),
+      gate_(gate) {
   set_nodelay(fd);   // accepted sockets inherit it, which saves a call for each
   watch();
 }
@@ -56,8 +72,13 @@ Acceptor::~Acceptor() { stop(); }
 void Acceptor::stop() {
   stopped_ = true;
   reactor_.timers().disarm(*this);
-  if (watching_) reactor_.remove(fd_, *this);
-  watching_ = false;
+  unwatch();
+}
+
+void Acceptor::resume() {
+  if (!held_ || stopped_) return;
+  held_ = false;
+  watch();
 }
 
 void Acceptor::watch() {
@@ -68,11 +89,15 @@ void Acceptor::watch() {
   if (!watching_) pause();   // the kernel is out of memory or watches
 }
 
-void Acceptor::pause() {
-  ++pauses_;
+void Acceptor::unwatch() {
   // Taken out, not modified: the kernel refuses EPOLL_CTL_MOD of an EPOLLEXCLUSIVE registration.
   if (watching_) reactor_.remove(fd_, *this);
   watching_ = false;
+}
+
+void Acceptor::pause() {
+  ++pauses_;
+  unwatch();
   reactor_.timers().arm(*this, reactor_.now_ns() + pause_ns);
 }
 
@@ -81,6 +106,15 @@ void Acceptor::on_timer() {
 }
 
 void Acceptor::on_event(std::uint32_t) { accept_some(); }
+
+// Whether the next connection would take one of the last descriptors.
+bool Acceptor::scarce() {
+  if (!scarce_) return false;
+  const int probe = ::dup(fd_);
+  scarce_ = probe < 0 || probe >= first_scarce_fd_;
+  if (probe >= 0) ::close(probe);
+  return scarce_;
+}
 
 void Acceptor::accept_some() {
   // One accept an event costs no failing call when connections come singly. An event in the very
@@ -93,21 +127,34 @@ void Acceptor::accept_some() {
 }
 
 bool Acceptor::accept_one() {
+  if (scarce() && !gate_->make_room()) {
+    pause();
+    return false;
+  }
+  if (gate_ && !gate_->enter()) {
+    held_ = true;
+    unwatch();
+    return false;
+  }
   sockaddr_storage peer{};
   socklen_t length = sizeof peer;
   const int fd = ::accept4(fd_, reinterpret_cast<sockaddr*>(&peer), &length,
                            SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (fd >= 0) {
     accepted_ns_ = reactor_.now_ns();
+    scarce_ = gate_ && fd >= first_scarce_fd_;
     on_accept_(fd, peer);
     return true;
   }
-  switch (classify(errno)) {
+  const int error = errno;
+  if (gate_) gate_->leave();
+  switch (classify(error)) {
     case AcceptFailure::none_waiting:
       return false;
     case AcceptFailure::this_connection:
       return true;
     case AcceptFailure::out_of_resources:
+      if (gate_ && (error == EMFILE || error == ENFILE) && gate_->make_room()) return true;
       pause();
       return false;
   }
