@@ -41,7 +41,7 @@ class Host final : public net::Deferred {
   void accepted(int fd, const sockaddr_storage& peer, const ListenerRuntime& listener);
   void configure(const HostLimits& limits) { limits_ = limits; }
   // No new requests after the running ones; idle connections are closed now.
-  // Tunnels are closed one after the other over `tunnels_within_ns`.
+  // Tunnels are closed one after the other, at most a tenth of a second apart, within that time.
   void begin_shutdown(Nanos tunnels_within_ns);
   void close_all();
   std::size_t open_sessions() const { return open_; }
