@@ -9,6 +9,10 @@
 
 namespace switchback::downstream {
 
+namespace {
+constexpr Nanos tunnel_gap_ns = 100'000'000;   // a few tunnels need not hold up the process's end
+}
+
 Host::Host(exchange::WorkerContext& context)
     : context_(context), scratch_(std::make_unique<char[]>(scratch_bytes)) {}
 
@@ -67,12 +71,11 @@ void Host::give_back(ActiveRequest& request) { free_requests_.push_back(&request
 void Host::begin_shutdown(Nanos tunnels_within_ns) {
   const auto tunnels = std::count_if(all_.begin(), all_.end(),
                                      [](const auto& session) { return session->in_tunnel(); });
+  const Nanos gap_ns = std::min(tunnels_within_ns / std::max<Nanos>(tunnels, 1), tunnel_gap_ns);
   Nanos place = 0;
   for (const auto& session : all_) {
     if (!session->is_open()) continue;
-    if (session->in_tunnel()) {
-      session->end_tunnel_in(tunnels_within_ns / tunnels * place++);
-    }
+    if (session->in_tunnel()) session->end_tunnel_in(gap_ns * place++);
     session->begin_shutdown();
   }
 }

@@ -48,7 +48,7 @@ class Host final : public net::Deferred {
   std::size_t evict();
   // Every answer from now on says Connection: close; connections without a request end when none
   // comes for a second, since one may be on its way (session_ending.cpp). Tunnels are closed one
-  // after the other over `tunnels_within_ns`.
+  // after the other, at most a tenth of a second apart, within `tunnels_within_ns`.
   void begin_shutdown(Nanos tunnels_within_ns);
   // The limit is over: 503 for requests without an answer's first byte, the end for all others.
   void end_requests();

@@ -11,7 +11,7 @@ namespace switchback::test {
 
 namespace {
 constexpr const char* names[] = {"keep-alive", "new connection", "PUT", "POST",
-                                 "download",   "chunked",        "SSE"};
+                                 "download",   "chunked",        "SSE", "WebSocket"};
 
 std::string request(const std::string& method, const std::string& target,
                     const std::string& body = "") {
@@ -49,6 +49,7 @@ void Storm::start() {
   add(Kind::download, 2);
   add(Kind::chunked, 2);
   add(Kind::events, 4);
+  for (int i = 0; i < 6; ++i) threads_.emplace_back([this] { run_websocket(); });
 }
 
 void Storm::stop() {
@@ -85,7 +86,7 @@ std::string Storm::summary() const {
   for (std::size_t i = 0; i < by_kind_.size(); ++i) {
     out << (i ? ", " : "") << names[i] << " " << by_kind_[i];
   }
-  out << "), " << failed_ << " failed, " << stale_ << " stale";
+  out << "), " << messages_ << " WebSocket messages, " << closes_ << " times closed with 1012, " << failed_ << " failed, " << stale_ << " stale";
   return out.str();
 }
 
@@ -103,16 +104,17 @@ void Storm::judge(Kind kind, const Stage& before, const RawResponse& answer, boo
                        std::to_string(answer.body.size()) + " bytes, complete " +
                        std::to_string(answer.complete) + ": " + answer.head.substr(0, 300));
   }
-  const Stage after = stage();
-  const std::string served = answer.field("X-Served-By");
-  if (good && !before.color.empty() && before.number == after.number && served != before.color) {
-    ++stale_;
-    complain(kind, "begun when " + before.color + " was active, served by " + served);
-  }
+  if (good) note_served(kind, before, answer.field("X-Served-By"));
   ++by_kind_[static_cast<std::size_t>(kind)];
   const std::lock_guard lock(mutex_);
   ++answers_;
   changed_.notify_all();
+}
+
+void Storm::note_served(Kind kind, const Stage& before, const std::string& served) {
+  if (before.color.empty() || before.number != stage().number || served == before.color) return;
+  ++stale_;
+  complain(kind, "begun when " + before.color + " was active, served by " + served);
 }
 
 bool Storm::once(Kind kind, RawClient& client, unsigned turn) {

@@ -34,11 +34,16 @@ class Storm {
   std::uint64_t stale() const { return stale_; }
   std::uint64_t failed() const { return failed_; }
   std::vector<std::string> complaints() const;
+  std::uint64_t messages() const { return messages_; }   // of WebSockets, both ways
+  std::uint64_t closes() const { return closes_; }       // 1012, each behind a whole sequence
   std::string summary() const;
 
  private:
-  enum class Kind : std::size_t { keep_alive, fresh, upload, post, download, chunked, events, count };
+  enum class Kind : std::size_t { keep_alive, fresh, upload, post, download, chunked, events, websocket, count };
   void run(Kind kind);
+  void run_websocket();   // storm_websocket.cpp
+  void websocket_session();
+  void note_served(Kind kind, const Stage& before, const std::string& served);
   bool once(Kind kind, class RawClient& client, unsigned turn);
   void judge(Kind kind, const Stage& before, const struct RawResponse& answer, bool good);
   void complain(Kind kind, const std::string& what);
@@ -47,6 +52,7 @@ class Storm {
   const std::string address_;
   std::atomic<bool> stopping_{false};
   std::atomic<std::uint64_t> answers_{0}, stale_{0}, failed_{0};
+  std::atomic<std::uint64_t> messages_{0}, closes_{0};
   std::array<std::atomic<std::uint64_t>, static_cast<std::size_t>(Kind::count)> by_kind_{};
   mutable std::mutex mutex_;
   std::condition_variable changed_;

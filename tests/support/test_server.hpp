@@ -20,6 +20,8 @@
 //                         client may see a reset; ?keep=1: claims keep-alive and reads on)
 //   /sse?events=N&ms=M    text/event-stream, chunked: "data: I NAME\n\n", I from 0 (N=0: endless)
 //   /upgrade              101, then every byte comes back until FIN (first "hello NAME\n")
+//   /ws                   a WebSocket: for each text "N", N from 0, come "K N" and "K+1", K from 0;
+//                         a number that is not the next gets Close 1008; a Close is answered
 //   /1xx                  103 with Link, then 200
 //   /trailers             chunked, X-Checksum behind it
 //   /big-head?bytes=N     200 with N bytes of fields

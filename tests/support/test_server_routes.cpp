@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 
 #include "tests/support/test_server_session.hpp"
+#include "tests/support/websocket.hpp"
 
 namespace switchback::test {
 namespace {
@@ -36,9 +37,9 @@ asio::awaitable<bool> Session::dispatch(Request& request) {
       {"/reset", &Session::reset},       {"/truncate", &Session::truncate},
       {"/drop", &Session::drop_it},      {"/garbage", &Session::garbage},
       {"/early", &Session::early},       {"/sse", &Session::sse},
-      {"/upgrade", &Session::upgrade},   {"/1xx", &Session::interim},
-      {"/trailers", &Session::trailers}, {"/big-head", &Session::big_head},
-      {"/healthz", &Session::healthz},
+      {"/upgrade", &Session::upgrade},   {"/ws", &Session::websocket},
+      {"/1xx", &Session::interim},       {"/trailers", &Session::trailers},
+      {"/healthz", &Session::healthz},   {"/big-head", &Session::big_head},
   };
   if (request.path.starts_with("/status/")) co_return co_await status(request);
   const auto at = handlers.find(request.path);
@@ -252,6 +253,41 @@ asio::awaitable<bool> Session::upgrade(Request& request) {
       if (!co_await send(std::move(back))) co_return false;
     }
     if (!co_await fill()) co_return false;
+  }
+}
+
+// Two numbered messages for each numbered one; a number that is not the next gets Close 1008.
+asio::awaitable<bool> Session::websocket(Request& request) {
+  if (field_of(request, "Sec-WebSocket-Key").empty()) {
+    co_return co_await answer(request, 426, "text/plain", "WebSocket wanted");
+  }
+  std::string said = WebSocketPeer::answer(
+      request.head, "X-Served-By: " + server_.options.name + "\r\n");
+  std::uint64_t heard = 0, sent = 0;
+  for (;;) {
+    // Named before each co_await: GCC 12 destroys a temporary in one twice.
+    std::string bytes = std::exchange(said, {});
+    if (!co_await send(std::move(bytes))) co_return false;
+    std::optional<WebSocketFrame> frame;
+    while (!(frame = take_websocket_frame(buffer_, true))) {
+      if (!co_await fill()) co_return false;
+    }
+    if (frame->opcode == ws_close) {
+      frame->masked = false;
+      bytes = websocket_bytes(*frame);
+      co_await send(std::move(bytes));
+      co_return false;
+    }
+    if (frame->opcode == ws_ping) said = websocket_bytes({ws_pong, frame->payload});
+    if (frame->opcode != ws_text) continue;
+    if (frame->payload != std::to_string(heard++)) {
+      bytes = websocket_bytes(websocket_close(1008, false));
+      co_await send(std::move(bytes));
+      co_return false;
+    }
+    said = websocket_bytes({ws_text, std::to_string(sent) + " " + frame->payload}) +
+           websocket_bytes({ws_text, std::to_string(sent + 1)});
+    sent += 2;
   }
 }
 

@@ -105,6 +105,7 @@ class Session : public std::enable_shared_from_this<Session> {
   asio::awaitable<bool> early(Request& request);
   asio::awaitable<bool> sse(Request& request);
   asio::awaitable<bool> upgrade(Request& request);
+  asio::awaitable<bool> websocket(Request& request);
   asio::awaitable<bool> interim(Request& request);
   asio::awaitable<bool> trailers(Request& request);
   asio::awaitable<bool> big_head(Request& request);

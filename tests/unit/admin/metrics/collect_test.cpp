@@ -44,6 +44,11 @@ TEST_CASE("counters are summed over workers") {
     shard.color[0].by_status_class[0].add(2);
     shard.color[0].retries.add(3);
     shard.paused_total.add(4);
+    shard.color[1].tunnels.begun.add(6);
+    shard.color[1].tunnels.closes_sent[0].add(5);
+    shard.color[1].tunnels.closes_answered[1].add(4);
+    shard.color[1].tunnels.cut.add(2);
+    shard.color[1].tunnels.not_followed.add(1);
   }
   for (auto& worker : m.workers) {
     worker.connections.add(10);
@@ -57,6 +62,12 @@ TEST_CASE("counters are summed over workers") {
   CHECK(s.at("switchback_requests_total{service=\"shop\",color=\"green\",code=\"5xx\"}") == 2);
   CHECK(s.at("switchback_retries_total{service=\"shop\",color=\"blue\"}") == 6);
   CHECK(s.at("switchback_paused_requests_total{service=\"shop\"}") == 8);
+  const std::string green = "{service=\"shop\",color=\"green\"";
+  CHECK(s.at("switchback_tunnels_total" + green + "}") == 12);
+  CHECK(s.at("switchback_tunnel_closes_sent_total" + green + ",side=\"client\"}") == 10);
+  CHECK(s.at("switchback_tunnel_closes_answered_total" + green + ",side=\"server\"}") == 8);
+  CHECK(s.at("switchback_tunnels_cut_total" + green + "}") == 4);
+  CHECK(s.at("switchback_tunnel_violations_total" + green + "}") == 2);
   CHECK(s.at("switchback_connections_total") == 20);
   CHECK(s.at("switchback_connections") == 6);
   CHECK(s.at("switchback_access_records_dropped_total") == 2);
