@@ -9,7 +9,10 @@
 namespace switchback::downstream {
 
 Host::Host(exchange::WorkerContext& context)
-    : context_(context), scratch_(std::make_unique<char[]>(scratch_bytes)) {}
+    : context_(context),
+      scratch_(std::make_unique<char[]>(scratch_bytes)),
+      tls_workspace_(context.reactor.buffers()),
+      handshakes_(context.reactor) {}
 
 Host::~Host() { close_all(); }
 

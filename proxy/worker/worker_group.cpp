@@ -89,6 +89,7 @@ std::shared_ptr<const Snapshot> WorkerGroup::build(const config::Config& config,
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->match_order = config.services;
   snapshot->listeners = config.listeners;
+  snapshot->listener_tls = listener_tls_->load(config, worker_count_);
   // 0 means "none", which is wider than any limit.
   const auto widest = [](Nanos a, Nanos b) { return a == 0 || b == 0 ? 0 : std::max(a, b); };
   bool first = true;
@@ -122,9 +123,10 @@ void WorkerGroup::set_health_targets() {
 
 std::vector<std::string> WorkerGroup::listener_addresses() const {
   std::vector<std::string> out;
-  for (const net::OpenedListener& listener : listeners_) {
-    const bool tcp = listener.address.kind == config::AddressKind::tcp;
-    out.push_back((tcp ? "http://" : "") + listener.local_text);
+  for (std::size_t i = 0; i < listeners_.size(); ++i) {
+    const bool tcp = listeners_[i].address.kind == config::AddressKind::tcp;
+    const bool tls = snapshot_->listeners[i].tls.has_value();
+    out.push_back((!tcp ? "" : tls ? "https://" : "http://") + listeners_[i].local_text);
   }
   return out;
 }
