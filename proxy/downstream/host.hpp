@@ -8,10 +8,12 @@
 #include <memory>
 #include <vector>
 
+#include "proxy/downstream/handshake_queue.hpp"
 #include "proxy/downstream/listener_runtime.hpp"
 #include "proxy/exchange/exchange.hpp"
 #include "proxy/guard/client_guard.hpp"
 #include "proxy/http1/decoder.hpp"
+#include "proxy/tls/layer.hpp"
 
 namespace switchback::downstream {
 
@@ -61,6 +63,8 @@ class Host final : public net::Deferred {
   guard::ClientGuard& guard() { return guard_; }
   // False: one connection too many of that address (counted and logged); the caller closes it.
   bool admit(const net::IpBytes& ip, std::string_view text, guard::Visit& visit);
+  HandshakeQueue& handshakes() { return handshakes_; }
+  tls::Workspace& tls_workspace() { return tls_workspace_; }
   char* scratch() { return scratch_.get(); }
   iovec* slices() { return slices_; }        // valid until the next decode of any session
   ActiveRequest& take_request();
@@ -79,6 +83,8 @@ class Host final : public net::Deferred {
   unsigned refusals_ = 0;              // and how many were
   std::unique_ptr<char[]> scratch_;
   iovec slices_[http1::BodyDecoder::max_slices];
+  tls::Workspace tls_workspace_;   // before the sessions whose layers lean on it
+  HandshakeQueue handshakes_;
   std::vector<std::unique_ptr<Session>> all_;
   std::vector<Session*> free_;
   std::vector<Session*> dead_;

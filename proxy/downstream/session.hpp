@@ -15,6 +15,11 @@
 #include "proxy/net/output.hpp"
 #include "proxy/net/socket.hpp"
 #include "proxy/net/stream.hpp"
+#include "proxy/tls/failure.hpp"
+
+namespace switchback::tls {
+class Layer;
+}
 
 namespace switchback::downstream {
 
@@ -30,6 +35,7 @@ class Session final : public exchange::Downstream,
   void begin_shutdown();   // closes after the running answer, or after a while without a request
   void end_request();      // answers 503 where nothing of an answer was sent, else cuts
   void cut();              // ends whatever runs
+  void handshake_step();   // for the HandshakeQueue: one step of TLS
   bool is_open() const { return state_ != State::closed; }
   bool in_tunnel() const { return state_ == State::exchanging && tunnel_; }
   void end_tunnel_in(Nanos in_ns) { active_->exchange.end_tunnel_in(in_ns); }
@@ -52,7 +58,7 @@ class Session final : public exchange::Downstream,
   static constexpr Nanos last_request_ns = 1'000'000'000;
 
   enum class State : std::uint8_t {
-    closed, opening, idle, reading_head, exchanging, flushing, lingering
+    closed, opening, handshaking, idle, reading_head, exchanging, flushing, lingering
   };
 
   // exchange::Downstream
@@ -73,6 +79,8 @@ class Session final : public exchange::Downstream,
   bool admit_request() override;
   std::uint64_t taken_bytes() const override { return stream_.taken(); }
 
+  exchange::TlsFacts tls() const override;
+
   void on_event(std::uint32_t events) override;
   void on_timer() override;
   void on_deferred() override;
@@ -80,6 +88,12 @@ class Session final : public exchange::Downstream,
   void read_proxy_header();
   void refuse_proxy_header(std::string_view why);
   void client_known();
+  void begin_tls();
+  void handshaking_event(std::uint32_t events);
+  void handshake_done();
+  void handshake_failed(tls::Failure failure);
+  void answer_plain();
+  tls::Layer* tls_layer() const;
   void exchanging_event(std::uint32_t events);
   void read_head();
   void parse();

@@ -57,6 +57,12 @@ struct OwnAnswer {
   bool close = false;             // the connection cannot be used again
 };
 
+// How a client's connection is encrypted; empty where it is not. For the access record.
+struct TlsFacts {
+  std::string_view version, cipher;   // "TLSv1.3", "TLS_AES_128_GCM_SHA256"
+  std::string_view name;              // asked for (SNI)
+};
+
 class Downstream {
  public:
   // What has already arrived of the request body. Never blocks; may be empty.
@@ -81,6 +87,7 @@ class Downstream {
   virtual bool admit_request() { return true; }
   // Bytes of this connection that the client's machine has acknowledged so far.
   virtual std::uint64_t taken_bytes() const { return 0; }
+  virtual TlsFacts tls() const { return {}; }
 
  protected:
   ~Downstream() = default;

@@ -12,6 +12,7 @@
 #include "proxy/guard/client_guard.hpp"
 #include "proxy/mirror/run.hpp"
 #include "proxy/upstream/pool.hpp"
+#include "proxy/worker/listener_tls.hpp"
 
 namespace switchback::worker {
 
@@ -32,6 +33,7 @@ struct Snapshot {
   std::vector<config::Listener> listeners;                      // in configuration order
   config::Clients clients;
   std::shared_ptr<guard::ClientShares> client_shares;           // of all workers; go on too
+  ListenerContexts listener_tls;                                // in the same order
   // The widest of all services: what holds before a request is routed.
   http1::HeadLimits head_limits;
   Nanos request_head_ns = 0;

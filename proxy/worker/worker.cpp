@@ -61,6 +61,7 @@ struct Worker::Service final : net::Timer, net::Deferred {
 Worker::Worker(unsigned index, log::AccessRing* access)
     : index_(index), context_(reactor_), host_(context_), dialer_(reactor_, stats_) {
   context_.stats = &stats_;
+  host_.handshakes().count_waits(stats_.tls.waits);
   context_.access = access;
   dialer_.set_make_room([this] { return make_room(); });
 }
@@ -139,6 +140,8 @@ void Worker::update_service(Service& service, const std::shared_ptr<const Servic
 void Worker::update_listeners(const Snapshot& snapshot) {
   for (std::size_t i = 0; i < listeners_.size() && i < snapshot.listeners.size(); ++i) {
     listeners_[i]->proxy_protocol = snapshot.listeners[i].proxy_protocol;
+    const auto& contexts = snapshot.listener_tls[i];
+    listeners_[i]->tls = contexts.empty() ? nullptr : contexts[index_];
   }
 }
 
@@ -298,6 +301,9 @@ void Worker::on_timer() {
   }
   refresh_wall_clock();
   sweep_retired();
+  for (const auto& listener : listeners_) {
+    if (listener->tls) listener->tls->keys().rotate(reactor_.now_ns());
+  }
   reactor_.timers().arm(*this, reactor_.now_ns() + second_ns);
 }
 

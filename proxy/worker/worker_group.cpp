@@ -114,6 +114,7 @@ std::shared_ptr<const Snapshot> WorkerGroup::build(const config::Config& config,
     client_shares_->table = std::make_unique<guard::ClientTable>();
   }
   client_shares_->ceiling.set_limit(config.clients.max_connections);
+  snapshot->listener_tls = listener_tls_->load(config, worker_count_);
   // 0 means "none", which is wider than any limit.
   const auto widest = [](Nanos a, Nanos b) { return a == 0 || b == 0 ? 0 : std::max(a, b); };
   bool first = true;
@@ -147,13 +148,14 @@ void WorkerGroup::set_health_targets() {
 
 std::vector<std::string> WorkerGroup::listener_addresses() const {
   std::vector<std::string> out;
-  for (const net::OpenedListener& listener : listeners_) {
-    std::vector<std::string> texts = listener.inherited_texts;   // several of one address: once
-    if (texts.empty()) texts.push_back(listener.local_text);
+  for (std::size_t i = 0; i < listeners_.size(); ++i) {
+    std::vector<std::string> texts = listeners_[i].inherited_texts;   // several of one address: once
+    if (texts.empty()) texts.push_back(listeners_[i].local_text);
     std::sort(texts.begin(), texts.end());
     texts.erase(std::unique(texts.begin(), texts.end()), texts.end());
+    const std::string scheme = snapshot_->listeners[i].tls ? "https://" : "http://";
     for (const std::string& text : texts)
-      out.push_back((text.starts_with("unix:") ? "" : "http://") + text);
+      out.push_back((text.starts_with("unix:") ? "" : scheme) + text);
   }
   return out;
 }

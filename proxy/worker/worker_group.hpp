@@ -60,6 +60,7 @@ class WorkerGroup final : public DataPlane {
   log::AccessLog access_log_;
   mirror::Runs mirror_runs_;
   std::shared_ptr<guard::ClientShares> client_shares_ = std::make_shared<guard::ClientShares>();
+  std::unique_ptr<ListenerTls> listener_tls_ = std::make_unique<ListenerTls>();
   std::shared_ptr<const Snapshot> snapshot_;
   std::vector<std::unique_ptr<Worker>> workers_;
   upstream::HealthChecker health_;
