@@ -12,6 +12,7 @@
 #include "config/starter.hpp"
 #include "config/yaml_loader.hpp"
 #include "proxy/worker/listener_tls.hpp"
+#include "proxy/worker/server_wires.hpp"
 
 namespace switchback::cli {
 namespace {
@@ -36,8 +37,16 @@ void check_named_files(config::LoadResult& loaded) {
 
 int check(const std::string& file, const Globals& globals) {
   auto loaded = config::load_file(file);
+  // Files that the configuration names are read too, as `serve` would.
   if (loaded.config) check_named_files(loaded);
-  const bool valid = loaded.config.has_value();
+  bool valid = loaded.config.has_value();
+  if (valid) {
+    for (auto& [path, message] : worker::server_wire_faults(*loaded.config)) {
+      const auto at = loaded.places.at(path);
+      loaded.diagnostics.push_back({file, at.line, at.column, std::move(message), "", false});
+      valid = false;
+    }
+  }
   if (globals.json) {
     json::array diagnostics;
     for (const auto& fault : loaded.diagnostics) diagnostics.push_back(diagnostic_object(fault));

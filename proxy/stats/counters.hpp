@@ -121,6 +121,7 @@ struct WorkerStats {
   TlsStats tls;
   Counter access_dropped;  // access records that did not fit
   Gauge upstream_idle;     // kept-alive connections to servers
+  Counter server_handshakes, server_handshakes_resumed, server_handshake_failures;   // TLS
 };
 
 }  // namespace switchback::stats

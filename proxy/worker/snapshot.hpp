@@ -16,6 +16,10 @@
 
 namespace switchback::worker {
 
+// How connections to a service's servers begin: by Color, for each worker and then for the health
+// checker.
+using ServerWires = std::array<std::vector<upstream::Wire>, 2>;
+
 struct ServiceShared {
   config::Service config;
   exchange::HttpsRules https;
@@ -25,6 +29,7 @@ struct ServiceShared {
   std::array<std::vector<upstream::PoolMember>, 2> pools;            // by Color
   std::array<std::string, 2> unresolved;                             // names without an address
   mirror::Setup mirror;
+  ServerWires wires;
 };
 
 struct Snapshot {
