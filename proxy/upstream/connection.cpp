@@ -7,6 +7,7 @@
 #include "proxy/net/socket.hpp"
 #include "proxy/upstream/dialer.hpp"
 #include "proxy/upstream/idle_list.hpp"
+#include "proxy/upstream/pool_shared.hpp"
 
 namespace switchback::upstream {
 
@@ -26,10 +27,11 @@ Reason connect_reason(int error_number) {
 }  // namespace
 
 void Connection::dial(WorkerServer& server, exchange::UpstreamUser& user,
-                      const net::Endpoints& client) {
+                      const net::Endpoints& client, bool counted) {
   server_ = &server;
   user_ = &user;
   ++server.connections;
+  if (!counted && server.pool) server.pool->slots().opened(*server.shared);
   server.add_load(1);
   lent_ = false;
   dial_error_ = 0;
@@ -88,6 +90,7 @@ void Connection::finish_dial() {
   const int error_number = -net::connect_result(stream_.fd());
   if (error_number != 0) {
     state_ = State::dial_failed;
+    if (server_at_fault(error_number)) note_failure(LastFailure(connect_reason(error_number)));
     user_->on_connect_failed(connect_reason(error_number), error_number, server());
     return;
   }
@@ -101,21 +104,14 @@ void Connection::finish_dial() {
 
 void Connection::close() {
   if (state_ == State::closed) return;
-  if (state_ == State::idle) {
-    IdleList::remove(*server_, *this);
-    dialer_.stats().upstream_idle.add(-1);
+  if (state_ == State::idle && server_->limited) {
+    server_->pool->slots().idle_ended(*server_->shared, server_->worker);
   }
-  if (user_) {
-    server_->add_load(-1);
-    user_ = nullptr;
-  }
-  state_ = State::closed;
-  dialer_.reactor().timers().disarm(*this);
   stream_.close();
-  in_.release();
-  out_.clear();
-  --server_->connections;
-  dialer_.recycle(*this);
+  detach_from_server();
+  if (server_->pool) {
+    server_->pool->slots().closed(*server_->shared, dialer_.reactor().now_ns());
+  }
 }
 
 SendResult Connection::send_request(const http::RequestHead& head,
@@ -133,7 +129,10 @@ SendResult Connection::send_request(const http::RequestHead& head,
   request_complete_ = piece.end;
   const SendResult result = out_.send(stream_, dialer_.buffers(), {pieces, count},
                                       piece.owner ? *piece.owner : net::BufferRef{});
-  if (result == SendResult::failed) note_write_error();
+  if (result == SendResult::failed) {
+    note_write_error();
+    note_lost(Reason::server_write_failed);
+  }
   return result;
 }
 
@@ -165,6 +164,7 @@ void Connection::resume_response() {
 
 void Connection::on_deferred() {
   if (state_ == State::dial_failed) {
+    if (server_at_fault(dial_error_)) note_failure(LastFailure(connect_reason(dial_error_)));
     if (user_) user_->on_connect_failed(connect_reason(dial_error_), dial_error_, server());
     return;
   }
@@ -188,6 +188,7 @@ void Connection::release(bool reusable) {
 }
 
 void Connection::keep() {
+  if (server_->limited && give_away()) return;
   if (server_->link.per_client && server_->idle_count >= IdleList::max_per_client_idle) {
     server_->idle_oldest->close();
   }
@@ -212,6 +213,7 @@ void Connection::on_timer() {
 
 void Connection::fail(Reason reason, int error_number) {
   keep_alive_ = false;
+  note_lost(reason);
   user_->on_upstream_failed(reason, error_number);
 }
 

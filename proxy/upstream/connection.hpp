@@ -30,8 +30,14 @@ class Connection final : public exchange::Upstream,
   ~Connection() = default;
 
   // A dial begins; the user hears on_connected or on_connect_failed from a later event.
-  // `client`: whom a PROXY header names.
-  void dial(WorkerServer& server, exchange::UpstreamUser& user, const net::Endpoints& client);
+  // `client`: whom a PROXY header names. `counted`: its place in ServerShared::connections has been
+  // taken already.
+  void dial(WorkerServer& server, exchange::UpstreamUser& user, const net::Endpoints& client,
+            bool counted = false);
+  // Goes on with another worker's kept connection, lent. False (fd closed): the place is still ours.
+  bool adopt(WorkerServer& server, int fd, exchange::UpstreamUser& user);
+  // An idle connection that the queue has claimed goes to whoever waits first.
+  void hand_over();
   void lend(exchange::UpstreamUser& user);   // from idle
   void close();                              // whatever the state; recycled later
   bool idle() const { return state_ == State::idle; }
@@ -53,6 +59,7 @@ class Connection final : public exchange::Upstream,
   bool reused() const override { return lent_; }
   bool verify_idle() override;
   const char* cause() const override { return cause_; }
+  void timed_out(http::Reason reason) override { note_failure(LastFailure(reason)); }
   std::string_view server() const override { return server_->shared->state->identity; }
 
   void on_event(std::uint32_t events) override;
@@ -78,6 +85,11 @@ class Connection final : public exchange::Upstream,
   http::Reason lost_reason(http::Reason silent) const;
   void fail(http::Reason reason, int error_number);
   void keep();
+  bool give_away();
+  void detach_from_server();
+  void note_failure(LastFailure what);
+  void note_lost(http::Reason reason);
+  void note_status(unsigned status);
 
   Dialer& dialer_;
   WorkerServer* server_ = nullptr;

@@ -67,6 +67,7 @@ void Connection::shake_hands() {
 
 void Connection::link_failed(Reason reason, int error_number) {
   state_ = State::dial_failed;
+  note_failure(LastFailure(reason));
   user_->on_connect_failed(reason, error_number, server());
 }
 

@@ -12,7 +12,20 @@ void close_idle_of(WorkerServer& server) {
 }
 }  // namespace
 
-Pool::~Pool() { close_idle(); }
+Pool::~Pool() {
+  close_idle();
+  queue_.reset();
+}
+
+void Pool::share(std::shared_ptr<PoolShared> shared, const config::Service& service) {
+  SB_ASSERT(!shared_ || shared_ == shared);
+  shared_ = std::move(shared);
+  limited_ = service.limits.connections_per_server != 0;
+  balancer_.set_slow_start(to_nanos(service.health_check.slow_start));
+  if (limited_ && !queue_) {
+    queue_ = std::make_unique<PoolQueue>(*this, dialer_.reactor(), shared_->slots(), worker_);
+  }
+}
 
 void Pool::close_idle() {
   for (auto& server : servers_) close_idle_of(*server);
@@ -61,6 +74,9 @@ void Pool::update(const std::vector<PoolMember>& members, const config::Balance&
   for (auto& server : servers_) {
     if (server->link.adopt(wire, server->shared->state->address)) close_idle_of(*server);
   }
+  const auto differs = [&](const auto& server) { return server->weight != servers_[0]->weight; };
+  balancer_.set_even(std::none_of(servers_.begin(), servers_.end(), differs));
+  if (shared_) adopt_limits();
   sweep_removed();
 }
 
@@ -81,19 +97,33 @@ Connection* Pool::kept(WorkerServer& server, const net::Endpoints& client) {
 }
 
 exchange::Acquired Pool::acquire(exchange::UpstreamUser& user, const exchange::AcquireWish& wish) {
-  WorkerServer* server = balancer_.pick(servers_, wish.head, wish.avoid);
+  if (__builtin_expect(limited_, 0)) return acquire_limited(user, wish);
+  WorkerServer* server =
+      balancer_.pick(servers_, wish.head, wish.avoid, dialer_.reactor().now_ns());
   if (!server) return {};
-  net::Endpoints client;
-  if (server->link.per_client && wish.client) client = wish.client->endpoints();
-  if (!wish.fresh && server->idle_newest) {
-    if (Connection* connection = kept(*server, client)) {
-      connection->lend(user);
-      return {exchange::AcquireStatus::ready, connection, server};
-    }
+  const net::Endpoints client = client_of(*server, wish);
+  if (Connection* connection = wish.fresh ? nullptr : kept(*server, client)) {
+    return lend(*connection, *server, user);
   }
+  return dial(*server, user, client, false);
+}
+
+// Whom a connection to this server would have to name; empty where none names anybody.
+net::Endpoints Pool::client_of(const WorkerServer& server, const exchange::AcquireWish& wish) {
+  return server.link.per_client && wish.client ? wish.client->endpoints() : net::Endpoints{};
+}
+
+exchange::Acquired Pool::lend(Connection& connection, WorkerServer& server,
+                              exchange::UpstreamUser& user) {
+  connection.lend(user);
+  return {exchange::AcquireStatus::ready, &connection, &server};
+}
+
+exchange::Acquired Pool::dial(WorkerServer& server, exchange::UpstreamUser& user,
+                              const net::Endpoints& client, bool counted) {
   Connection& connection = dialer_.make();
-  connection.dial(*server, user, client);
-  return {exchange::AcquireStatus::connecting, &connection, server};
+  connection.dial(server, user, client, counted);
+  return {exchange::AcquireStatus::connecting, &connection, &server};
 }
 
 }  // namespace switchback::upstream

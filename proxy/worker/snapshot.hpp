@@ -30,6 +30,7 @@ struct ServiceShared {
   std::array<std::string, 2> unresolved;                             // names without an address
   mirror::Setup mirror;
   ServerWires wires;
+  std::array<std::shared_ptr<upstream::PoolShared>, 2> pool_shared;  // by Color; go on too
 };
 
 struct Snapshot {

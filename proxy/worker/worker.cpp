@@ -26,7 +26,10 @@ struct Worker::Service final : net::Timer, net::Deferred {
               std::make_unique<upstream::Pool>(w.dialer_, w.index_, seed(w, 2))},
         mirror(w.context_, *runtime, w.index_) {}
 
-  ~Service() { runtime->drain_changed = nullptr; }   // the runtime may live on in a late message
+  ~Service() {   // the runtime may live on in a late message
+    runtime->drain_changed = nullptr;
+    runtime->pools = {};
+  }
 
   static std::uint64_t seed(const Worker& w, std::uint64_t n) {
     return (static_cast<std::uint64_t>(monotonic_ns()) << 8) ^ (w.index_ * 0x9e3779b97f4a7c15ULL) ^ n;
@@ -121,6 +124,7 @@ void Worker::update_service(Service& service, const std::shared_ptr<const Servic
   const config::Service& config = shared->config;
   for (const Color color : {Color::blue, Color::green}) {
     upstream::Pool& pool = *service.pools[index_of(color)];
+    pool.share(shared->pool_shared[index_of(color)], config);
     pool.update(shared->pools[index_of(color)], config.balance,
                 shared->wires[index_of(color)][index_]);
     pool.set_unresolved(shared->unresolved[index_of(color)]);
@@ -192,7 +196,9 @@ void Worker::adopt_members(std::shared_ptr<const Snapshot> snapshot) {
 
 void Worker::begin_switch(const std::shared_ptr<exchange::ServiceRuntime>& runtime,
                           std::shared_ptr<drain::SwitchRecord> record) {
+  const Color left = record->from;
   runtime->gate.begin(std::move(record), runtime->config->drain, monotonic_ns());
+  if (runtime->pools[index_of(left)]) runtime->pools[index_of(left)]->recall();
   if (runtime->drain_changed) runtime->drain_changed();
 }
 

@@ -51,6 +51,7 @@ class WorkerGroup final : public DataPlane {
   std::shared_ptr<const dns::NameTable> name_table() const;
   std::map<std::string, ServerWires> make_wires(const config::Config& config) const;
   const ServiceShared* find(const std::string& service) const;
+  void configure_pools();
   void set_health_targets();
   PoolView pool_view(const ServiceShared& service, Color color, Color active) const;
 
