@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "admin/metrics/exposition.hpp"
+#include "admin/metrics/mirror.hpp"
 
 namespace switchback::metrics {
 namespace {
@@ -350,6 +351,7 @@ std::string prometheus_text(const worker::DataPlane& plane, const release::Contr
   servers(out, views);
   flips(out, views, controller, admin);
   workers(out, stats);
+  mirror_metrics(out, plane);
   admin_plane(out, admin);
   process(out);
   return out.take();
