@@ -411,7 +411,7 @@ std::vector<Field> client_and_mirror_fields() {
           .range(100, one_day),
       member<&Dns::timeout>("dns", "timeout", "How long one question may take.").range(10, 60'000),
       member<&Mirror::percent>("mirror", "percent",
-                               "Share of the requests that are copied to the standby.")
+                               "Share of the requests that are copied to the standby, per cent.")
           .range(0, 100),
       member<&Mirror::methods>("mirror", "methods",
                                "Methods that are copied; both colors may share one database.")
@@ -420,7 +420,7 @@ std::vector<Field> client_and_mirror_fields() {
           .or_else("none"),
       member<&Mirror::headers>("mirror", "headers", "Header fields of the answers that are compared.")
           .of_type("list of header names")
-          .like(header_name_rule)
+          .like(answer_field_rule)
           .or_else("none"),
       member<&Mirror::body>("mirror", "body", "A request with a larger body is not copied.")
           .range(0, max_buffered),
@@ -428,7 +428,8 @@ std::vector<Field> client_and_mirror_fields() {
           "mirror", "in_flight",
           "Copies under way, all workers together; above it a request is not copied.")
           .range(1, 10'000),
-      member<&Mirror::timeout>("mirror", "timeout", "A copy that takes longer is given up.")
+      member<&Mirror::timeout>("mirror", "timeout",
+                                "A copy that takes longer is given up; an original that does is not compared.")
           .range(1, one_day),
   };
 }

@@ -178,6 +178,11 @@ Verdict method(std::string_view text) {
                is_token(text) ? "methods are in capitals: " + shout : ""};
 }
 
+Verdict answer_field(std::string_view text) {
+  if (is_token(text)) return {};
+  return Fault{in_quotes(text) + " is not a header name", "for example Content-Type"};
+}
+
 Verdict account(std::string_view text) {
   const bool fine = !text.empty() && text.front() != '-' && all_of(text, [](char c) {
     return is_alpha(c) || is_digit(c) ||
@@ -247,6 +252,7 @@ const TextRule release_rule{"letters, digits and . _ + : @ / -; at most 128", 12
                             release_name};
 const TextRule header_name_rule{"a header name; false or \"\" switches it off", 64, false,
                                 preview_header};
+const TextRule answer_field_rule{"header names, at most 32", 64, false, answer_field};
 const TextRule method_rule{"methods in capitals, not CONNECT", 32, false, method};
 const TextRule account_rule{"an account of this machine", 255, false, account};
 const TextRule token_name_rule{"letters, digits and . _ @ -; at most 63", 63, false, token_name};

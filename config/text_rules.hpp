@@ -15,6 +15,7 @@ extern const TextRule host_header_rule;   // name, with or without port; empty a
 extern const TextRule server_name_rule;   // of TLS: a name or an IP literal; empty allowed
 extern const TextRule release_rule;
 extern const TextRule header_name_rule;  // of the preview header: not one that frames a message
+extern const TextRule answer_field_rule;  // of an answer, to be compared
 extern const TextRule method_rule;
 extern const TextRule account_rule;  // a user or a group
 extern const TextRule token_name_rule;

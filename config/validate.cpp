@@ -63,6 +63,7 @@ class Rules {
   void pool_tls(const Pool& pool, const std::string& path);
   void health_check(const Service& service, const std::string& path);
   void https(const Service& service, const std::string& path);
+  void mirror(const Service& service, const std::string& path);
   void routes();
   void clients();
   void admin();
@@ -235,6 +236,31 @@ void Rules::https(const Service& service, const std::string& path) {
   }
 }
 
+void Rules::mirror(const Service& service, const std::string& path) {
+  const Mirror& mirror = service.mirror;
+  static constexpr std::size_t most_headers = 32;
+  if (mirror.headers.size() > most_headers && places_.sound(path + ".headers")) {
+    report_.error(places_.at(path + ".headers"),
+                  path + ".headers has " + std::to_string(mirror.headers.size()) +
+                      " names; at most " + std::to_string(most_headers) + " are compared",
+                  "");
+  }
+  if (mirror.percent == 0 || !places_.sound(path)) return;
+  if (mirror.methods.empty()) {
+    report_.warning(places_.at(path), path + ".methods is empty: nothing is copied", "");
+  }
+  static constexpr std::array<std::string_view, 4> safe{"GET", "HEAD", "OPTIONS", "TRACE"};
+  for (std::size_t i = 0; i < mirror.methods.size(); ++i) {
+    const std::string method = element(path + ".methods", i);
+    if (!places_.sound(method) || !places_.has(method)) continue;
+    if (std::find(safe.begin(), safe.end(), mirror.methods[i]) != safe.end()) continue;
+    report_.warning(places_.at(method),
+                    "the work of " + mirror.methods[i] + " is done twice when both colors share a "
+                    "database",
+                    "leave it out unless the standby knows X-Switchback-Mirror or has its own");
+  }
+}
+
 void Rules::one_service(const Service& service) {
   const std::string path = "services." + service.name;
   // A service whose name is wrong stands under another path; its name has to be mended first.
@@ -242,6 +268,7 @@ void Rules::one_service(const Service& service) {
   pools(service, path);
   health_check(service, path);
   https(service, path);
+  mirror(service, path + ".mirror");
   static constexpr std::array<std::string_view, 7> repeatable{"GET",    "HEAD",  "OPTIONS", "PUT",
                                                               "DELETE", "TRACE", "PROPFIND"};
   for (std::size_t i = 0; i < service.retries.methods.size(); ++i) {

@@ -173,6 +173,8 @@ web::Reply Api::read(const Call& call) {
       return json_response(services_object(plane_, controller_));
     case Operation::get_service:
       return get_service(call);
+    case Operation::get_mirror:
+      return get_mirror(call);
     case Operation::service_flips:
       return list_flips(call, call.parameter);
     case Operation::all_flips:

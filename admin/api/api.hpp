@@ -66,6 +66,7 @@ class Api : public std::enable_shared_from_this<Api> {
 
   // reading.cpp
   web::Response get_service(const Call& call);
+  web::Response get_mirror(const Call& call);
   web::Response list_flips(const Call& call, const std::string& service);
   web::Response get_flip(const Call& call);
   web::Reply events(const Call& call);

@@ -40,6 +40,15 @@ constexpr char document[] =
      "#/components/responses/Problem"}, "403": {"$ref": "#/components/responses/Problem"}, "404":
      {"$ref": "#/components/responses/Problem"}}}
   },
+  "/v1/services/{s}/mirror": {
+   "parameters": [{"$ref": "#/components/parameters/service"}],
+   "get": {"operationId": "getMirror", "summary":
+     "What copies of requests to the standby have shown, since the run began", "x-role": "read",
+     "responses": {"200": {"description": "The run, and the newest differences.", "content":
+     {"application/json": {"schema": {"$ref": "#/components/schemas/Mirror"}}}}, "401": {"$ref":
+     "#/components/responses/Problem"}, "403": {"$ref": "#/components/responses/Problem"}, "404":
+     {"$ref": "#/components/responses/Problem"}}}
+  },
   "/v1/services/{s}/flips": {
    "parameters": [{"$ref": "#/components/parameters/service"}],
    "post": {"operationId": "flip", "summary": "Promotes a side", "description":
@@ -266,7 +275,33 @@ constexpr char document[] =
      "#/components/schemas/Color"}, {"type": "null"}]}, "pools": {"type": "object", "required":
      ["blue", "green"], "properties": {"blue": {"$ref": "#/components/schemas/Pool"}, "green":
      {"$ref": "#/components/schemas/Pool"}}}, "last_flip": {"oneOf": [{"$ref":
-     "#/components/schemas/Receipt"}, {"type": "null"}]}}},
+     "#/components/schemas/Receipt"}, {"type": "null"}]}, "mirror": {"oneOf": [{"type": "object"},
+     {"type": "null"}], "description": "The sums of the mirroring that goes on; null: off."}}},
+   "Mirror": {"type": "object", "required": ["service", "percent", "in_flight"], "description":
+     "With percent 0 mirroring is off and only the required members are there. sampled = )json"
+    R"json(not_copied + copies; copies = the sum of results + in flight; compared = equal + )json"
+    R"json(status + header + body.",
+     "properties": {"service": {"type": "string"}, "percent": {"type": "integer"}, "in_flight":
+     {"type": "integer"}, "active": {"$ref": "#/components/schemas/Color"}, "standby": {"$ref":
+     "#/components/schemas/Color"}, "releases": {"$ref": "#/components/schemas/TwoSides"}, "epoch":
+     {"type": "integer"}, "since": {"type": "string", "format": "date-time"}, "sampled": {"type":
+     "integer"}, "copies": {"type": "integer"}, "compared": {"type": "integer"}, "not_copied":
+     {"$ref": "#/components/schemas/Counts"}, "results": {"$ref": "#/components/schemas/Counts"},
+     "failures": {"$ref": "#/components/schemas/Counts"}, "dropped": {"$ref":
+     "#/components/schemas/Counts"}, "headers": {"$ref": "#/components/schemas/Counts"}, "slower":
+     {"type": "integer"}, "bytes": {"type": "integer"}, "latency_ms": {"$ref":
+     "#/components/schemas/TwoSides"}, "samples": {"type": "array", "items": {"type": "object",
+     "required": ["at", "method", "target", "request_id", "result", "slower", "status", "bytes",
+     "hash", "latency_ms"], "properties": {"at": {"type": "string", "format": "date-time"},
+     "method": {"type": "string"}, "target": {"type": "string", "description":
+     "The first 256 bytes."}, "request_id": {"type": "string"}, "result": {"type": "string"},
+     "slower": {"type": "boolean"}, "header": {"type": "string"}, "cause": {"type": "string"},
+     "status": {"$ref": "#/components/schemas/TwoSides"}, "bytes": {"$ref":
+     "#/components/schemas/TwoSides"}, "hash": {"$ref": "#/components/schemas/TwoSides"},
+     "latency_ms": {"$ref": "#/components/schemas/TwoSides"}}}}}},
+   "Counts": {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}},
+   "TwoSides": {"type": "object", "required": ["active", "standby"], "description":
+     "null where that side gave no answer."},
    "Alarm": {"type": "object", "required": ["code", "text", "since"], "properties": {"code":
      {"type": "string"}, "text": {"type": "string"}, "since": {"type": "string", "format":
      "date-time"}}},

@@ -5,6 +5,7 @@
 
 #include "admin/api/api.hpp"
 #include "admin/api/body.hpp"
+#include "admin/api/mirror_json.hpp"
 #include "admin/api/openapi.hpp"
 #include "admin/api/status_page.hpp"
 #include "admin/api/views.hpp"
@@ -21,9 +22,19 @@ web::Response Api::get_service(const Call& call) {
         call.request,
         unknown_service(call.parameter).value_or(refusal(404, "unknown_service", "", "")));
   }
-  auto response = json_response(service_object(*view, controller_));
+  auto object = service_object(*view, controller_);
+  const auto mirror = plane_.mirror_view(call.parameter, 0);
+  object["mirror"] = mirror ? mirror_summary(*mirror) : json::value();
+  auto response = json_response(std::move(object));
   response.fields.emplace_back("ETag", "\"" + std::to_string(view->epoch) + "\"");
   return response;
+}
+
+web::Response Api::get_mirror(const Call& call) {
+  const auto view = plane_.mirror_view(call.parameter, most_mirror_samples);
+  if (view) return json_response(mirror_object(call.parameter, *view));
+  return refuse(call.request,
+                unknown_service(call.parameter).value_or(refusal(404, "unknown_service", "", "")));
 }
 
 web::Response Api::list_flips(const Call& call, const std::string& service) {

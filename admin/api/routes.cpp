@@ -29,6 +29,7 @@ const std::vector<Route>& table() {
       look("/", Op::status_page, "switchback status"),
       look("/v1/services", Op::list_services, "switchback status"),
       look("/v1/services/{s}", Op::get_service, "switchback status {s}"),
+      look("/v1/services/{s}/mirror", Op::get_mirror, "switchback mirror {s}"),
       change("/v1/services/{s}/flips", Op::promote, "switchback flip {s}", {"wait"}),
       look("/v1/services/{s}/flips", Op::service_flips, "switchback history {s}",
            {"limit", "kind"}),

@@ -15,6 +15,7 @@ enum class Operation : std::uint8_t {
   status_page,
   list_services,
   get_service,
+  get_mirror,
   promote,
   rollback,
   service_flips,

@@ -4,6 +4,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/value.hpp>
 
+#include "admin/api/mirror_json.hpp"
 #include "admin/release/receipt_json.hpp"
 
 namespace switchback::api {
@@ -65,7 +66,12 @@ json::object services_object(const worker::DataPlane& plane,
                              const release::Controller& controller) {
   json::array services, alarms;
   for (const auto& name : plane.services()) {
-    if (const auto view = plane.view(name)) services.push_back(service_object(*view, controller));
+    const auto view = plane.view(name);
+    if (!view) continue;
+    auto service = service_object(*view, controller);
+    const auto mirror = plane.mirror_view(name, 0);
+    service["mirror"] = mirror ? mirror_summary(*mirror) : json::value();
+    services.push_back(std::move(service));
   }
   for (const auto& alarm : controller.alarms()) {
     alarms.push_back(json::object{{"code", alarm.code},

@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "admin/cli/json_view.hpp"
+#include "admin/cli/render_mirror.hpp"
 
 namespace switchback::cli {
 namespace {
@@ -224,6 +225,7 @@ std::string render_service(const json::object& service, const Style& style, std:
            " waiting at the door; open it: switchback resume " + name + style.admin_flag + "\n";
   }
   out += render_pool("blue", service, style) + render_pool("green", service, style);
+  out += render_mirror_line(service);
   const auto& last = object_of(service, "last_flip");
   if (last.empty()) return out + "  last flip      none yet\n";
   out += "  last flip      " + movement(last, style);

@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "admin/metrics/exposition.hpp"
+#include "admin/metrics/mirror.hpp"
 
 namespace switchback::metrics {
 namespace {
@@ -430,6 +431,7 @@ std::string prometheus_text(const worker::DataPlane& plane, const release::Contr
   flips(out, views, controller, admin);
   workers(out, stats);
   tls_handshakes(out, stats);
+  mirror_metrics(out, plane);
   admin_plane(out, admin);
   process(out);
   return out.take();

@@ -1,6 +1,7 @@
 // Copies of requests to the standby, through a running data plane with real servers: what is
 // compared, and that nobody who is served by the active color ever notices.
 #include <atomic>
+#include <cstdio>
 #include <thread>
 
 #include "tests/integration/mirror.hpp"
@@ -269,4 +270,205 @@ TEST_CASE("an original that fails, goes away or never ends is not compared", "[p
     blue.release_held();
     CHECK(client.read_response().status == 200);
   }
+}
+
+TEST_CASE("the sample is about as large as it should be, and nothing at 0", "[plane][mirror]") {
+  TestServer blue("blue"), green("green");
+  config::Service service = mirrored(blue.address(), green.address());
+  service.mirror.percent = 25;
+  Plane plane(service);
+  RawClient client = plane.client();
+  for (int i = 0; i < 1000; ++i) {
+    client.send(get("/ok"));
+    REQUIRE(client.read_response().status == 200);
+  }
+  const std::uint64_t sampled = seen(plane).sampled;
+  CHECK((sampled > 125 && sampled < 375));   // nine standard deviations
+  REQUIRE(books_balance(plane));
+  CHECK(green.requests() == seen(plane).copies);
+  service.mirror.percent = 0;
+  config::Config off = plane.config();
+  off.services = {service};
+  plane->reload(off, {});
+  const std::uint64_t before = green.requests();
+  for (int i = 0; i < 100; ++i) {
+    client.send(get("/ok"));
+    REQUIRE(client.read_response().status == 200);
+  }
+  CHECK(plane->mirror_view("shop", 9)->percent == 0);
+  CHECK(green.requests() == before);
+}
+
+namespace {
+
+// Keeps asking over one connection, reconnecting never: every answer must be whole and right.
+struct Load {
+  explicit Load(Plane& plane, int clients) {
+    for (int i = 0; i < clients; ++i) {
+      threads.emplace_back([this, &plane] {
+        RawClient client = plane.client();
+        const std::string want = body_of(3000);
+        while (!stop) {
+          try {
+            client.send(get("/ok?bytes=3000"));
+            const RawResponse answer = client.read_response();
+            ++(answer.status == 200 && answer.body == want ? good : bad);
+          } catch (const std::exception&) {
+            ++bad;
+            return;
+          }
+        }
+      });
+    }
+  }
+  ~Load() { end(); }
+  void end() {
+    stop = true;
+    for (std::thread& thread : threads) thread.join();
+    threads.clear();
+  }
+  std::vector<std::thread> threads;
+  std::atomic<bool> stop{false};
+  std::atomic<std::uint64_t> good{0}, bad{0};
+};
+
+}  // namespace
+
+TEST_CASE("flips and reloads under mirrored load fail no request", "[plane][mirror]") {
+  TestServer blue("blue"), green("green");
+  config::Service service = mirrored(blue.address(), green.address());
+  service.mirror.in_flight = 8;
+  Plane plane(service, 2);
+  Load load(plane, 4);
+  Color active = Color::blue;
+  for (int round = 0; round < 40; ++round) {
+    const std::uint64_t before = load.good;
+    active = other(active);
+    const auto record = plane.flip(active);
+    REQUIRE(record);
+    const mirror::View now = *plane->mirror_view("shop", 0);
+    if (now.percent > 0) CHECK(now.target == other(active));
+    REQUIRE(until([&] { return load.good > before + 20; }));
+    if (round % 4 == 0) {
+      config::Config changed = plane.config();
+      changed.services[0].mirror.percent = round % 8 == 0 ? 0 : 100;
+      changed.services[0].green.release = "r" + std::to_string(round);
+      plane->reload(changed, {});
+    }
+    CHECK(plane->mirror_view("shop", 0)->in_flight <= 8);
+  }
+  load.end();
+  CHECK(load.bad == 0);
+  REQUIRE(until([&] { return plane->mirror_view("shop", 0)->in_flight == 0; }));
+  const mirror::View view = *plane->mirror_view("shop", 64);
+  CHECK(view.totals[0].copies > 0);
+  CHECK(view.totals[1].copies > 0);
+  for (const mirror::CountsView& total : view.totals) {
+    std::uint64_t ended = 0;
+    for (const std::uint64_t n : total.ended) ended += n;
+    CHECK(ended == total.copies);
+    CHECK(total.of(Verdict::status) + total.of(Verdict::body) + total.of(Verdict::header) == 0);
+    CHECK(total.of(Verdict::original_failed) == 0);
+  }
+}
+
+TEST_CASE("copies are in no gate, no receipt and no counter of real requests", "[plane][mirror]") {
+  TestServer blue("blue"), green("green");
+  Plane plane(mirrored(blue.address(), green.address()));
+  RawClient client = plane.client();
+  client.send(get("/hold"));
+  REQUIRE(blue.wait_for_held(1));
+  REQUIRE(green.wait_for_held(1));
+  CHECK(plane.in_flight(Color::green) == 0);
+  CHECK(plane.in_flight(Color::blue) == 1);
+  const auto record = plane.flip(Color::green);   // with a copy under way on the new color
+  blue.release_held();
+  CHECK(client.read_response().status == 200);
+  REQUIRE(plane.drained(record));
+  CHECK(record->counts()[0].accepted == 1);
+  green.release_held();
+  REQUIRE(until([&] { return plane->mirror_view("shop", 0)->in_flight == 0; }));
+  CHECK(plane->mirror_view("shop", 0)->totals[1].of(Verdict::equal) == 1);
+  CHECK(plane->mirror_view("shop", 0)->run.copies == 0);   // the run that began with the flip
+  const worker::StatsView stats = plane->stats();
+  for (const auto* shard : stats.services[0].shards) {
+    CHECK(shard->color[index_of(Color::green)].requests.read() == 0);
+    CHECK(shard->color[index_of(Color::green)].connects.read() == 0);
+  }
+}
+
+TEST_CASE("a service that goes, or a proxy that ends, drops its copies", "[plane][mirror]") {
+  TestServer blue("blue"), green("green");
+  config::Config config;
+  config.services = {mirrored(blue.address(), green.address())};
+  Plane plane(config, 1);
+  RawClient client = plane.client();
+  client.send(get("/hold"));
+  REQUIRE(blue.wait_for_held(1));
+  REQUIRE(green.wait_for_held(1));
+  SECTION("a service that goes") {
+    config::Config without = plane.config();
+    without.services = {mirrored(blue.address(), green.address())};
+    without.services[0].name = "other";
+    plane->reload(without, {});
+    CHECK_FALSE(plane->mirror_view("shop", 0));
+    blue.release_held();
+    CHECK(client.read_response().status == 200);
+  }
+  SECTION("mirroring that goes") {
+    config::Config without = plane.config();
+    without.services[0].mirror.percent = 0;
+    plane->reload(without, {});
+    REQUIRE(until([&] { return plane->mirror_view("shop", 0)->in_flight == 0; }));
+    CHECK(plane->mirror_view("shop", 0)->totals[1].drops[static_cast<int>(Drop::stopped)] == 1);
+    blue.release_held();
+    CHECK(client.read_response().status == 200);
+  }
+  SECTION("a proxy that ends") {}   // ~Plane, with both under way
+}
+
+namespace {
+
+std::uint64_t resident_bytes() {
+  std::FILE* file = std::fopen("/proc/self/statm", "re");
+  unsigned long all = 0, resident = 0;
+  if (file) {
+    if (std::fscanf(file, "%lu %lu", &all, &resident) != 2) resident = 0;
+    std::fclose(file);
+  }
+  return std::uint64_t{resident} * 4096;
+}
+
+}  // namespace
+
+TEST_CASE("1 GiB on both sides is compared in bounded memory", "[plane][mirror]") {
+  constexpr std::uint64_t bytes = std::uint64_t{1} << 30;
+  const auto huge = [](const std::string& name) {
+    return TestServerOptions{.name = name, .raw = [](RawClient& client) {
+      client.read_head();
+      client.send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(bytes) + "\r\n\r\n");
+      const std::string piece = body_of(1 << 20);
+      for (std::uint64_t sent = 0; sent < bytes; sent += piece.size()) client.send(piece);
+      client.wait_for_end();
+    }};
+  };
+  TestServer blue(huge("blue")), green(huge("green"));
+  config::Service service = mirrored(blue.address(), green.address());
+  service.mirror.timeout = std::chrono::minutes(2);
+  Plane plane(service);
+  RawClient client = plane.client();
+  client.send(get("/huge"));
+  client.read_head();
+  const std::uint64_t before = resident_bytes();
+  std::uint64_t most = before, got = 0;
+  while (got < bytes) {
+    const std::string some = client.read_some();
+    REQUIRE_FALSE(some.empty());
+    got += some.size();
+    if (got % 64 == 0) most = std::max(most, resident_bytes());
+  }
+  REQUIRE(until([&] { return seen(plane).of(Verdict::equal) == 1; }));
+  most = std::max(most, resident_bytes());
+  CHECK(seen(plane).bytes == bytes);
+  CHECK(most - before < (std::uint64_t{64} << 20));
 }

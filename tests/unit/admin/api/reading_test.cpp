@@ -27,8 +27,49 @@ TEST_CASE("a service in its fixed shape") {
       "green":{"draining":false,"in_flight":{"request":0,"stream":0,"tunnel":0},"servers":[
         {"address":"127.0.0.1:9101","healthy":false,"health":"failing","weight":2,"in_flight":0,
          "reason":"status 500 <b>"}]}},
-    "rollback_target":null,"last_flip":null})");
+    "rollback_target":null,"last_flip":null,"mirror":null})");
   CHECK(json::value(body_of(answer)) == want);
+}
+
+TEST_CASE("what mirroring has found, with its newest differences") {
+  ApiFixture f;
+  CHECK(body_of(f.get("/v1/services/shop/mirror")) ==
+        json::parse(R"({"service":"shop","percent":0,"in_flight":0})").as_object());
+  f.on_io([&] {
+    mirror::View& view = f.plane.mirror;
+    view.percent = 10;
+    view.releases = {"v1.2", "v1.3"};
+    view.epoch = 42;
+    view.run.sampled = 30;
+    view.run.copies = 20;
+    view.run.skipped[0] = 10;
+    view.run.ended = {14, 1, 2, 3, 0, 0, 0};
+    view.headers = {{"Content-Type", 0}, {"ETag", 2}};
+    mirror::Sample sample{};
+    sample.verdict = mirror::Verdict::header;
+    sample.header = 1;
+    sample.status[0] = 200;
+    sample.target_size = static_cast<std::uint16_t>(mirror::put(sample.target, "/a\xff\n\""));
+    sample.hash[1] = 0xabc;
+    view.samples = {sample};
+  });
+  const auto answer = f.get("/v1/services/shop/mirror");
+  CHECK(answer.status == 200);
+  const auto body = body_of(answer);
+  CHECK(body.at("standby").as_string() == "green");
+  CHECK(body.at("releases").as_object().at("standby").as_string() == "v1.3");
+  CHECK(body.at("compared").to_number<int>() == 20);
+  CHECK(body.at("results").as_object().at("body").to_number<int>() == 3);
+  CHECK(body.at("not_copied").as_object().at("method").to_number<int>() == 10);
+  CHECK(body.at("latency_ms").as_object().at("standby").is_null());
+  const auto& sample = body.at("samples").as_array().at(0).as_object();
+  CHECK(sample.at("header").as_string() == "ETag");
+  CHECK(sample.at("target").as_string() == "/a\\xff\\x0a\"");
+  CHECK(sample.at("status").as_object().at("standby").is_null());
+  CHECK(sample.at("hash").as_object().at("standby").as_string() == "0000000000000abc");
+  const auto shop = body_of(f.get("/v1/services/shop"));
+  CHECK(shop.at("mirror").as_object().at("equal").to_number<int>() == 14);
+  CHECK(f.get("/v1/services/nobody/mirror").status == 404);
 }
 
 TEST_CASE("all services, alarms, last flip and rollback target") {
