@@ -30,6 +30,10 @@ class Connection final : public exchange::Upstream,
   void dial(WorkerServer& server, exchange::UpstreamUser& user);
   void lend(exchange::UpstreamUser& user);   // from idle
   void close();                              // whatever the state; recycled later
+  // Who uses it, if it goes to `server`.
+  exchange::UpstreamUser* user_at(const WorkerServer& server) const {
+    return server_ == &server ? user_ : nullptr;
+  }
   bool idle() const { return state_ == State::idle; }
 
  private:

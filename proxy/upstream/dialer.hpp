@@ -34,6 +34,8 @@ class Dialer final : public net::Deferred {
   }
 
   Connection& make();
+  std::size_t connections() const { return all_.size(); }   // in any state, closed ones too
+  Connection& connection(std::size_t i) { return *all_[i]; }
   void recycle(Connection& connection);   // usable again after the running batch
 
  private:

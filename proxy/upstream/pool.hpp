@@ -6,6 +6,7 @@
 
 #include "proxy/exchange/ports.hpp"
 #include "proxy/upstream/balancer.hpp"
+#include "proxy/upstream/departures.hpp"
 #include "proxy/upstream/dialer.hpp"
 
 namespace switchback::upstream {
@@ -24,6 +25,8 @@ class Pool final : public exchange::UpstreamPool {
   void update(const std::vector<PoolMember>& members, const config::Balance& balance);
   exchange::Acquired acquire(exchange::UpstreamUser& user,
                              const exchange::AcquireWish& wish) override;
+  // Before update: what bounds the requests that run at servers which leave.
+  void set_drain(const config::Drain& limits) { drain_ = limits; }
   void set_unresolved(const std::string& text) { unresolved_ = text; }
   std::string_view unresolved() const override { return unresolved_; }
   void close_idle();
@@ -34,6 +37,8 @@ class Pool final : public exchange::UpstreamPool {
   Dialer& dialer_;
   unsigned worker_;
   Balancer balancer_;
+  config::Drain drain_;
+  Departures departures_{dialer_};
   std::string unresolved_;
   std::vector<std::unique_ptr<WorkerServer>> servers_;
   std::vector<std::unique_ptr<WorkerServer>> removed_;
