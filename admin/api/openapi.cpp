@@ -247,7 +247,14 @@ constexpr char document[] =
    "Role": {"enum": ["read", "operate", "deploy", "admin"], "description":
      "Each includes the ones before."},
    "Color": {"enum": ["blue", "green"]},
-   "Pool": {"type": "object", "required": ["draining", "in_flight", "servers"], "properties":
+   "Name": {"type": "object", "required": ["name", "addresses", "ttl_left_ms", "age_ms", "next_ms",
+     "error"], "properties": {"name": {"type": "string"}, "addresses": {"type": "array", "items":
+     {"type": "string"}, "description": "In use."}, "ttl_left_ms": {"type": "integer", "minimum": 0,
+     "description": "Of the last good answer."}, "age_ms": {"type": ["integer", "null"],
+     "description": "Of the last good answer; null: never one."}, "next_ms": {"type": "integer",
+     "minimum": 0, "description": "Until it is asked again; 0: being asked."}, "error": {"type":
+     "string", "description": "Of the newest answer; empty: it was good."}}},
+   "Pool": {"type": "object", "required": ["draining", "in_flight", "servers", "names"], "properties":
      {"draining": {"type": "boolean"}, "in_flight": {"type": "object", "required": ["request",
      "stream", "tunnel"], "properties": {"request": {"type": "integer", "minimum": 0}, "stream":
      {"type": "integer", "minimum": 0}, "tunnel": {"type": "integer", "minimum": 0}}},
@@ -265,7 +272,9 @@ constexpr char document[] =
  included."}, "ejected_ms": {"type": "integer", "minimum": 0, "description": "How long it stays
  out for failing real requests; 0: it is not ejected."}, "ejection": {"type": "string",
      "description": "Why it is ejected."}, "ejections": {"type": "integer", "minimum": 0},
-     "reason": {"type": "string", "description": "Of the last failed check."}}}}}},
+     "reason": {"type": "string", "description": "Of the last failed check."}}}}, "names": {"type":
+      "array", "description": "DNS names that stand for servers here.", "items": {"$ref":
+      "#/components/schemas/Name"}}}},
    "Service": {"type": "object", "required": ["service", "active", "epoch", "releases", "paused",
      "waiting", "rollback_target", "pools", "last_flip"], "properties": {"service": {"type":
      "string"}, "active": {"$ref": "#/components/schemas/Color"}, "epoch": {"type": "integer",

@@ -15,6 +15,17 @@ namespace {
 
 constexpr Color colors[] = {Color::blue, Color::green};
 
+json::object name_object(const worker::NameView& name) {
+  json::array addresses;
+  for (const auto& address : name.addresses) addresses.emplace_back(address);
+  return {{"name", name.name},
+          {"addresses", std::move(addresses)},
+          {"ttl_left_ms", name.ttl_left_ms},
+          {"age_ms", name.age_ms < 0 ? json::value() : json::value(name.age_ms)},
+          {"next_ms", name.next_ms},
+          {"error", name.error}};
+}
+
 json::object pool_object(const worker::PoolView& pool) {
   json::object in_flight;
   for (std::size_t c = 0; c < drain::class_count; ++c) {
@@ -34,11 +45,14 @@ json::object pool_object(const worker::PoolView& pool) {
                                    {"ejections", server.ejections},
                                    {"reason", server.reason}});
   }
+  json::array names;
+  for (const auto& name : pool.names) names.push_back(name_object(name));
   return {{"draining", pool.draining},
           {"in_flight", std::move(in_flight)},
           {"connections_per_server", pool.connections_limit},
           {"waiting", pool.waiting},
-          {"servers", std::move(servers)}};
+          {"servers", std::move(servers)},
+          {"names", std::move(names)}};
 }
 
 }  // namespace

@@ -104,6 +104,23 @@ std::string describe_standing(const json::object& server) {
   return address + "  slow start: " + std::to_string(share) + " % of its weight\n";
 }
 
+// Of names that answer well there is nothing to say but what they stand for.
+std::string render_names(const json::object& pool) {
+  std::string text;
+  for (const auto& value : array_of(pool, "names")) {
+    if (!value.is_object()) continue;
+    const auto& name = value.get_object();
+    const auto error = text_of(name, "error");
+    const auto count = array_of(name, "addresses").size();
+    text += "          " + printable(text_of(name, "name")) + "  " +
+            (count == 1 ? "1 address" : std::to_string(count) + " addresses");
+    text += error.empty() ? ", TTL " + format_ms(number_of(name, "ttl_left_ms").value_or(0)) + " left"
+                          : "  DNS: " + printable(error);
+    text += "\n";
+  }
+  return text;
+}
+
 std::string render_pool(std::string_view color, const json::object& service, const Style& style) {
   const auto& pool = object_of(object_of(service, "pools"), color);
   const auto& servers = array_of(pool, "servers");
@@ -135,7 +152,7 @@ std::string render_pool(std::string_view color, const json::object& service, con
   if (const auto waiting = count_of(pool, "waiting")) {
     line += "   waiting for a connection: " + std::to_string(waiting);
   }
-  return line + "\n" + sick;
+  return line + "\n" + sick + render_names(pool);
 }
 
 struct StageLine {

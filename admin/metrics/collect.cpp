@@ -243,6 +243,28 @@ void servers(Exposition& out, const Views& views) {
        [](const auto& s) { return s.ejections_withheld; }, "counter");
 }
 
+void names(Exposition& out, const std::vector<worker::NameView>& names) {
+  if (names.empty()) return;
+  const auto each = [&](const char* name, const char* type, const char* help, auto read) {
+    out.family(name, type, help);
+    for (const auto& n : names) out.sample({{"name", n.name}}, std::uint64_t{read(n)});
+  };
+  each("switchback_dns_lookups_total", "counter", "Lookups of a name, answered or given up.",
+       [](const auto& n) { return n.lookups; });
+  each("switchback_dns_failures_total", "counter", "Lookups without a full and good answer.",
+       [](const auto& n) { return n.failures; });
+  each("switchback_dns_changes_total", "counter", "Times the addresses in use became others.",
+       [](const auto& n) { return n.changes; });
+  each("switchback_dns_addresses", "gauge", "Addresses of a name that are in use.",
+       [](const auto& n) { return n.addresses.size(); });
+  each("switchback_dns_addresses_left_out", "gauge", "Addresses of the newest answer over the limit.",
+       [](const auto& n) { return n.left_out; });
+  out.family("switchback_dns_last_answer_age_seconds", "gauge", "Since the last good answer.");
+  for (const auto& n : names) {
+    if (n.age_ms >= 0) out.sample({{"name", n.name}}, static_cast<double>(n.age_ms) / 1000);
+  }
+}
+
 void flips(Exposition& out, const Views& views, const release::Controller& controller,
            const AdminCounts& admin) {
   out.family("switchback_flips_total", "counter", "Switches since the start, by kind.");
@@ -428,6 +450,7 @@ std::string prometheus_text(const worker::DataPlane& plane, const release::Contr
   histograms(out, stats);
   services(out, views, controller);
   servers(out, views);
+  names(out, plane.names());
   flips(out, views, controller, admin);
   workers(out, stats);
   tls_handshakes(out, stats);

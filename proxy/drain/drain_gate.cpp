@@ -302,13 +302,19 @@ void DrainGate::enforce(Nanos now_ns) {
     while (!list.alone()) {
       Ticket& ticket = ticket_of(*list.next);
       if (ticket.force_at_ns_ > now_ns) break;
-      ticket.unlink();
-      ending_.insert_before(ticket);
-      ticket.force_at_ns_ = 0;
-      ticket.forced_ = true;
-      ticket.force_end();
+      force(ticket);
     }
   }
+}
+
+void DrainGate::force(Ticket& ticket) {
+  SB_ASSERT(ticket.gate_ == this);
+  if (ticket.forced_) return;
+  ticket.unlink();
+  ending_.insert_before(ticket);
+  ticket.force_at_ns_ = 0;
+  ticket.forced_ = true;
+  ticket.force_end();
 }
 
 Nanos DrainGate::next_deadline_ns() const {

@@ -139,6 +139,7 @@ class DrainGate {
   // [websocket, 2*websocket], in the order in which they were entered.
   void begin(std::shared_ptr<SwitchRecord> record, const config::Drain& limits, Nanos now_ns);
   void enforce(Nanos now_ns);      // force_end() on whatever is due
+  void force(Ticket& ticket);      // at once, whatever its deadline; no-op when it was forced
   Nanos next_deadline_ns() const;  // 0: none; arm a timer for it after begin/reclassify/enforce
 
   // Any thread: in flight now, and whether a drain of that color is open and not turned round.

@@ -61,6 +61,7 @@ class Exchange final : public UpstreamUser,
   Flow on_response(const http::ResponseHead* head, const BodyPiece& piece) override;
   void on_upstream_writable() override;
   void on_upstream_failed(http::Reason reason, int error_number) override;
+  void on_server_left(ServerLeft& left) override;
   void on_door_open() override;
   void on_turn() override;
   void on_timer() override;

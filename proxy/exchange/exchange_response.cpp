@@ -252,6 +252,24 @@ void Exchange::on_timer() {
   }
 }
 
+void Exchange::on_server_left(ServerLeft& left) {
+  if (!claimed_ || forced()) return;
+  bool over = false;
+  switch (traffic_class()) {
+    case drain::TrafficClass::request:
+      over = left.end_requests;
+      break;
+    case drain::TrafficClass::stream:
+      over = left.end_streams;
+      break;
+    case drain::TrafficClass::tunnel:
+      over = left.end_tunnels > 0;
+      over ? --left.end_tunnels : ++left.tunnels;
+      break;
+  }
+  if (over) runtime_->gate.force(*this);
+}
+
 // The drain's deadline: 504 before a head, a cut after it.
 void Exchange::force_end() {
   if (phase_ == Phase::idle) return;

@@ -124,6 +124,14 @@ class Upstream {
   ~Upstream() = default;
 };
 
+// Whose time is over at a server that has left its pool.
+struct ServerLeft {
+  bool end_requests = false;
+  bool end_streams = false;
+  unsigned end_tunnels = 0;   // how many more may be ended now
+  unsigned tunnels = 0;       // those that stay, counted by themselves
+};
+
 // What an upstream tells its exchange.
 class UpstreamUser {
  public:
@@ -133,6 +141,8 @@ class UpstreamUser {
   virtual Flow on_response(const http::ResponseHead* head, const BodyPiece& piece) = 0;
   virtual void on_upstream_writable() = 0;
   virtual void on_upstream_failed(http::Reason reason, int error_number) = 0;
+  // Again and again, from an event of its own, while the attempt runs at a server that has left.
+  virtual void on_server_left(ServerLeft&) {}
 
  protected:
   ~UpstreamUser() = default;

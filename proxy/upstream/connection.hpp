@@ -40,6 +40,10 @@ class Connection final : public exchange::Upstream,
   void hand_over();
   void lend(exchange::UpstreamUser& user);   // from idle
   void close();                              // whatever the state; recycled later
+  // Who uses it, if it goes to `server`.
+  exchange::UpstreamUser* user_at(const WorkerServer& server) const {
+    return server_ == &server ? user_ : nullptr;
+  }
   bool idle() const { return state_ == State::idle; }
   bool sound() { return verify_idle(); }   // kept, and nothing to read
 

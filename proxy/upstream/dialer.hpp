@@ -44,6 +44,8 @@ class Dialer final : public net::Deferred {
   bool make_room() const { return make_room_ && make_room_(); }
 
   Connection& make();
+  std::size_t connections() const { return all_.size(); }   // in any state, closed ones too
+  Connection& connection(std::size_t i) { return *all_[i]; }
   void recycle(Connection& connection);   // usable again after the running batch
 
  private:

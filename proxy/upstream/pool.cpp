@@ -68,6 +68,7 @@ void Pool::update(const std::vector<PoolMember>& members, const config::Balance&
     if (!server) continue;
     server->removed = true;
     close_idle_of(*server);
+    departures_.add(*server, drain_);
     removed_.push_back(std::move(server));
   }
   servers_ = std::move(next);
@@ -81,6 +82,7 @@ void Pool::update(const std::vector<PoolMember>& members, const config::Balance&
 }
 
 void Pool::sweep_removed() {
+  departures_.forget_empty();
   std::erase_if(removed_, [](const auto& server) { return server->connections == 0; });
 }
 

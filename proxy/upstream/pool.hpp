@@ -6,6 +6,7 @@
 
 #include "proxy/exchange/ports.hpp"
 #include "proxy/upstream/balancer.hpp"
+#include "proxy/upstream/departures.hpp"
 #include "proxy/upstream/dialer.hpp"
 #include "proxy/upstream/pool_queue.hpp"
 #include "proxy/upstream/pool_shared.hpp"
@@ -26,6 +27,8 @@ class Pool final : public exchange::UpstreamPool {
               const Wire& wire = {});
   exchange::Acquired acquire(exchange::UpstreamUser& user,
                              const exchange::AcquireWish& wish) override;
+  // Before update: what bounds the requests that run at servers which leave.
+  void set_drain(const config::Drain& limits) { drain_ = limits; }
   void set_unresolved(const std::string& text) { unresolved_ = text; }
   std::string_view unresolved() const override { return unresolved_; }
   exchange::Acquired take_turn(exchange::UpstreamUser& user,
@@ -53,6 +56,8 @@ class Pool final : public exchange::UpstreamPool {
   Dialer& dialer_;
   unsigned worker_;
   Balancer balancer_;
+  config::Drain drain_;
+  Departures departures_{dialer_};
   std::string unresolved_;
   std::shared_ptr<PoolShared> shared_;
   std::unique_ptr<PoolQueue> queue_;   // null: never had a limit

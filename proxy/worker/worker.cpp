@@ -124,6 +124,7 @@ void Worker::update_service(Service& service, const std::shared_ptr<const Servic
   const config::Service& config = shared->config;
   for (const Color color : {Color::blue, Color::green}) {
     upstream::Pool& pool = *service.pools[index_of(color)];
+    pool.set_drain(config.drain);
     pool.share(shared->pool_shared[index_of(color)], config);
     pool.update(shared->pools[index_of(color)], config.balance,
                 shared->wires[index_of(color)][index_]);

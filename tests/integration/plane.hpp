@@ -2,6 +2,7 @@
 // integration tests start from.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -49,6 +50,12 @@ class WaitingObserver final : public worker::Observer {
     const std::lock_guard lock(mutex_);
     changed_.notify_all();
   }
+  void names_changed() override {
+    names_changed_.store(true);
+    const std::lock_guard lock(mutex_);
+    changed_.notify_all();
+  }
+  bool take_names_changed() { return names_changed_.exchange(false); }
   template <class Condition>
   bool wait(Condition condition) {
     std::unique_lock lock(mutex_);
@@ -62,6 +69,7 @@ class WaitingObserver final : public worker::Observer {
  private:
   std::mutex mutex_;
   std::condition_variable changed_;
+  std::atomic<bool> names_changed_{false};
 };
 
 class Plane {
@@ -79,7 +87,14 @@ class Plane {
   std::string address() const { return address_; }
   const std::string& service() const { return config_.services.front().name; }
   RawClient client() const { return RawClient(address_); }
-  worker::ServiceView view() const { return *plane_->view(service()); }
+  worker::ServiceView view() const {
+    adopt_names();
+    return *plane_->view(service());
+  }
+  // What the control thread does when DNS has said something new. The test's thread is that thread.
+  void adopt_names() const {
+    if (observer_->take_names_changed()) plane_->adopt_names();
+  }
 
   // Stores and waits for the barrier of every worker.
   std::shared_ptr<drain::SwitchRecord> flip(Color to) {
