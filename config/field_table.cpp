@@ -72,6 +72,11 @@ std::vector<Field> listener_fields() {
           "listener", "proxy_protocol",
           "Every connection begins with a PROXY header (v1 or v2) that names the client; one "
           "without is closed. For listeners that only a load balancer can reach."),
+      custom<read_mode, show_mode>("listener", "mode",
+                                   "Of a unix socket's file: who may write it may connect. Its "
+                                   "folder decides too.")
+          .of_type("mode")
+          .allows("0000 to 0777, octal"),
   };
 }
 
@@ -164,9 +169,10 @@ std::vector<Field> later_service_fields() {
       member<&Service::redirect_https>(
           "service", "redirect_https",
           "Cleartext requests get 308 to the same address by HTTPS; what a trusted balancer "
-          "received by HTTPS (X-Forwarded-Proto) does not."),
+          "received by HTTPS (X-Forwarded-Proto, or its PROXY header) and ACME challenges do not."),
       member<&Service::hsts>("service", "hsts",
-                             "max-age of Strict-Transport-Security on answers over HTTPS; 0 is none.")
+                             "max-age of Strict-Transport-Security on answers over HTTPS, in place "
+                             "of the server's own; 0 is none.")
           .range(0, 20 * 365 * one_day),
       later("service", "verify", "Proof that a flip worked."),
       later("service", "database", "Whether the old release can still use the database."),

@@ -57,6 +57,7 @@ struct Listener {
   std::optional<ListenerTls> tls;
   std::vector<Protocol> protocols = {Protocol::http_1_1};
   bool proxy_protocol = false;   // every connection begins with a PROXY header, v1 or v2
+  unsigned mode = 0666;          // of the file of a unix socket: who may write it may connect
   friend bool operator==(const Listener&, const Listener&) = default;
 };
 

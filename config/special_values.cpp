@@ -124,6 +124,32 @@ Shown show_max_ejected(const void* owner) {
   return {std::to_string(static_cast<const Outlier*>(owner)->max_ejected) + "%"};
 }
 
+// Octal as in chmod, whether YAML would take 0660 for a number or not: the text counts.
+void read_mode(Reading& reading, const Node& node, void* owner, const Field&) {
+  const auto text = scalar_text(reading, node, "a mode such as 0660");
+  if (!text) return;
+  unsigned mode = 0;
+  bool sound = text->size() == 3 || (text->size() == 4 && text->front() == '0');
+  for (const char c : *text) {
+    sound = sound && c >= '0' && c <= '7';
+    mode = mode * 8 + static_cast<unsigned>(c - '0');
+  }
+  if (!sound) {
+    return reading.fault(
+        node, reading.path() + ": " + in_quotes(*text) + " is not a mode from 0000 to 0777",
+        "for example 0660: its owner and group may connect");
+  }
+  static_cast<Listener*>(owner)->mode = mode;
+}
+
+Shown show_mode(const void* owner) {
+  const unsigned mode = static_cast<const Listener*>(owner)->mode;
+  std::string out = "0000";
+  for (int digit = 3, rest = static_cast<int>(mode); digit > 0; --digit, rest /= 8)
+    out[static_cast<std::size_t>(digit)] = static_cast<char>('0' + rest % 8);
+  return {out};
+}
+
 void read_workers(Reading& reading, const Node& node, void* owner, const Field& field) {
   auto& out = static_cast<Config*>(owner)->workers;
   if (node.kind == NodeKind::scalar && node.text == "auto") {

@@ -12,8 +12,8 @@ struct Unit {
   std::string_view name;
   std::uint64_t factor;
 };
-constexpr std::array<Unit, 4> duration_units{
-    {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}}};
+constexpr std::array<Unit, 5> duration_units{
+    {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}}};
 constexpr std::array<Unit, 4> size_units{
     {{"B", 1}, {"KiB", 1024}, {"MiB", 1024 * 1024}, {"GiB", 1024 * 1024 * 1024}}};
 
@@ -65,10 +65,10 @@ std::string_view meant_unit(std::string_view wrong) {
   struct Slip {
     std::string_view wrong, right;
   };
-  static constexpr std::array<Slip, 20> slips{{
+  static constexpr std::array<Slip, 22> slips{{
       {"sec", "s"},     {"secs", "s"},  {"second", "s"}, {"seconds", "s"}, {"msec", "ms"},
       {"millis", "ms"}, {"min", "m"},   {"mins", "m"},   {"minute", "m"},  {"minutes", "m"},
-      {"hour", "h"},    {"hours", "h"}, {"k", "KiB"},    {"kb", "KiB"},    {"kib", "KiB"},
+      {"hour", "h"},    {"hours", "h"}, {"day", "d"}, {"days", "d"}, {"k", "KiB"},    {"kb", "KiB"},    {"kib", "KiB"},
       {"mb", "MiB"},    {"mib", "MiB"}, {"gb", "GiB"},   {"gib", "GiB"},   {"bytes", "B"},
   }};
   for (const Slip& slip : slips) {
@@ -138,7 +138,7 @@ Parsed<std::uint64_t> parse_count(std::string_view text) {
 }
 
 Parsed<Duration> parse_duration(std::string_view text) {
-  auto parsed = parse_scaled(text, duration_units, "duration", "250ms, 5s, 1m or 1h");
+  auto parsed = parse_scaled(text, duration_units, "duration", "250ms, 5s, 1m, 1h or 1d");
   if (auto* fault = std::get_if<Fault>(&parsed)) return std::move(*fault);
   return Duration(static_cast<std::int64_t>(std::get<std::uint64_t>(parsed)));
 }
@@ -148,8 +148,9 @@ Parsed<std::uint64_t> parse_size(std::string_view text) {
 }
 
 std::string format_duration(Duration value) {
-  // 60s, not 1m: up to two minutes people count in seconds.
+  // 60s, not 1m: up to two minutes people count in seconds; and 24h, not 1d, up to two days.
   if (value >= 1s && value < 2min && value % 1s == 0s) return std::to_string(value / 1s) + "s";
+  if (value >= 1h && value < 48h && value % 1h == 0s) return std::to_string(value / 1h) + "h";
   return format_scaled(static_cast<std::uint64_t>(value.count()), duration_units);
 }
 

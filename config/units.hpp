@@ -21,7 +21,7 @@ using Parsed = std::variant<T, Fault>;
 bool looks_octal(std::string_view text);
 
 Parsed<std::uint64_t> parse_count(std::string_view text);
-Parsed<Duration> parse_duration(std::string_view text);   // 250ms, 5s, 1m, 1h; 0 alone
+Parsed<Duration> parse_duration(std::string_view text);   // 250ms, 5s, 1m, 1h, 1d; 0 alone
 Parsed<std::uint64_t> parse_size(std::string_view text);  // 64KiB, 1MiB, 1GiB, 512B; 0 alone
 
 std::string format_duration(Duration value);  // the largest unit that leaves a whole number

@@ -4,7 +4,9 @@
 
 #include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -52,9 +54,14 @@ class Serve {
       std::fprintf(stderr, "switchback: %s\n", error.c_str());
       return exit_usage;
     }
+    if (const auto unused = worker::unused_inherited_sockets(); !unused.empty()) {
+      spdlog::warn("no listener takes the sockets {} that were passed: who connects there waits",
+                   unused);
+    }
     announce();
     await_signal();
     tell_manager("READY=1");
+    if (watchdog_) watch();
     io_.run();
     spdlog::info("ended");
     return exit_done;
@@ -85,6 +92,21 @@ class Serve {
     }
   }
 
+  // The manager hears of us only while every worker comes round to its messages: a loop that hangs
+  // is what a watchdog is for.
+  void watch() {
+    watch_timer_.expires_after(*watchdog_ / 2);
+    watch_timer_.async_wait([this](const boost::system::error_code& error) {
+      if (error) return;
+      server_.plane().check_workers([this] {
+        asio::post(io_, [this] {
+          tell_manager("WATCHDOG=1");
+          watch();
+        });
+      });
+    });
+  }
+
   void await_signal() {
     signals_.async_wait([this](const boost::system::error_code& error, int number) {
       if (error) return;
@@ -94,7 +116,12 @@ class Serve {
   }
 
   void on_signal(int number) {
-    if (number == SIGHUP) return reload();
+    if (number == SIGHUP) {
+      tell_manager(reloading_state());
+      reload();
+      tell_manager("READY=1");
+      return;
+    }
     if (number == SIGUSR1) {
       server_.reopen_logs();
       spdlog::info("logs reopened");
@@ -133,7 +160,9 @@ class Serve {
   void end(int number) {
     if (ending_) {
       // Asked twice: whoever asks means now. The socket file goes, so that no one finds it dead.
-      spdlog::warn("second signal: ending at once");
+      spdlog::warn("second signal: ending at once; what still runs is cut");
+      server_.write_out();
+      spdlog::default_logger()->flush();
       if (!server_.config().admin.socket.empty()) ::unlink(server_.config().admin.socket.c_str());
       std::_Exit(128 + number);
     }
@@ -148,6 +177,8 @@ class Serve {
   asio::io_context io_{1};
   ServerProcess server_;
   asio::signal_set signals_;
+  asio::steady_timer watch_timer_{io_};
+  const std::optional<std::chrono::microseconds> watchdog_ = watchdog_period();
   bool ending_ = false;
 };
 
@@ -155,6 +186,10 @@ int serve(const std::string& file, const Globals&) {
   auto loaded = config::load_file(file);
   for (const auto& fault : loaded.diagnostics) std::fprintf(stderr, "%s\n", fault.text().c_str());
   if (!loaded.config) return exit_usage;
+  if (const auto error = worker::adopt_inherited_sockets(); !error.empty()) {
+    std::fprintf(stderr, "switchback: %s\n", error.c_str());
+    return exit_usage;
+  }
   log::start_program_log(loaded.config->log.level);
   raise_descriptor_limit();
   Serve server(std::move(*loaded.config));

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 
 namespace switchback::cli {
 
@@ -44,6 +45,27 @@ std::string notify_manager(std::string_view state) {
   const std::string error = sent < 0 ? std::strerror(errno) : "";
   ::close(fd);
   return error;
+}
+
+std::string reloading_state() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  const auto us = static_cast<long long>(now.tv_sec) * 1'000'000 + now.tv_nsec / 1000;
+  return "RELOADING=1\nMONOTONIC_USEC=" + std::to_string(us);
+}
+
+std::optional<std::chrono::microseconds> watchdog_period() {
+  const auto number = [](const char* name) -> long long {
+    const char* text = std::getenv(name);
+    if (!text || !*text) return -1;
+    char* end = nullptr;
+    errno = 0;
+    const long long value = std::strtoll(text, &end, 10);
+    return *end == '\0' && errno == 0 ? value : 0;
+  };
+  const long long pid = number("WATCHDOG_PID"), period_us = number("WATCHDOG_USEC");
+  if (period_us <= 0 || (pid >= 0 && pid != ::getpid())) return std::nullopt;
+  return std::chrono::microseconds(period_us);
 }
 
 }  // namespace switchback::cli

@@ -114,6 +114,11 @@ void ServerProcess::reopen_logs() {
   impl_->plane->reopen_logs();
 }
 
+void ServerProcess::write_out() {
+  impl_->plane->flush_logs();
+  impl_->ledger->flush(std::chrono::milliseconds(250));
+}
+
 void ServerProcess::shut_down(config::Duration limit, std::function<void()> done) {
   // The guard keeps the control thread running until the workers have said that they are done.
   auto guard = std::make_shared<asio::executor_work_guard<asio::io_context::executor_type>>(

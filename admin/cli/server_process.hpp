@@ -37,6 +37,9 @@ class ServerProcess {
   // words, for the event stream.
   std::string adopt(config::Config fresh, const std::string& changes);
   void reopen_logs();
+  // Before an end at once: what the logs and the ledger hold is written, as far as a second or so
+  // allows.
+  void write_out();
 
   // Stops accepting, lets what runs end (at most `limit`), writes what is queued; `done` on the
   // control thread. The admin plane answers until then.

@@ -28,6 +28,7 @@ void Host::accepted(int fd, const sockaddr_storage& peer, const ListenerRuntime&
   context_.stats->connections.add();
   context_.stats->open_connections.add(1);
   session->open(fd, peer, listener);
+  if (context_.shutting_down && session->is_open()) session->begin_shutdown();
 }
 
 void Host::recycle(Session& session) {
@@ -63,6 +64,12 @@ void Host::begin_shutdown(Nanos tunnels_within_ns) {
     if (!session->is_open()) continue;
     if (session->in_tunnel()) session->end_tunnel_in(gap_ns * place++);
     session->begin_shutdown();
+  }
+}
+
+void Host::end_requests() {
+  for (const auto& session : all_) {
+    if (session->is_open()) session->end_request();
   }
 }
 

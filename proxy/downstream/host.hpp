@@ -40,9 +40,12 @@ class Host final : public net::Deferred {
   // Takes fd over.
   void accepted(int fd, const sockaddr_storage& peer, const ListenerRuntime& listener);
   void configure(const HostLimits& limits) { limits_ = limits; }
-  // No new requests after the running ones; idle connections are closed now.
-  // Tunnels are closed one after the other, at most a tenth of a second apart, within that time.
+  // Every answer from now on says Connection: close; connections without a request end when none
+  // comes for a second, since one may be on its way (session_ending.cpp). Tunnels are closed one
+  // after the other, at most a tenth of a second apart, within that time.
   void begin_shutdown(Nanos tunnels_within_ns);
+  // The limit is over: 503 for requests without an answer's first byte, the end for all others.
+  void end_requests();
   void close_all();
   std::size_t open_sessions() const { return open_; }
 

@@ -223,7 +223,11 @@ void Session::on_timer() {
       return;
     case State::idle:
       if (any_byte_) host_.context().count(Reason::head_timeout);
-      close();
+      if (host_.context().shutting_down) {
+        end_idle();
+      } else {
+        close();
+      }
       return;
     case State::reading_head:
       reject(Reason::head_timeout);
@@ -282,7 +286,7 @@ void Session::go_idle() {
   } else {
     body_in_.release();
   }
-  arm(host_.limits().idle_ns);
+  arm(host_.context().shutting_down ? last_request_ns : host_.limits().idle_ns);
   if (parsing_) return;   // the loop goes on
   if (!in_.empty() || stream_.readable()) {
     host_.reactor().defer(*this);
@@ -302,12 +306,12 @@ void Session::close_after_answer(bool unread_possible) {
   }
 }
 
-void Session::linger() {
+void Session::linger(Nanos at_most_ns) {
   state_ = State::lingering;
   in_.release();
   body_in_.release();
   if (!tunnel_ended_) stream_.shutdown_write();
-  arm(linger_ns);
+  arm(at_most_ns);
   if (!parsing_ || stream_.readable()) discard_input();
 }
 
@@ -321,19 +325,6 @@ void Session::discard_input() {
       close();
       return;
     }
-  }
-}
-
-void Session::begin_shutdown() {
-  close_ = true;
-  if (state_ == State::idle) close();
-}
-
-void Session::cut() {
-  if (state_ == State::exchanging) {
-    active_->exchange.on_downstream_gone(Reason::shutting_down);
-  } else {
-    close();
   }
 }
 

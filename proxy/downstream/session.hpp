@@ -26,13 +26,17 @@ class Session final : public exchange::Downstream,
   ~Session() = default;
 
   void open(int fd, const sockaddr_storage& peer, const ListenerRuntime& listener);
-  void begin_shutdown();   // closes when idle, else after the running answer
+  void begin_shutdown();   // closes after the running answer, or after a while without a request
+  void end_request();      // answers 503 where nothing of an answer was sent, else cuts
   void cut();              // ends whatever runs
   bool is_open() const { return state_ != State::closed; }
   bool in_tunnel() const { return state_ == State::exchanging && tunnel_; }
   void end_tunnel_in(Nanos in_ns) { active_->exchange.end_tunnel_in(in_ns); }
 
  private:
+  // While the process ends: how long a connection may still bring a request.
+  static constexpr Nanos last_request_ns = 1'000'000'000;
+
   enum class State : std::uint8_t {
     closed, opening, idle, reading_head, exchanging, flushing, lingering
   };
@@ -75,7 +79,8 @@ class Session final : public exchange::Downstream,
   bool flush();
   void go_idle();
   void close_after_answer(bool unread_possible);
-  void linger();
+  void end_idle();
+  void linger(Nanos at_most_ns = 2'000'000'000);
   void discard_input();
   void close(bool with_reset = false);
   void arm(Nanos in_ns);

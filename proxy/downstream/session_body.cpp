@@ -12,6 +12,13 @@ using http::Reason;
 
 namespace {
 constexpr int reads_per_turn = 4;
+
+// What we say about HTTPS takes the place of what the server says (RFC 6797 §7.1: one field only).
+void drop_fields_of(std::string_view line, const http::ResponseHead& head) {
+  const std::string_view name = line.substr(0, line.find(':'));
+  for (http::Field& field : head.fields)
+    if (field.name_size == name.size() && http::iequals(field.name(), name)) field.drop = true;
+}
 }
 
 DecodeStatus Session::decode_piece(net::InputBuffer& from, BodyPiece& piece) {
@@ -151,6 +158,8 @@ SendResult Session::send_response(const http::ResponseHead* head, const BodyPiec
     if (host_.context().shutting_down) close_ = true;
     framing.close = close_ && head->status != 101;
     framing.keep_alive_1_0 = old_client && !close_;
+    framing.fields = active_->exchange.answer_fields();
+    if (!framing.fields.empty()) drop_fields_of(framing.fields, *head);
     framer_.start(framing.body);
     const std::size_t size =
         http1::write_response_head(host_.scratch(), Host::scratch_bytes, *head, framing);
@@ -171,7 +180,7 @@ SendResult Session::send_response(const http::ResponseHead* head, const BodyPiec
 
 SendResult Session::send_own_answer(const exchange::OwnAnswer& answer) {
   if (out_.pending()) return SendResult::failed;   // a client that did not even take a 1xx
-  if (answer.close) close_ = true;
+  if (answer.close || host_.context().shutting_down) close_ = true;
   framer_.start(BodyKind::length);
   const std::size_t size =
       http1::write_own_answer(host_.scratch(), Host::scratch_bytes, answer.status,

@@ -29,7 +29,7 @@ void Exchange::reset(Downstream& downstream, const http::RequestHead& head) {
   claimed_ = response_started_ = response_ended_ = upload_broken_ = wrote_ = false;
   upstream_blocked_ = false;
   replayable_ = true;
-  fresh_next_ = free_retry_used_ = preview_ = trusted_ = false;
+  fresh_next_ = free_retry_used_ = preview_ = trusted_ = by_https_ = false;
   retries_ = counted_ = 0;
   status_ = 0;
   error_number_ = 0;
@@ -46,8 +46,20 @@ void Exchange::begin(Downstream& downstream, const http::RequestHead& head) {
   runtime_ = context_.route(head);
   if (runtime_) ++runtime_->exchanges;
   choose_identity();
+  if (runtime_ && runtime_->https->any && redirect_to_https()) return;
   if (refuse_early()) return;
   choose_color();
+}
+
+// Finds out how the request came. True when it was answered: it is to come again by HTTPS.
+bool Exchange::redirect_to_https() {
+  const HttpsRules& rules = *runtime_->https;
+  by_https_ = down_->scheme() == "https" || (trusted_ && forwarded_as_https(*head_));
+  if (by_https_ || !rules.redirect || is_acme_challenge(head_->target)) return false;
+  const bool named = write_location(*head_, rules, context_.location);
+  answer(named ? Reason::redirected : Reason::bad_host,
+         named ? std::string_view(context_.location) : std::string_view());
+  return true;
 }
 
 // What is answered before a color is claimed.
@@ -138,8 +150,8 @@ void Exchange::choose_color() {
 }
 
 void Exchange::wait_at_door() {
-  if (context_.shutting_down || runtime_->door.full()) {
-    answer(context_.shutting_down ? Reason::shutting_down : Reason::queue_full);
+  if (runtime_->door.full()) {
+    answer(Reason::queue_full);
     return;
   }
   phase_ = Phase::waiting;

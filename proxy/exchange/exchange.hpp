@@ -31,6 +31,10 @@ class Exchange final : public UpstreamUser,
   // `head` and the downstream stay valid until exchange_finished.
   void begin(Downstream& downstream, const http::RequestHead& head);
   bool active() const { return phase_ != Phase::idle; }
+  // Further whole lines for the head of the running request's answer, the server's or our own.
+  std::string_view answer_fields() const {
+    return by_https_ ? std::string_view(runtime_->https->hsts_line) : std::string_view();
+  }
 
   // From the downstream side.
   Flow on_request_body(const BodyPiece& piece);
@@ -40,6 +44,7 @@ class Exchange final : public UpstreamUser,
   void on_downstream_gone(http::Reason reason);        // client_closed, client_reset
   bool in_tunnel() const { return phase_ == Phase::tunnel; }
   void end_tunnel_in(Nanos in_ns);                     // the process ends: this tunnel's moment
+  void on_shutdown_limit();                            // 503 before a head, a cut after it
 
  private:
   enum class Phase : std::uint8_t { idle, waiting, connecting, requesting, responding, tunnel, answering };
@@ -59,6 +64,7 @@ class Exchange final : public UpstreamUser,
 
   void reset(Downstream& downstream, const http::RequestHead& head);
   bool refuse_early();
+  bool redirect_to_https();
   bool count_hop();
   void choose_identity();
   void choose_color();
@@ -79,7 +85,7 @@ class Exchange final : public UpstreamUser,
   void drop_upstream(bool reusable);
   void arm(Deadline kind, config::Duration limit);
   void disarm_timer();
-  void answer(http::Reason reason);
+  void answer(http::Reason reason, std::string_view fields = {});
   drain::Outcome own_answer_outcome() const;
   void complete();
   // A tunnel (exchange_tunnel.cpp). Those that return bool: false, the exchange is over.
@@ -132,6 +138,7 @@ class Exchange final : public UpstreamUser,
   bool free_retry_used_ = false;
   bool trusted_ = false;
   bool preview_ = false;
+  bool by_https_ = false;           // known only where the service has rules about it
   std::uint8_t retries_ = 0;        // all extra attempts, for the record
   std::uint8_t counted_ = 0;        // of them, counted ones
   std::uint16_t status_ = 0;

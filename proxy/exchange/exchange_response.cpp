@@ -247,7 +247,21 @@ void Exchange::force_end() {
   answer(Reason::drain_forced);
 }
 
-void Exchange::answer(Reason reason) {
+void Exchange::on_shutdown_limit() {
+  if (phase_ == Phase::idle) return;
+  if (response_started_ || phase_ == Phase::answering) {
+    on_downstream_gone(Reason::shutting_down);
+    return;
+  }
+  if (phase_ == Phase::waiting) {
+    runtime_->stats->waiting.add(-1);
+    runtime_->door.leave(*this);
+  }
+  drop_upstream(false);
+  answer(Reason::shutting_down);
+}
+
+void Exchange::answer(Reason reason, std::string_view fields) {
   reason_ = reason;
   phase_ = Phase::answering;
   status_ = static_cast<std::uint16_t>(reason == Reason::none ? 200 : http::status_of(reason));
@@ -258,6 +272,7 @@ void Exchange::answer(Reason reason) {
   own.status = status_;
   own.sentence = http::sentence_of(reason);
   own.request_id = request_id_view_;
+  own.fields = fields.empty() ? answer_fields() : fields;
   own.close = !request_ended_;
   const SendResult result = down_->send_own_answer(own);
   if (result == SendResult::failed) {

@@ -13,6 +13,7 @@
 #include "config/model.hpp"
 #include "proxy/drain/drain_gate.hpp"
 #include "proxy/exchange/door.hpp"
+#include "proxy/exchange/https_rules.hpp"
 #include "proxy/exchange/ports.hpp"
 #include "proxy/exchange/tap.hpp"
 #include "proxy/http/request_id.hpp"
@@ -32,6 +33,7 @@ struct ServiceRuntime {
   route::ServiceControl* control = nullptr;
   stats::ServiceStats* stats = nullptr;
   std::array<UpstreamPool*, 2> pools{};      // by Color
+  const HttpsRules* https = nullptr;         // kept alive as the configuration is
   std::uint32_t retry_methods = 0;           // bit per http::Method
   TapSource* taps = nullptr;                 // who listens in on some; nullptr: nobody
   Door door;
@@ -54,6 +56,7 @@ struct WorkerContext {
   http::RequestIdGenerator request_ids;
   bool shutting_down = false;
   config::Duration shutdown_tunnel_grace{1000};   // between a tunnel's Close 1001 and its cut
+  std::string location;                      // of the redirect that is being answered
   std::int64_t wall_offset_us = 0;           // wall clock minus monotonic, refreshed once a second
 
   ServiceRuntime* route(const http::RequestHead& head) const {

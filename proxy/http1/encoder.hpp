@@ -26,6 +26,7 @@ struct ResponseFraming {
   bool write_content_length = false;  // also for HEAD and 304, where the field was there
   bool close = false;                 // Connection: close
   bool keep_alive_1_0 = false;        // Connection: keep-alive to an HTTP/1.0 client
+  std::string_view fields;            // further whole lines
 };
 std::size_t write_response_head(char* out, std::size_t room, const http::ResponseHead& head,
                                 const ResponseFraming& framing);

@@ -82,6 +82,7 @@ std::size_t write_response_head(char* out, std::size_t room, const http::Respons
   const bool upgrade = passes_upgrade(head) && head.find(FieldId::upgrade) != nullptr;
   if (upgrade) write_upgrade(writer, head);
   write_connection(writer, upgrade, framing);
+  writer.text(framing.fields);
   writer.literal("\r\n");
   return writer.size();
 }

@@ -1,8 +1,10 @@
+#include <linux/filter.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <utility>
 
 #include "proxy/net/listener.hpp"
@@ -13,12 +15,15 @@ namespace {
 
 constexpr unsigned max_accepts_per_event = 64;
 constexpr Nanos pause_ns = 100'000'000;
+// A listener that has accepted within the last second has others on the way.
+constexpr Nanos busy_ns = 1'000'000'000;
 
 enum class AcceptFailure { none_waiting, this_connection, out_of_resources };
 
 AcceptFailure classify(int error) {
   switch (error) {
     case EAGAIN:
+    case EINVAL:   // shut down, and nobody is left
       return AcceptFailure::none_waiting;
     // accept(2): Linux also reports a waiting connection's own network error here.
     case EINTR:
@@ -82,26 +87,67 @@ void Acceptor::accept_some() {
   // next turn after a spent budget says that more wait: the budget doubles until they do not.
   const bool flood = reactor_.turns() == next_turn_;
   budget_ = flood ? std::min(budget_ * 2, max_accepts_per_event) : 1;
-  for (unsigned i = 0; i < budget_ && !stopped_; ++i) {
-    sockaddr_storage peer{};
-    socklen_t length = sizeof peer;
-    const int fd = ::accept4(fd_, reinterpret_cast<sockaddr*>(&peer), &length,
-                             SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd >= 0) {
-      on_accept_(fd, peer);
-      continue;
-    }
-    switch (classify(errno)) {
-      case AcceptFailure::none_waiting:
-        return;
-      case AcceptFailure::this_connection:
-        continue;
-      case AcceptFailure::out_of_resources:
-        pause();
-        return;
-    }
-  }
+  for (unsigned i = 0; i < budget_ && !stopped_; ++i)
+    if (!accept_one()) return;
   next_turn_ = reactor_.turns() + 1;
+}
+
+bool Acceptor::accept_one() {
+  sockaddr_storage peer{};
+  socklen_t length = sizeof peer;
+  const int fd = ::accept4(fd_, reinterpret_cast<sockaddr*>(&peer), &length,
+                           SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (fd >= 0) {
+    accepted_ns_ = reactor_.now_ns();
+    on_accept_(fd, peer);
+    return true;
+  }
+  switch (classify(errno)) {
+    case AcceptFailure::none_waiting:
+      return false;
+    case AcceptFailure::this_connection:
+      return true;
+    case AcceptFailure::out_of_resources:
+      pause();
+      return false;
+  }
+  return false;
+}
+
+bool Acceptor::is_unix() const {
+  int domain = AF_UNSPEC;
+  socklen_t length = sizeof domain;
+  ::getsockopt(fd_, SOL_SOCKET, SO_DOMAIN, &domain, &length);
+  return domain == AF_UNIX;
+}
+
+bool Acceptor::refuse_new() {
+  if (is_unix()) {
+    finish();
+    return false;
+  }
+  // A classic BPF program sees a packet from its TCP header on: flags in byte 13, SYN without ACK
+  // is dropped (length 0), all else passes.
+  sock_filter program[] = {
+      {BPF_LD | BPF_B | BPF_ABS, 0, 0, 13},
+      {BPF_ALU | BPF_AND | BPF_K, 0, 0, 0x12},
+      {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0x02},
+      {BPF_RET | BPF_K, 0, 0, 0},
+      {BPF_RET | BPF_K, 0, 0, 0xffffffff},
+  };
+  const sock_fprog filter{std::size(program), program};
+  ::setsockopt(fd_, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
+  return accepted_ns_ != 0 && reactor_.now_ns() - accepted_ns_ < busy_ns;
+}
+
+void Acceptor::finish() {
+  // The descriptor stays its owner's; it only listens no longer. A unix socket that is shut down
+  // still gives out what waits; a TCP socket would reset it, so there the order is the other way.
+  if (is_unix()) ::shutdown(fd_, SHUT_RD);
+  while (!stopped_ && accept_one()) {
+  }
+  stop();
+  ::shutdown(fd_, SHUT_RD);
 }
 
 }  // namespace switchback::net

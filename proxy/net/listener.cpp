@@ -11,6 +11,7 @@
 #include <cstring>
 #include <memory>
 
+#include "proxy/net/inherited.hpp"
 #include "proxy/net/socket.hpp"
 
 namespace switchback::net {
@@ -88,13 +89,6 @@ int bind_tcp(SocketAddress& at, bool reuse_port) {
   return -error;
 }
 
-std::string text_of(const SocketAddress& at) {
-  const std::string ip(IpText(at.storage).view());
-  const std::string port =
-      std::to_string(ip_port(reinterpret_cast<const sockaddr*>(&at.storage)));
-  return at.storage.ss_family == AF_INET6 ? "[" + ip + "]:" + port : ip + ":" + port;
-}
-
 std::string open_tcp(const config::Address& address, unsigned workers, OpenedListener& out) {
   SocketAddress at;
   if (std::string error = resolve(address, at); !error.empty()) return error;
@@ -115,7 +109,7 @@ std::string open_tcp(const config::Address& address, unsigned workers, OpenedLis
   for (int fd : out.fds) {
     if (::listen(fd, backlog) != 0) return failure(address, errno);
   }
-  out.local_text = text_of(at);
+  out.local_text = address_text(at.storage);
   return {};
 }
 
@@ -130,7 +124,7 @@ int clear_stale_path(const sockaddr_un& at) {
   return ::unlink(at.sun_path) == 0 ? 0 : errno;
 }
 
-std::string open_unix(const config::Address& address, OpenedListener& out) {
+std::string open_unix(const config::Address& address, unsigned mode, OpenedListener& out) {
   sockaddr_un at{};
   at.sun_family = AF_UNIX;
   if (address.path.empty() || address.path.size() >= sizeof at.sun_path) {
@@ -150,30 +144,73 @@ std::string open_unix(const config::Address& address, OpenedListener& out) {
   if (::bind(fd, reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0) {
     return failure(address, errno);
   }
-  if (::listen(fd, backlog) != 0) {
+  // Before it listens: nobody gets in while it has the mode that the umask gave it.
+  if (::chmod(at.sun_path, mode) != 0 || ::listen(fd, backlog) != 0) {
     const int error = errno;
     ::unlink(at.sun_path);
     return failure(address, error);
+  }
+  struct stat info {};
+  if (::stat(at.sun_path, &info) == 0) {
+    out.path_device = info.st_dev;
+    out.path_inode = info.st_ino;
   }
   out.local_text = "unix:" + address.path;
   return {};
 }
 
+std::string open_inherited(const config::Address& address, OpenedListener& out) {
+  InheritedSockets& sockets = inherited_sockets();
+  const std::string others = sockets.names();
+  out.owned = false;
+  out.fds = sockets.take(address.path);
+  if (out.fds.empty()) {
+    const std::string cannot = "cannot listen on " + address.text + ": ";
+    if (others.empty()) {
+      return cannot + "no socket was passed to this process; start it by its .socket unit (socket "
+                      "activation), or write host:port";
+    }
+    return cannot + "no socket of that name was passed, only " + others +
+           "; set FileDescriptorName=" + address.path + " in its .socket unit";
+  }
+  for (const int fd : out.fds) {
+    std::string text;
+    if (const std::string fault = examine_listening(fd, text); !fault.empty())
+      return "cannot listen on " + address.text + ": " + fault;
+    out.inherited_texts.push_back(std::move(text));
+  }
+  out.local_text = out.inherited_texts.front();
+  return {};
+}
+
+// A path is removed only while it is still the socket that was bound here: a successor may have
+// put its own in the place.
+void remove_path(const OpenedListener& listener) {
+  struct stat info {};
+  const char* const path = listener.address.path.c_str();
+  if (::lstat(path, &info) != 0 || info.st_dev != listener.path_device ||
+      info.st_ino != listener.path_inode) {
+    return;
+  }
+  ::unlink(path);
+}
+
 }  // namespace
 
-std::string open_listener(const config::Address& address, unsigned workers, OpenedListener& out) {
-  out = OpenedListener{address, {}, {}};
+std::string open_listener(const config::Address& address, unsigned workers, OpenedListener& out,
+                          unsigned mode) {
+  out = OpenedListener{};
+  out.address = address;
   std::string error;
   switch (address.kind) {
     case config::AddressKind::tcp:
       error = open_tcp(address, workers, out);
       break;
     case config::AddressKind::unix_path:
-      error = open_unix(address, out);
+      error = open_unix(address, mode, out);
       break;
     case config::AddressKind::inherited_fd:
-      error = "cannot listen on " + address.text +
-              ": descriptors are not inherited; use host:port or unix:/path";
+      error = open_inherited(address, out);
       break;
   }
   if (!error.empty()) {
@@ -183,11 +220,37 @@ std::string open_listener(const config::Address& address, unsigned workers, Open
   return error;
 }
 
-void close_listener(OpenedListener& listener) {
-  for (int fd : listener.fds) ::close(fd);
-  if (!listener.fds.empty() && listener.address.kind == config::AddressKind::unix_path) {
-    ::unlink(listener.address.path.c_str());
+std::vector<ListenShare> shares_of(const OpenedListener& listener, unsigned worker,
+                                   unsigned workers) {
+  if (listener.address.kind == config::AddressKind::tcp) return {{listener.fds[worker], false}};
+  if (listener.owned) return {{listener.fds[0], workers > 1}};
+  std::vector<ListenShare> shares;
+  for (std::size_t i = 0; i < listener.fds.size(); ++i) {
+    const std::string& text = listener.inherited_texts[i];
+    std::size_t twins = 0, before = 0;   // sockets on the same address: SO_REUSEPORT
+    for (std::size_t j = 0; j < listener.fds.size(); ++j) {
+      twins += listener.inherited_texts[j] == text;
+      before += j < i && listener.inherited_texts[j] == text;
+    }
+    if (twins < workers) {
+      shares.push_back({listener.fds[i], workers > 1});
+    } else if (before % workers == worker) {
+      shares.push_back({listener.fds[i], false});
+    }
   }
+  return shares;
+}
+
+void give_up_path(OpenedListener& listener) {
+  if (listener.address.kind != config::AddressKind::unix_path || listener.path_inode == 0) return;
+  remove_path(listener);
+  listener.path_inode = 0;
+}
+
+void close_listener(OpenedListener& listener) {
+  // The path goes first: a successor that sees it without a listener may take it over at once.
+  if (!listener.fds.empty()) give_up_path(listener);
+  for (int fd : listener.fds) ::close(fd);
   listener.fds.clear();
 }
 

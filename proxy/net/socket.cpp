@@ -82,4 +82,12 @@ std::uint16_t ip_port(const sockaddr* address) {
   return 0;
 }
 
+std::string address_text(const sockaddr_storage& address) {
+  const std::string ip(IpText(address).view());
+  const std::string port =
+      std::to_string(ip_port(reinterpret_cast<const sockaddr*>(&address)));
+  const bool v6 = ip.find(':') != std::string::npos;
+  return v6 ? "[" + ip + "]:" + port : ip + ":" + port;
+}
+
 }  // namespace switchback::net

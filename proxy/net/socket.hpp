@@ -1,12 +1,13 @@
 // Small tools for sockets: connecting without blocking, and addresses as text and as bytes.
 //
-// Threads: any; no state. Nothing here allocates. Errors are values (0 or -errno).
+// Threads: any; no state. Only address_text allocates. Errors are values (0 or -errno).
 #pragma once
 
 #include <sys/socket.h>
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace switchback::net {
@@ -43,5 +44,6 @@ class IpText {
 using IpBytes = std::array<std::uint8_t, 16>;
 IpBytes ip_bytes(const sockaddr* address);
 std::uint16_t ip_port(const sockaddr* address);   // host order; 0 for other families
+std::string address_text(const sockaddr_storage& address);   // "192.0.2.7:80", "[2001:db8::1]:80"
 
 }  // namespace switchback::net

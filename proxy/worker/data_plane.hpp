@@ -122,10 +122,21 @@ class DataPlane {
   virtual std::vector<NameView> names() const { return {}; }   // of all servers, sorted
 
   virtual void reopen_logs() = 0;
-  // SIGTERM: stops accepting, answers what runs with Connection: close, closes idle connections,
-  // waits at most `limit`, then ends the rest. `done` from a worker thread.
+  // Waits until what the access log was given so far is written, or could not be for a second.
+  virtual void flush_logs() {}
+  // `alive` from a worker thread when every worker has come round to it: none of them hangs.
+  virtual void check_workers(std::function<void()> alive) { alive(); }
+  // SIGTERM: accepts who waits already and nobody else, ends every answer with Connection: close,
+  // closes connections that bring no request for a second, waits at most `limit`, then ends the
+  // rest: 503 where nothing of an answer was sent, half a second for it. `done` from a worker
+  // thread. Inherited listening sockets are left as they are, for the next process.
   virtual void shut_down(config::Duration limit, std::function<void()> done) = 0;
 };
+
+// Takes over the sockets that the service manager passed (socket activation), for listeners
+// `fd:NAME`. Once, before there is any other thread: the environment is changed. "" or a fault.
+std::string adopt_inherited_sockets();
+std::string unused_inherited_sockets();   // names of those that no listener took, or ""
 
 struct StartResult {
   std::unique_ptr<DataPlane> plane;   // null: see error

@@ -16,6 +16,7 @@ namespace switchback::worker {
 
 struct ServiceShared {
   config::Service config;
+  exchange::HttpsRules https;
   std::shared_ptr<route::ServiceControl> control;                    // goes on across reloads
   std::vector<std::shared_ptr<exchange::ServiceRuntime>> runtimes;   // one per worker; go on too
   std::vector<std::shared_ptr<stats::ServiceStats>> stats;           // one per worker; go on too

@@ -11,6 +11,9 @@ namespace switchback::worker {
 namespace {
 constexpr Nanos second_ns = 1'000'000'000;
 constexpr Nanos shutdown_poll_ns = 16'000'000;
+// A handshake that began before the listeners stopped taking new ones is over after a round trip.
+constexpr Nanos arrival_ns = 250'000'000;
+constexpr Nanos last_words_ns = 500'000'000;
 }  // namespace
 
 // A service on this worker: its runtime, its two pools, the timer of its drains, its door's opener.
@@ -41,8 +44,7 @@ struct Worker::Service final : net::Timer, net::Deferred {
     arm_drain();
   }
   void on_deferred() override {
-    // Shut again: who waits goes on waiting, but not for a proxy that is going.
-    if (runtime->control->load().paused && !worker.context_.shutting_down) return;
+    if (runtime->control->load().paused) return;   // shut again: who waits goes on waiting
     if (runtime->door.open_some()) worker.reactor_.defer(*this);
   }
   bool busy() const {
@@ -68,10 +70,11 @@ Worker::~Worker() {
 }
 
 void Worker::start(std::shared_ptr<const Snapshot> snapshot,
-                   const std::vector<net::OpenedListener>& listeners) {
-  for (const net::OpenedListener& listener : listeners) {
-    const bool shared = listener.fds.size() == 1 && listener.address.kind != config::AddressKind::tcp;
-    listener_fds_.emplace_back(shared ? listener.fds[0] : listener.fds[index_], shared);
+                   const std::vector<net::OpenedListener>& listeners, unsigned workers) {
+  for (std::size_t i = 0; i < listeners.size(); ++i) {
+    listeners_.push_back(std::make_unique<downstream::ListenerRuntime>());
+    for (const net::ListenShare& share : net::shares_of(listeners[i], index_, workers))
+      entrances_.push_back({share, i, listeners[i].owned, nullptr});
   }
   thread_ = std::thread([this, snapshot = std::move(snapshot)]() mutable {
     const std::string name = "sb-worker-" + std::to_string(index_);
@@ -83,17 +86,15 @@ void Worker::start(std::shared_ptr<const Snapshot> snapshot,
 void Worker::run(std::shared_ptr<const Snapshot> snapshot) {
   refresh_wall_clock();
   adopt(std::move(snapshot));
-  for (std::size_t i = 0; i < listener_fds_.size(); ++i) {
-    const auto [fd, shared] = listener_fds_[i];
-    acceptors_.push_back(std::make_unique<net::Acceptor>(
-        reactor_, fd, shared,
-        [this, listener = listeners_[i].get()](int client, const sockaddr_storage& peer) {
-          host_.accepted(client, peer, *listener);
-        }));
+  for (Entrance& entrance : entrances_) {
+    entrance.acceptor = std::make_unique<net::Acceptor>(
+        reactor_, entrance.share.fd, entrance.share.shared,
+        [this, listener = listeners_[entrance.listener].get()](
+            int client, const sockaddr_storage& peer) { host_.accepted(client, peer, *listener); });
   }
   reactor_.timers().arm(*this, reactor_.now_ns() + second_ns);
   reactor_.run();
-  acceptors_.clear();
+  for (Entrance& entrance : entrances_) entrance.acceptor.reset();
   host_.close_all();
   for (auto& [name, service] : services_) {
     service->mirror.stop();
@@ -120,6 +121,7 @@ void Worker::update_service(Service& service, const std::shared_ptr<const Servic
     runtime.pools[index_of(color)] = &pool;
   }
   runtime.config = &config;
+  runtime.https = &shared->https;
   runtime.control = shared->control.get();
   runtime.stats = shared->stats[index_].get();
   runtime.retry_methods = exchange::method_mask(config.retries.methods);
@@ -131,11 +133,7 @@ void Worker::update_service(Service& service, const std::shared_ptr<const Servic
 
 // Listeners stay as they were opened; how their new connections begin may change.
 void Worker::update_listeners(const Snapshot& snapshot) {
-  for (std::size_t i = 0; i < listener_fds_.size(); ++i) {
-    if (i == listeners_.size()) {
-      listeners_.push_back(std::make_unique<downstream::ListenerRuntime>());
-    }
-    if (i >= snapshot.listeners.size()) continue;
+  for (std::size_t i = 0; i < listeners_.size() && i < snapshot.listeners.size(); ++i) {
     listeners_[i]->proxy_protocol = snapshot.listeners[i].proxy_protocol;
   }
 }
@@ -215,36 +213,63 @@ void Worker::refresh_wall_clock() {
 }
 
 void Worker::begin_shutdown(Nanos limit_ns, std::function<void()> done) {
-  for (auto& acceptor : acceptors_) acceptor->stop();
   context_.shutting_down = true;
   shutdown_done_ = std::move(done);
   shutdown_at_ns_ = reactor_.now_ns() + limit_ns;
   context_.shutdown_tunnel_grace =
       tunnel::grace_of(std::chrono::nanoseconds(limit_ns / 4));
-  host_.begin_shutdown(limit_ns / 2);
-  for (auto& [name, service] : services_) {   // nobody is left standing at a shut door
-    if (!service->runtime->door.empty()) reactor_.defer(*service);
+  bool on_their_way = false;
+  for (Entrance& entrance : entrances_) {
+    if (!entrance.owned) {   // who waits there waits for the next process
+      entrance.acceptor->stop();
+    } else if (entrance.acceptor->refuse_new()) {
+      on_their_way = true;
+    }
   }
+  finish_accepting_at_ns_ = reactor_.now_ns() + (on_their_way ? arrival_ns : 0);
+  if (!on_their_way) finish_accepting();
+  host_.begin_shutdown(limit_ns / 2);
   reactor_.timers().arm(*this, reactor_.now_ns() + shutdown_poll_ns);
 }
 
-void Worker::on_timer() {
-  std::uint64_t pauses = 0;
-  for (const auto& acceptor : acceptors_) pauses += acceptor->pauses();
-  stats_.accept_pauses.add(pauses - accept_pauses_seen_);
-  accept_pauses_seen_ = pauses;
-  if (!shutdown_done_ && !context_.shutting_down) {
-    refresh_wall_clock();
-    sweep_retired();
-    reactor_.timers().arm(*this, reactor_.now_ns() + second_ns);
-    return;
+void Worker::finish_accepting() {
+  if (finish_accepting_at_ns_ == 0 || reactor_.now_ns() < finish_accepting_at_ns_) return;
+  finish_accepting_at_ns_ = 0;
+  for (Entrance& entrance : entrances_)
+    if (entrance.owned) entrance.acceptor->finish();
+}
+
+// Once every few milliseconds from the order to end until nobody is left.
+void Worker::shutdown_tick() {
+  finish_accepting();
+  if (reactor_.now_ns() >= shutdown_at_ns_) {
+    if (past_limit_) {
+      host_.close_all();
+    } else {   // who has seen nothing of an answer gets one, and a moment to take it
+      past_limit_ = true;
+      shutdown_at_ns_ = reactor_.now_ns() + last_words_ns;
+      host_.end_requests();
+    }
   }
-  if (reactor_.now_ns() >= shutdown_at_ns_) host_.close_all();
-  if (host_.open_sessions() > 0) {
+  if (finish_accepting_at_ns_ != 0 || host_.open_sessions() > 0) {
     reactor_.timers().arm(*this, reactor_.now_ns() + shutdown_poll_ns);
     return;
   }
   if (shutdown_done_) std::exchange(shutdown_done_, nullptr)();
+}
+
+void Worker::on_timer() {
+  std::uint64_t pauses = 0;
+  for (const Entrance& entrance : entrances_) pauses += entrance.acceptor->pauses();
+  stats_.accept_pauses.add(pauses - accept_pauses_seen_);
+  accept_pauses_seen_ = pauses;
+  if (context_.shutting_down) {
+    shutdown_tick();
+    return;
+  }
+  refresh_wall_clock();
+  sweep_retired();
+  reactor_.timers().arm(*this, reactor_.now_ns() + second_ns);
 }
 
 }  // namespace switchback::worker

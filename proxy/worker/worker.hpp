@@ -23,7 +23,7 @@ class Worker final : public net::Timer {
   ~Worker();   // stops and joins
 
   void start(std::shared_ptr<const Snapshot> snapshot,
-             const std::vector<net::OpenedListener>& listeners);
+             const std::vector<net::OpenedListener>& listeners, unsigned workers);
   void post(std::function<void()> work) { reactor_.post(std::move(work)); }
   const stats::WorkerStats& stats() const { return stats_; }
 
@@ -45,6 +45,8 @@ class Worker final : public net::Timer {
   std::unique_ptr<Service> make_service(const std::shared_ptr<const ServiceShared>& shared);
   void update_service(Service& service, const std::shared_ptr<const ServiceShared>& shared);
   void update_listeners(const Snapshot& snapshot);
+  void finish_accepting();
+  void shutdown_tick();
   void sweep_retired();
   void refresh_wall_clock();
 
@@ -57,11 +59,18 @@ class Worker final : public net::Timer {
   std::shared_ptr<const Snapshot> snapshot_;
   std::map<std::string, std::unique_ptr<Service>> services_;
   std::vector<std::unique_ptr<Service>> retired_;   // gone from the configuration, still in use
-  std::vector<std::pair<int, bool>> listener_fds_;  // fd, shared with other workers
-  std::vector<std::unique_ptr<downstream::ListenerRuntime>> listeners_;   // in the same order
-  std::vector<std::unique_ptr<net::Acceptor>> acceptors_;
+  struct Entrance {   // a socket that this worker accepts from
+    net::ListenShare share;
+    std::size_t listener;   // index into listeners_
+    bool owned;
+    std::unique_ptr<net::Acceptor> acceptor;
+  };
+  std::vector<Entrance> entrances_;
+  std::vector<std::unique_ptr<downstream::ListenerRuntime>> listeners_;   // in configuration order
   std::function<void()> shutdown_done_;
   Nanos shutdown_at_ns_ = 0;
+  Nanos finish_accepting_at_ns_ = 0;   // 0: done
+  bool past_limit_ = false;
   std::uint64_t accept_pauses_seen_ = 0;
   std::thread thread_;
 };

@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "proxy/net/inherited.hpp"
 #include "proxy/worker/names.hpp"
 
 namespace switchback::worker {
@@ -31,7 +32,7 @@ WorkerGroup::WorkerGroup(const config::Config& config, const std::vector<Service
         std::make_unique<Worker>(i, access_log_.enabled() ? &access_log_.ring(i) : nullptr));
   }
   set_health_targets();
-  for (auto& worker : workers_) worker->start(snapshot_, listeners_);
+  for (auto& worker : workers_) worker->start(snapshot_, listeners_, worker_count_);
 }
 
 WorkerGroup::~WorkerGroup() {
@@ -47,10 +48,21 @@ const ServiceShared* WorkerGroup::find(const std::string& service) const {
   return nullptr;
 }
 
+// Of the first listener that speaks TLS on a port; 0: there is none.
+std::uint16_t WorkerGroup::find_https_port(const config::Config& config) const {
+  for (std::size_t i = 0; i < listeners_.size() && i < config.listeners.size(); ++i) {
+    const std::string& text = listeners_[i].local_text;
+    if (!config.listeners[i].tls || text.starts_with("unix:")) continue;
+    return static_cast<std::uint16_t>(std::stoul(text.substr(text.rfind(':') + 1)));
+  }
+  return 0;
+}
+
 std::shared_ptr<const ServiceShared> WorkerGroup::build_service(
     const config::Service& config, const std::vector<ServiceSeed>& seeds) {
   auto service = std::make_shared<ServiceShared>();
   service->config = config;
+  service->https = exchange::https_rules_of(config, https_port_);
   const ServiceShared* before = find(config.name);
   const auto names = name_table();
   for (const Color color : {Color::blue, Color::green}) {
@@ -87,6 +99,7 @@ std::shared_ptr<const ServiceShared> WorkerGroup::build_service(
 std::shared_ptr<const Snapshot> WorkerGroup::build(const config::Config& config,
                                                    const std::vector<ServiceSeed>& seeds) {
   auto snapshot = std::make_shared<Snapshot>();
+  https_port_ = find_https_port(config);
   snapshot->match_order = config.services;
   snapshot->listeners = config.listeners;
   // 0 means "none", which is wider than any limit.
@@ -123,8 +136,12 @@ void WorkerGroup::set_health_targets() {
 std::vector<std::string> WorkerGroup::listener_addresses() const {
   std::vector<std::string> out;
   for (const net::OpenedListener& listener : listeners_) {
-    const bool tcp = listener.address.kind == config::AddressKind::tcp;
-    out.push_back((tcp ? "http://" : "") + listener.local_text);
+    std::vector<std::string> texts = listener.inherited_texts;   // several of one address: once
+    if (texts.empty()) texts.push_back(listener.local_text);
+    std::sort(texts.begin(), texts.end());
+    texts.erase(std::unique(texts.begin(), texts.end()), texts.end());
+    for (const std::string& text : texts)
+      out.push_back((text.starts_with("unix:") ? "" : "http://") + text);
   }
   return out;
 }
@@ -298,7 +315,20 @@ void WorkerGroup::adopt_names() {
 
 void WorkerGroup::reopen_logs() { access_log_.reopen(); }
 
+void WorkerGroup::flush_logs() { access_log_.flush(); }
+
+void WorkerGroup::check_workers(std::function<void()> alive) {
+  auto left = std::make_shared<std::atomic<unsigned>>(worker_count_);
+  auto finished = std::make_shared<std::function<void()>>(std::move(alive));
+  for (auto& worker : workers_) {
+    worker->post([left, finished] {
+      if (left->fetch_sub(1) == 1) (*finished)();
+    });
+  }
+}
+
 void WorkerGroup::shut_down(config::Duration limit, std::function<void()> done) {
+  for (net::OpenedListener& listener : listeners_) net::give_up_path(listener);
   auto left = std::make_shared<std::atomic<unsigned>>(worker_count_);
   auto finished = std::make_shared<std::function<void()>>(std::move(done));
   for (auto& worker : workers_) {
@@ -310,6 +340,12 @@ void WorkerGroup::shut_down(config::Duration limit, std::function<void()> done) 
   }
 }
 
+std::string adopt_inherited_sockets() {
+  return net::InheritedSockets::from_environment(net::inherited_sockets());
+}
+
+std::string unused_inherited_sockets() { return net::inherited_sockets().names(); }
+
 StartResult start_data_plane(const config::Config& config, const std::vector<ServiceSeed>& seeds,
                              std::shared_ptr<Observer> observer) {
   StartResult result;
@@ -317,7 +353,8 @@ StartResult start_data_plane(const config::Config& config, const std::vector<Ser
   const unsigned workers = WorkerGroup::count_workers(config);
   for (std::size_t i = 0; i < config.listeners.size() && result.error.empty(); ++i) {
     net::OpenedListener listener;
-    const std::string fault = net::open_listener(config.listeners[i].bind, workers, listener);
+    const std::string fault = net::open_listener(config.listeners[i].bind, workers, listener,
+                                                 config.listeners[i].mode);
     if (fault.empty()) {
       opened.push_back(std::move(listener));
     } else {

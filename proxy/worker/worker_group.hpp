@@ -35,6 +35,8 @@ class WorkerGroup final : public DataPlane {
   void adopt_names() override;
   std::vector<NameView> names() const override;
   void reopen_logs() override;
+  void flush_logs() override;
+  void check_workers(std::function<void()> alive) override;
   void shut_down(config::Duration limit, std::function<void()> done) override;
 
   static unsigned count_workers(const config::Config& config);
@@ -42,6 +44,7 @@ class WorkerGroup final : public DataPlane {
  private:
   std::shared_ptr<const Snapshot> build(const config::Config& config,
                                         const std::vector<ServiceSeed>& seeds);
+  std::uint16_t find_https_port(const config::Config& config) const;
   std::shared_ptr<const ServiceShared> build_service(const config::Service& config,
                                                      const std::vector<ServiceSeed>& seeds);
   void configure_names(const config::Config& config);
@@ -51,6 +54,7 @@ class WorkerGroup final : public DataPlane {
   PoolView pool_view(const ServiceShared& service, Color color, Color active) const;
 
   const unsigned worker_count_;
+  std::uint16_t https_port_ = 0;   // of the configuration that is built or in force
   std::shared_ptr<Observer> observer_;
   std::vector<net::OpenedListener> listeners_;
   log::AccessLog access_log_;

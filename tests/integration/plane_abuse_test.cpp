@@ -130,21 +130,6 @@ TEST_CASE("a client may leave while its connection to a server is being made", "
   ::close(listener);
 }
 
-TEST_CASE("a shutdown sends away who waits at the door", "[abuse]") {
-  TestServer blue("blue");
-  Plane plane(once(blue.address()));
-  REQUIRE(plane->pause("shop"));
-  RawClient client = plane.client();
-  client.send(get("/ok"));
-  REQUIRE(until([&] { return plane.view().waiting == 1; }));
-  std::atomic<bool> done{false};
-  plane->shut_down(std::chrono::minutes(5), [&] { done = true; });
-  CHECK(client.read_response().status == 503);
-  CHECK(client.wait_for_end());
-  client.close();
-  CHECK(until([&] { return done.load(); }));
-}
-
 TEST_CASE("requests that come byte by byte are served", "[abuse]") {
   TestServer blue("blue");
   Plane plane(once(blue.address()));

@@ -44,6 +44,13 @@ pid_t spawn(std::vector<std::string> arguments, const ProcessOptions& options, i
   posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_adddup2(&files, out, STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&files, err, STDERR_FILENO);
+  // From copies far up: a source may have the number that another one is to get.
+  std::vector<int> copies;
+  for (const int fd : options.descriptors) {
+    copies.push_back(::fcntl(fd, F_DUPFD_CLOEXEC, 100));
+    posix_spawn_file_actions_adddup2(&files, copies.back(),
+                                     2 + static_cast<int>(copies.size()));
+  }
   if (!options.directory.empty()) {
     posix_spawn_file_actions_addchdir_np(&files, options.directory.c_str());
   }
@@ -59,6 +66,7 @@ pid_t spawn(std::vector<std::string> arguments, const ProcessOptions& options, i
   pid_t pid = -1;
   const int code = ::posix_spawnp(&pid, arguments[0].c_str(), &files, &attributes,
                                   pointers(arguments).data(), pointers(environment).data());
+  for (const int copy : copies) ::close(copy);
   posix_spawn_file_actions_destroy(&files);
   posix_spawnattr_destroy(&attributes);
   if (code != 0) {

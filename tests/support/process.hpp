@@ -14,6 +14,7 @@ namespace switchback::test {
 struct ProcessOptions {
   std::vector<std::string> environment;  // "NAME=value", added to ours
   std::string directory;                 // "": ours
+  std::vector<int> descriptors;          // become 3, 4, … in the child
 };
 
 class Process {

@@ -18,7 +18,7 @@ std::string fault_of(const Parsed<T>& parsed) {
 TEST_CASE("durations are read with their unit") {
   const std::pair<const char*, Duration> cases[] = {{"0", 0ms}, {"0s", 0ms},  {"250ms", 250ms},
                                                     {"5s", 5s}, {"1m", 1min}, {"24h", 24h},
-                                                    {"5 s", 5s}};
+                                                    {"5 s", 5s}, {"2d", 48h}, {"365d", 8760h}};
   for (const auto& [text, value] : cases) {
     INFO(text);
     const auto parsed = parse_duration(text);
@@ -31,8 +31,9 @@ TEST_CASE("durations without a unit, with a foreign one or out of range are faul
   CHECK(fault_of(parse_duration("5")) == "\"5\" has no unit (write 5s or 5ms)");
   CHECK(fault_of(parse_duration("5sec")) == "\"5sec\" is not a duration (did you mean 5s?)");
   CHECK(fault_of(parse_duration("5MIN")) == "\"5MIN\" is not a duration (did you mean 5m?)");
+  CHECK(fault_of(parse_duration("3days")) == "\"3days\" is not a duration (did you mean 3d?)");
   CHECK(fault_of(parse_duration("5KiB")) ==
-        "\"5KiB\" is not a duration (for example 250ms, 5s, 1m or 1h)");
+        "\"5KiB\" is not a duration (for example 250ms, 5s, 1m, 1h or 1d)");
   CHECK(fault_of(parse_duration("05s")) ==
         "\"05s\" has a leading zero, which YAML reads as an octal number (write 5s)");
   CHECK_THAT(fault_of(parse_duration("9223372036854775807h")), ContainsSubstring("too large"));
@@ -76,6 +77,10 @@ TEST_CASE("what is written by format is read back as the same value") {
   }
   CHECK(format_duration(60s) == "60s");
   CHECK(format_duration(5min) == "5m");
+  CHECK(format_duration(24h) == "24h");
+  CHECK(format_duration(48h) == "2d");
+  CHECK(format_duration(8760h) == "365d");
+  CHECK(format_duration(8761h) == "8761h");
   for (const std::uint64_t value :
        {0ull, 1ull, 1023ull, 1024ull, 1536ull, 1048576ull, 3221225472ull}) {
     INFO(format_size(value));
