@@ -169,6 +169,37 @@ TEST_CASE("a unix listener is one socket; its path goes with it") {
   CHECK_FALSE(std::filesystem::exists(path));
 }
 
+TEST_CASE("a unix listener has the mode it was given, whatever the umask says") {
+  TempFolder folder;
+  const mode_t before = ::umask(0077);
+  for (const unsigned mode : {0666u, 0660u, 0600u}) {
+    const std::string path = folder.path + "/m.sock";
+    OpenedListener listener;
+    CHECK(open_listener(unix_at(path), 1, listener, mode).empty());
+    struct stat info {};
+    REQUIRE(::stat(path.c_str(), &info) == 0);
+    CHECK((info.st_mode & 0777) == mode);
+    close_listener(listener);
+  }
+  ::umask(before);
+}
+
+TEST_CASE("a path is given up only while it is the socket that was bound") {
+  TempFolder folder;
+  const std::string path = folder.path + "/web.sock";
+  Opened first(unix_at(path));
+  give_up_path(first);
+  CHECK_FALSE(std::filesystem::exists(path));
+  Opened second(unix_at(path));   // a successor
+  REQUIRE(second.error.empty());
+  close_listener(first);
+  CHECK(std::filesystem::exists(path));
+  std::filesystem::remove(path);   // somebody puts another in its place
+  Opened third(unix_at(path));
+  close_listener(second);
+  CHECK(std::filesystem::exists(path));
+}
+
 TEST_CASE("a stale unix path is replaced, anything else there is left alone") {
   TempFolder folder;
   const std::string path = folder.path + "/web.sock";
