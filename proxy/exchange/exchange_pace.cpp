@@ -11,8 +11,11 @@ using http::Reason;
 // The kind's own deadline, or the end of a window in which the client is what is waited for.
 void Exchange::set_timer() {
   Nanos at = deadline_ns_;
-  for (const Nanos window : {upload_.window_end_ns(), download_.window_end_ns()}) {
-    if (window != 0 && (at == 0 || window < at)) at = window;
+  if (upload_.waiting() || download_.waiting()) {
+    const Nanos window = to_nanos(service().limits.min_rate_window);
+    for (const Nanos end : {upload_.window_end_ns(window), download_.window_end_ns(window)}) {
+      if (end != 0 && (at == 0 || end < at)) at = end;
+    }
   }
   if (at == 0) {
     disarm_timer();
@@ -59,15 +62,17 @@ bool Exchange::reader_moved() {
 
 // True when the exchange ended here.
 bool Exchange::judge_pace(Nanos now) {
-  const std::uint64_t min_rate = runtime_ ? service().limits.min_rate : 0;
-  if (download_.window_over(now)) {
+  if (!runtime_) return false;
+  const std::uint64_t min_rate = service().limits.min_rate;
+  const Nanos window = to_nanos(service().limits.min_rate_window);
+  if (download_.window_over(now, window)) {
     reader_moved();
     if (download_.judge(now, min_rate)) {
       on_downstream_gone(Reason::client_too_slow);
       return true;
     }
   }
-  if (!upload_.window_over(now) || !upload_.judge(now, min_rate)) return false;
+  if (!upload_.window_over(now, window) || !upload_.judge(now, min_rate)) return false;
   on_request_rejected(Reason::body_too_slow);
   return true;
 }

@@ -1,8 +1,8 @@
 // limits.min_rate: how fast a client moves while we wait for it, and only then.
 //
 // Time counts while the client is what we wait for (wait .. moved or stop); a server that is slow, or
-// a pause because a server takes no more, costs the client nothing. After 30 s of such time the
-// bytes that moved in them are judged, and the next 30 s begin.
+// a pause because a server takes no more, costs the client nothing. After a window (30 s) of such
+// time the bytes that moved in it are judged, and the next window begins.
 // Sans-IO: no clock, no timer; the caller gives the time it has anyway.
 #pragma once
 
@@ -14,8 +14,6 @@ namespace switchback::guard {
 
 class Pace {
  public:
-  static constexpr Nanos window_ns = 30'000'000'000;
-
   void reset() { *this = {}; }
   void wait(Nanos now_ns) {   // from now on it is the client's turn
     if (since_ns_ == 0) since_ns_ = now_ns;
@@ -33,9 +31,11 @@ class Pace {
   bool waiting() const { return since_ns_ != 0; }
   Nanos waiting_since_ns() const { return since_ns_; }
   // When the running window is over if the client does not move; 0: it is not its turn.
-  Nanos window_end_ns() const { return waiting() ? since_ns_ + window_ns - waited_ns_ : 0; }
+  Nanos window_end_ns(Nanos window_ns) const {
+    return waiting() ? since_ns_ + window_ns - waited_ns_ : 0;
+  }
   // Only while it is the client's turn: what has come in time in the end is not late.
-  bool window_over(Nanos now_ns) const {
+  bool window_over(Nanos now_ns, Nanos window_ns) const {
     return waiting() && waited_ns_ + now_ns - since_ns_ >= window_ns;
   }
   // At the end of a window: whether the client was too slow. Begins the next one.
