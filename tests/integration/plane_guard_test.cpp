@@ -219,9 +219,10 @@ TEST_CASE("the ceiling keeps who comes next waiting, not away", "[guard]") {
   REQUIRE(until([&] { return sum_of(plane, &stats::WorkerStats::ceiling_waits) > 0; }));
   CHECK(open_on_all(plane) == 3);
   CHECK(blue.requests() == 3);
-  held.pop_back();   // one ends, and one after the other has its turn
+  held.back().reset();   // one ends, and one after the other has its turn
   for (RawClient& client : waiting) CHECK(client.read_response().status == 200);
   CHECK(sum_of(plane, &stats::WorkerStats::accept_pauses) == 0);
+  held.pop_back();
   blue.release_held();
   for (RawClient& client : held) CHECK(client.read_response().status == 200);
 }

@@ -108,7 +108,7 @@ TEST_CASE("limits of clients behind a balancer are warned of") {
                  "forwarded: { trust: [10.0.0.0/8] } } }\nclients: { " + clients + " }\n");
   };
   CHECK(about_limits("connections: 10") ==
-        "f:3:10: warning: all clients behind 10.0.0.0/8 (services.a.forwarded.trust) count as one "
+        "f:3:1: warning: all clients behind 10.0.0.0/8 (services.a.forwarded.trust) count as one "
         "(add 10.0.0.0/8 to clients.exempt)\n");
   CHECK_THAT(about_limits("requests_per_second: 10, exempt: [10.1.0.0/16]"),
              ContainsSubstring("count as one"));
