@@ -142,7 +142,9 @@ TEST_CASE("requests over their rate get 429 on a connection that goes on", "[gua
   CHECK(served >= 1);
   CHECK(served + limited_count == 30);
   CHECK(limited_count >= 20);
-  CHECK(plane.reason_count(Reason::rate_limited) == static_cast<std::uint64_t>(limited_count));
+  CHECK(until([&] {
+    return plane.reason_count(Reason::rate_limited) == static_cast<std::uint64_t>(limited_count);
+  }));
   // With the second's rest it is served again, on the same connection.
   CHECK(until([&] {
     client.send(get("/ok"));
