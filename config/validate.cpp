@@ -62,7 +62,6 @@ class Rules {
   void own_address(const Server& server, const std::string& path);
   void pool_tls(const Pool& pool, const std::string& path);
   void health_check(const Service& service, const std::string& path);
-  void https(const Service& service, const std::string& path);
   void mirror(const Service& service, const std::string& path);
   void https(const Service& service, const std::string& path);
   void routes();
@@ -262,36 +261,12 @@ void Rules::mirror(const Service& service, const std::string& path) {
   }
 }
 
-void Rules::https(const Service& service, const std::string& path) {
-  const bool any_tls = std::any_of(config_.listeners.begin(), config_.listeners.end(),
-                                   [](const Listener& listener) { return listener.tls.has_value(); });
-  const bool balancer =
-      !service.forwarded.trust.empty() ||
-      std::any_of(config_.listeners.begin(), config_.listeners.end(),
-                  [](const Listener& listener) { return listener.proxy_protocol; });
-  if (any_tls || balancer || !places_.sound("listeners") || !places_.sound(path)) return;
-  if (service.redirect_https) {
-    report_.error(places_.at(path + ".redirect_https"),
-                  path + ".redirect_https sends every request to HTTPS, but nothing here can tell "
-                         "that one came by it: it would be redirected for ever",
-                  "give a listener tls, or trust the balancer that has it: forwarded: {trust: "
-                  "[10.0.0.0/8]}");
-  }
-  if (service.hsts.count() > 0) {
-    report_.warning(places_.at(path + ".hsts"),
-                    path + ".hsts has no effect: no request can come by HTTPS",
-                    "give a listener tls, or trust the balancer that has it: forwarded: {trust: "
-                    "[10.0.0.0/8]}");
-  }
-}
-
 void Rules::one_service(const Service& service) {
   const std::string path = "services." + service.name;
   // A service whose name is wrong stands under another path; its name has to be mended first.
   if (!places_.has(path)) return;
   pools(service, path);
   health_check(service, path);
-  https(service, path);
   mirror(service, path + ".mirror");
   https(service, path);
   static constexpr std::array<std::string_view, 7> repeatable{"GET",    "HEAD",  "OPTIONS", "PUT",

@@ -28,8 +28,9 @@ WorkerGroup::WorkerGroup(const config::Config& config, const std::vector<Service
         if (o) o->health_changed(change);
       }) {
   wires_ = make_wires(config);
+  auto contexts = listener_tls_.load(config, worker_count_);
   configure_names(config);
-  snapshot_ = build(config, seeds);
+  snapshot_ = build(config, seeds, std::move(contexts));
   for (unsigned i = 0; i < worker_count_; ++i) {
     workers_.push_back(
         std::make_unique<Worker>(i, access_log_.enabled() ? &access_log_.ring(i) : nullptr));
@@ -115,7 +116,8 @@ std::shared_ptr<const ServiceShared> WorkerGroup::build_service(
 }
 
 std::shared_ptr<const Snapshot> WorkerGroup::build(const config::Config& config,
-                                                   const std::vector<ServiceSeed>& seeds) {
+                                                   const std::vector<ServiceSeed>& seeds,
+                                                   ListenerContexts contexts) {
   auto snapshot = std::make_shared<Snapshot>();
   https_port_ = find_https_port(config);
   snapshot->match_order = config.services;
@@ -126,7 +128,7 @@ std::shared_ptr<const Snapshot> WorkerGroup::build(const config::Config& config,
     client_shares_->table = std::make_unique<guard::ClientTable>();
   }
   client_shares_->ceiling.set_limit(config.clients.max_connections);
-  snapshot->listener_tls = listener_tls_->load(config, worker_count_);
+  snapshot->listener_tls = std::move(contexts);
   // 0 means "none", which is wider than any limit.
   const auto widest = [](Nanos a, Nanos b) { return a == 0 || b == 0 ? 0 : std::max(a, b); };
   bool first = true;
@@ -312,9 +314,11 @@ void WorkerGroup::probe_pool(const std::string& name, Color color, config::Durat
 }
 
 void WorkerGroup::reload(const config::Config& config, const std::vector<ServiceSeed>& seeds) {
-  wires_ = make_wires(config);   // first: files can be faulty, and then nothing has changed yet
+  // First what may throw: files can be faulty, and then nothing has changed yet.
+  auto contexts = listener_tls_.load(config, worker_count_);
+  wires_ = make_wires(config);
   configure_names(config);
-  snapshot_ = build(config, seeds);
+  snapshot_ = build(config, seeds, std::move(contexts));
   configure_pools();
   set_health_targets();
   for (auto& worker : workers_) {

@@ -45,6 +45,8 @@ class WorkerGroup final : public DataPlane {
   std::shared_ptr<const Snapshot> build(const config::Config& config,
                                         const std::vector<ServiceSeed>& seeds);
   std::uint16_t find_https_port(const config::Config& config) const;
+                                        const std::vector<ServiceSeed>& seeds,
+                                        ListenerContexts contexts);
   std::shared_ptr<const ServiceShared> build_service(const config::Service& config,
                                                      const std::vector<ServiceSeed>& seeds);
   void configure_names(const config::Config& config);
@@ -62,7 +64,7 @@ class WorkerGroup final : public DataPlane {
   log::AccessLog access_log_;
   mirror::Runs mirror_runs_;
   std::shared_ptr<guard::ClientShares> client_shares_ = std::make_shared<guard::ClientShares>();
-  std::unique_ptr<ListenerTls> listener_tls_ = std::make_unique<ListenerTls>();
+  ListenerTls listener_tls_;
   std::shared_ptr<const Snapshot> snapshot_;
   std::map<std::string, ServerWires> wires_;   // by service, of the newest configuration
   std::vector<std::unique_ptr<Worker>> workers_;
