@@ -43,10 +43,9 @@ class WorkerGroup final : public DataPlane {
 
  private:
   std::shared_ptr<const Snapshot> build(const config::Config& config,
-                                        const std::vector<ServiceSeed>& seeds);
-  std::uint16_t find_https_port(const config::Config& config) const;
                                         const std::vector<ServiceSeed>& seeds,
                                         ListenerContexts contexts);
+  std::uint16_t find_https_port(const config::Config& config) const;
   std::shared_ptr<const ServiceShared> build_service(const config::Service& config,
                                                      const std::vector<ServiceSeed>& seeds);
   void configure_names(const config::Config& config);
