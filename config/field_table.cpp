@@ -280,7 +280,8 @@ std::vector<Field> timeout_fields() {
                                        "Between two reads of a response's body.")
           .range(0, one_day),
       member<&Timeouts::write_idle>("timeouts", "write_idle",
-                                    "A client that takes no byte for this long is cut off.")
+                                    "A client that takes no byte for this long is cut off, at the "
+                                    "latest after twice as long.")
           .range(0, one_day),
       member<&Timeouts::tunnel_idle>("timeouts", "tunnel_idle",
                                      "A tunnel (WebSocket) without a byte in either direction.")
@@ -319,7 +320,7 @@ std::vector<Field> limit_fields() {
       member<&Limits::min_rate>(
           "limits", "min_rate",
           "Bytes a second that a client must send of a body, or take of an answer, on average over "
-          "30 s of waiting for it; 0 is none.")
+          "30 s in which it was what was waited for; 0 is none.")
           .allows("any size"),
       member<&Retries::attempts>("retries", "attempts", "Attempts after the first.").range(0, 10),
       member<&Retries::methods>(
@@ -378,7 +379,10 @@ std::vector<Field> client_and_mirror_fields() {
       member<&Clients::ipv6_prefix>("clients", "ipv6_prefix",
                                     "IPv6 clients count as one when they share this many bits.")
           .range(1, 128),
-      member<&Clients::exempt>("clients", "exempt", "Networks that are never limited.")
+      member<&Clients::exempt>(
+          "clients", "exempt",
+          "Networks that are never limited. A balancer without PROXY header belongs here: all its "
+          "clients have its address.")
           .of_type("list of networks")
           .allows("10.0.0.0/8, 192.0.2.7, \"fd00::/8\"")
           .or_else("nobody"),

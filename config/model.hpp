@@ -144,6 +144,7 @@ struct Limits {
   Duration queue_timeout = 2s;      // the longest wait for one of them; 0: none
   std::uint64_t min_rate = 128;     // bytes a second a client must send of a body or take of an answer,
                                     // on average over 30 s in which we waited for it; 0: none
+  Duration min_rate_window = 30s;   // those; no key: tests shorten it
   friend bool operator==(const Limits&, const Limits&) = default;
 };
 

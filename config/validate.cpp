@@ -24,6 +24,14 @@ std::string endpoint(const Address& address) {
   return host + " " + std::to_string(address.port);
 }
 
+bool same_bits(const Network& a, const Network& b, unsigned bits) {
+  for (unsigned i = 0; i < bits; ++i) {
+    const unsigned mask = 0x80u >> (i % 8);
+    if ((a.bytes[i / 8] & mask) != (b.bytes[i / 8] & mask)) return false;
+  }
+  return true;
+}
+
 class Rules {
  public:
   Rules(const Config& config, const Places& places, Report& report)
@@ -37,6 +45,7 @@ class Rules {
     }
     for (const Service& service : config_.services) one_service(service);
     routes();
+    clients();
     admin();
     folders();
   }
@@ -54,6 +63,7 @@ class Rules {
   void health_check(const Service& service, const std::string& path);
   void mirror(const Service& service, const std::string& path);
   void routes();
+  void clients();
   void admin();
   void access_rules();
   void tokens();
@@ -260,6 +270,32 @@ void Rules::routes() {
                   "every host with path / goes to service " + everything->second +
                       ", so that nothing is left for " + fallback->name + ", which has no match",
                   "leave match out of one service only");
+  }
+}
+
+// Behind a balancer all clients have one address. Who is trusted to say whom a request is from is
+// such a balancer.
+void Rules::clients() {
+  const Clients& limits = config_.clients;
+  const bool counts = limits.connections != 0 || limits.connections_per_second != 0 ||
+                      limits.requests_per_second != 0;
+  const bool by_peer =
+      std::any_of(config_.listeners.begin(), config_.listeners.end(),
+                  [](const Listener& listener) { return !listener.proxy_protocol; });
+  if (!counts || !by_peer || !places_.sound("clients")) return;
+  for (const Service& service : config_.services) {
+    for (const Network& trusted : service.forwarded.trust) {
+      const bool exempt =
+          std::any_of(limits.exempt.begin(), limits.exempt.end(), [&](const Network& network) {
+            return network.prefix_bits <= trusted.prefix_bits &&
+                   same_bits(network, trusted, network.prefix_bits);
+          });
+      if (exempt) continue;
+      report_.warning(places_.at("clients"),
+                      "all clients behind " + trusted.text + " (services." + service.name +
+                          ".forwarded.trust) count as one",
+                      "add " + trusted.text + " to clients.exempt");
+    }
   }
 }
 

@@ -260,6 +260,18 @@ void workers(Exposition& out, const worker::StatsView& stats) {
   sum("switchback_accept_pauses_total", "counter",
       "Times accepting paused for want of descriptors.",
       [](const auto& w) { return w.accept_pauses.read(); });
+  sum("switchback_client_connections_evicted_total", "counter",
+      "Idle client connections closed for want of descriptors.",
+      [](const auto& w) { return w.evicted_clients.read(); });
+  sum("switchback_server_connections_evicted_total", "counter",
+      "Idle connections to servers closed for want of descriptors.",
+      [](const auto& w) { return w.evicted_servers.read(); });
+  sum("switchback_max_connections_waits_total", "counter",
+      "Times accepting stopped at clients.max_connections until a connection ended.",
+      [](const auto& w) { return w.ceiling_waits.read(); });
+  sum("switchback_clients_uncounted_total", "counter",
+      "Connections let in without limits, because the table of clients had no room for them.",
+      [](const auto& w) { return w.uncounted_clients.read(); });
   sum("switchback_server_idle_connections", "gauge", "Kept-alive connections to servers.",
       [](const auto& w) { return w.upstream_idle.read(); });
   sum("switchback_access_records_dropped_total", "counter", "Access records that found no room.",

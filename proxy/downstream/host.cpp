@@ -1,5 +1,6 @@
 #include "proxy/downstream/host.hpp"
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,6 +19,17 @@ Host::Host(exchange::WorkerContext& context)
 Host::~Host() { close_all(); }
 
 void Host::accepted(int fd, const sockaddr_storage& peer, const ListenerRuntime& listener) {
+  guard::Visit visit{nullptr, guard_.has_ceiling()};
+  if (guard_.guards() && !listener.proxy_protocol &&
+      !admit(net::ip_bytes(reinterpret_cast<const sockaddr*>(&peer)), net::IpText(peer).view(),
+             visit)) {
+    guard_.release(visit);
+    // A reset leaves nothing behind here, where a flood would leave a TIME_WAIT for each.
+    const linger at_once{1, 0};
+    ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    ::close(fd);
+    return;
+  }
   if (free_.empty()) {
     all_.push_back(std::make_unique<Session>(*this));
     free_.push_back(all_.back().get());
@@ -27,6 +39,7 @@ void Host::accepted(int fd, const sockaddr_storage& peer, const ListenerRuntime&
   ++open_;
   context_.stats->connections.add();
   context_.stats->open_connections.add(1);
+  session->visit() = visit;
   session->open(fd, peer, listener);
 }
 

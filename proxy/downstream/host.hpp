@@ -10,6 +10,7 @@
 
 #include "proxy/downstream/listener_runtime.hpp"
 #include "proxy/exchange/exchange.hpp"
+#include "proxy/guard/client_guard.hpp"
 #include "proxy/http1/decoder.hpp"
 
 namespace switchback::downstream {
@@ -40,6 +41,11 @@ class Host final : public net::Deferred {
   // Takes fd over.
   void accepted(int fd, const sockaddr_storage& peer, const ListenerRuntime& listener);
   void configure(const HostLimits& limits) { limits_ = limits; }
+  // Limits of clients; connections that are open already are counted from now on, none is closed.
+  void configure(const config::Clients& limits, guard::ClientShares& shares);
+  // For want of descriptors: closes the connections that have waited longest for a request, and
+  // where there are none those whose head has been coming for a second. How many.
+  std::size_t evict();
   // No new requests after the running ones; idle connections are closed now.
   // Tunnels are closed one after the other, at most a tenth of a second apart, within that time.
   void begin_shutdown(Nanos tunnels_within_ns);
@@ -49,6 +55,9 @@ class Host final : public net::Deferred {
   exchange::WorkerContext& context() { return context_; }
   net::Reactor& reactor() { return context_.reactor; }
   const HostLimits& limits() const { return limits_; }
+  guard::ClientGuard& guard() { return guard_; }
+  // False: one connection too many of that address (counted and logged); the caller closes it.
+  bool admit(const net::IpBytes& ip, std::string_view text, guard::Visit& visit);
   char* scratch() { return scratch_.get(); }
   iovec* slices() { return slices_; }        // valid until the next decode of any session
   ActiveRequest& take_request();
@@ -57,8 +66,14 @@ class Host final : public net::Deferred {
 
  private:
   void on_deferred() override;
+  std::size_t evict_longest(bool heads, Nanos at_least_ns);
+  void record_refused(std::string_view client);
   exchange::WorkerContext& context_;
   HostLimits limits_;
+  guard::ClientGuard guard_;
+  std::vector<Session*> waiting_;      // scratch of evict
+  Nanos refusals_since_ns_ = 0;        // a second in which refusals are logged
+  unsigned refusals_ = 0;              // and how many were
   std::unique_ptr<char[]> scratch_;
   iovec slices_[http1::BodyDecoder::max_slices];
   std::vector<std::unique_ptr<Session>> all_;

@@ -25,6 +25,7 @@ void Session::open(int fd, const sockaddr_storage& peer, const ListenerRuntime& 
   scanned_ = discarded_ = 0;
   parsing_ = body_wanted_ = close_ = head_only_ = tunnel_ = tunnel_ended_ = hung_up_ = false;
   any_byte_ = https_ = false;
+  since_ns_ = host_.reactor().now_ns();
   if (!stream_.open(host_.reactor(), fd, *this)) {
     close();
     return;
@@ -154,7 +155,10 @@ void Session::parse() {
     if (got.status == DecodeStatus::rejected) {
       reject(got.reason);
     } else {
-      if (!any_byte_) arm(host_.limits().request_head_ns);
+      if (!any_byte_) {
+        arm(host_.limits().request_head_ns);
+        since_ns_ = host_.reactor().now_ns();
+      }
       any_byte_ = true;
       state_ = State::reading_head;
     }
@@ -277,6 +281,7 @@ void Session::exchange_finished(Ending ending) {
 
 void Session::go_idle() {
   state_ = State::idle;
+  since_ns_ = host_.reactor().now_ns();
   if (!body_in_.empty()) {
     in_.take_over(body_in_);
   } else {
@@ -349,7 +354,18 @@ void Session::close(bool with_reset) {
   in_.release();
   body_in_.release();
   out_.clear();
+  host_.guard().release(visit_);
   host_.recycle(*this);
+}
+
+bool Session::admit() {
+  if (host_.admit(ip16_, ip_.view(), visit_)) return true;
+  close(true);
+  return false;
+}
+
+bool Session::admit_request() {
+  return host_.guard().admit_request(visit_, host_.reactor().now_ns());
 }
 
 }  // namespace switchback::downstream

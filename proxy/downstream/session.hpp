@@ -9,6 +9,7 @@
 #pragma once
 
 #include "proxy/downstream/host.hpp"
+#include "proxy/guard/client_guard.hpp"
 #include "proxy/http1/body_framer.hpp"
 #include "proxy/net/input_buffer.hpp"
 #include "proxy/net/output.hpp"
@@ -31,6 +32,19 @@ class Session final : public exchange::Downstream,
   bool is_open() const { return state_ != State::closed; }
   bool in_tunnel() const { return state_ == State::exchanging && tunnel_; }
   void end_tunnel_in(Nanos in_ns) { active_->exchange.end_tunnel_in(in_ns); }
+  // For the Host. Since when it has waited for a request (`heads`: or for the rest of its head); 0
+  // while a request is under way.
+  Nanos waiting_since_ns(bool heads) const {
+    const bool head = state_ == State::reading_head || state_ == State::opening;
+    return state_ == State::idle || (heads && head) ? since_ns_ : 0;
+  }
+  void evict() { close(); }
+  guard::Visit& visit() { return visit_; }
+  // All zero while a PROXY header is still to tell it.
+  net::IpBytes address() const { return state_ == State::opening ? net::IpBytes{} : ip16_; }
+  // Where the address becomes known after the connection was accepted (a PROXY header): call once
+  // then. False: it was one too many, and the session is closed.
+  bool admit();
 
  private:
   enum class State : std::uint8_t {
@@ -52,6 +66,8 @@ class Session final : public exchange::Downstream,
   net::Endpoints endpoints() const override {
     return told_ends_ ? *told_ends_ : net::endpoints_of(stream_.fd());
   }
+  bool admit_request() override;
+  std::uint64_t taken_bytes() const override { return stream_.taken(); }
 
   void on_event(std::uint32_t events) override;
   void on_timer() override;
@@ -88,6 +104,8 @@ class Session final : public exchange::Downstream,
   net::InputBuffer body_in_;   // streamed bodies: the head in `in_` must stay readable
   net::Output out_;
   http1::BodyFramer framer_;
+  guard::Visit visit_;          // what it holds of the limits of clients
+  Nanos since_ns_ = 0;          // idle, or in the head being read
   std::uint32_t scanned_ = 0;
   std::uint32_t discarded_ = 0;
   net::IpText ip_;

@@ -51,6 +51,9 @@ void Session::read_proxy_header() {
   https_ = header.tls;
   any_byte_ = false;
   state_ = State::idle;
+  since_ns_ = host_.reactor().now_ns();
+  // Checks of the balancer's own (LOCAL) are nobody's connections.
+  if (!header.local && !admit()) return;
   client_known();
   if (state_ == State::idle && stream_.readable()) read_head();
 }

@@ -38,6 +38,9 @@ void Exchange::reset(Downstream& downstream, const http::RequestHead& head) {
   connect_ns_ = first_byte_ns_ = 0;
   wall_us_ = context_.wall_us();
   bytes_in_ = bytes_out_ = 0;
+  reader_known_ = false;
+  upload_.reset();
+  download_.reset();
   server_name_size_ = 0;
 }
 
@@ -52,6 +55,11 @@ void Exchange::begin(Downstream& downstream, const http::RequestHead& head) {
 
 // What is answered before a color is claimed.
 bool Exchange::refuse_early() {
+  if (context_.limits_requests && !down_->admit_request()) {
+    rest_after_429();
+    if (phase_ == Phase::connecting) answer(Reason::rate_limited);
+    return true;
+  }
   if (!runtime_) {
     answer(Reason::no_service);
     return true;
@@ -205,7 +213,6 @@ void Exchange::on_connected(Upstream& upstream) {
   send_request();
 }
 
-
 // What goes with the request to any server; Host is the attempt's.
 http::RequestAdditions Exchange::additions() const {
   http::RequestAdditions additions;
@@ -256,6 +263,7 @@ void Exchange::after_request_bytes(SendResult result) {
   upstream_blocked_ = result == SendResult::blocked;
   if (result == SendResult::blocked) {
     down_->read_body(false);
+    upload_.stop(context_.reactor.now_ns());
     if (!response_started_) arm(Deadline::response_head, service().timeouts.response_head);
     return;
   }
@@ -264,12 +272,13 @@ void Exchange::after_request_bytes(SendResult result) {
     return;
   }
   down_->read_body(true);
-  if (!response_started_) arm(Deadline::body_idle, service().timeouts.request_body_idle);
+  wait_for_body();
 }
 
 // Counts and keeps body bytes; false when the request was answered instead (too large).
 bool Exchange::note_body(const BodyPiece& piece) {
   bytes_in_ += piece.bytes;
+  upload_.moved(context_.reactor.now_ns(), piece.bytes);
   const std::uint64_t limit = service().limits.body;
   if (limit != 0 && bytes_in_ > limit) {
     drop_upstream(false);

@@ -16,6 +16,7 @@
 #include "proxy/exchange/retry_policy.hpp"
 #include "proxy/exchange/service_runtime.hpp"
 #include "proxy/exchange/tap.hpp"
+#include "proxy/guard/pace.hpp"
 #include "proxy/tunnel/tunnel.hpp"
 
 namespace switchback::exchange {
@@ -79,6 +80,16 @@ class Exchange final : public UpstreamUser,
   void drop_upstream(bool reusable);
   void arm(Deadline kind, config::Duration limit);
   void disarm_timer();
+  void set_timer();
+  void rest_after_429();
+  void wait_for_body();
+  void wait_for_reader();
+  void reader_took_all();
+  bool reader_moved();
+  bool judge_pace(Nanos now);
+  config::Duration write_idle() const {
+    return phase_ == Phase::answering ? config::Timeouts{}.write_idle : service().timeouts.write_idle;
+  }
   void answer(http::Reason reason);
   drain::Outcome own_answer_outcome() const;
   void complete();
@@ -118,6 +129,9 @@ class Exchange final : public UpstreamUser,
   std::uint32_t replay_bytes_ = 0;
   Phase phase_ = Phase::idle;
   Deadline deadline_ = Deadline::connect;
+  Nanos deadline_ns_ = 0;           // of that; 0: none. The timer may come before it, for a pace
+  guard::Pace upload_, download_;   // limits.min_rate: of a client's body; of a client's reading
+  std::uint64_t taken_seen_ = 0;    // by the client's machine, when last looked at
   http::Reason reason_ = http::Reason::none;
   Ending after_answer_ = Ending::reusable;
   bool claimed_ = false;            // a ticket was entered for this request
@@ -125,6 +139,7 @@ class Exchange final : public UpstreamUser,
   bool response_started_ = false;
   bool response_ended_ = false;
   bool replayable_ = true;
+  bool reader_known_ = false;       // taken_seen_ is of this exchange
   bool upload_broken_ = false;
   bool upstream_blocked_ = false;   // the server has not taken what it was given
   bool wrote_ = false;

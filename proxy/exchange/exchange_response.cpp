@@ -52,9 +52,11 @@ bool Exchange::start_response(const http::ResponseHead& head) {
   if (head.status == 101) {
     phase_ = Phase::tunnel;
     open_tunnel(head);
+    upload_.stop(now);
     runtime_->gate.reclassify(*this, TrafficClass::tunnel, now);
     runtime_->drain_changed();
   } else if (is_stream(head)) {
+    upload_.stop(now);
     runtime_->gate.reclassify(*this, TrafficClass::stream, now);
     runtime_->drain_changed();
   }
@@ -80,6 +82,7 @@ Flow Exchange::on_response(const http::ResponseHead* head, const BodyPiece& piec
   }
   if (response_ended_) drop_upstream(!upload_broken_ && request_ended_);
   if (result == SendResult::blocked) {
+    wait_for_reader();
     arm(Deadline::write_idle, service().timeouts.write_idle);
     return response_ended_ ? Flow::over : Flow::pause;
   }
@@ -102,6 +105,7 @@ void Exchange::on_downstream_writable() {
   }
   if (phase_ == Phase::requesting && up_) up_->resume_response();   // a 1xx was taken at last
   if (phase_ != Phase::responding) return;
+  reader_took_all();
   if (response_ended_) {
     complete();
     return;
@@ -113,8 +117,7 @@ void Exchange::on_downstream_writable() {
 void Exchange::on_downstream_progress() {
   if (phase_ == Phase::tunnel) tunnel_moved();
   if (phase_ == Phase::idle || deadline_ != Deadline::write_idle) return;
-  const bool own = phase_ == Phase::answering;
-  arm(Deadline::write_idle, own ? config::Timeouts{}.write_idle : service().timeouts.write_idle);
+  arm(Deadline::write_idle, write_idle());
 }
 
 void Exchange::on_connect_failed(Reason reason, int error_number, std::string_view server) {
@@ -159,6 +162,7 @@ bool Exchange::try_again(Reason reason) {
   if (verdict == RetryVerdict::give_up) return false;
   drop_upstream(false);
   down_->read_body(false);
+  upload_.stop(context_.reactor.now_ns());
   upload_broken_ = false;
   if (verdict == RetryVerdict::free) {
     free_retry_used_ = fresh_next_ = true;
@@ -191,16 +195,18 @@ void Exchange::drop_upstream(bool reusable) {
 
 void Exchange::arm(Deadline kind, config::Duration limit) {
   deadline_ = kind;
-  if (limit.count() == 0) {
-    disarm_timer();
-    return;
-  }
-  context_.reactor.timers().arm(*this, context_.reactor.now_ns() + to_nanos(limit));
+  deadline_ns_ = limit.count() == 0 ? 0 : context_.reactor.now_ns() + to_nanos(limit);
+  set_timer();
 }
 
 void Exchange::disarm_timer() { context_.reactor.timers().disarm(*this); }
 
 void Exchange::on_timer() {
+  const Nanos now = context_.reactor.now_ns();
+  if (deadline_ns_ == 0 || now < deadline_ns_) {   // a window of a pace is over
+    if (!judge_pace(now)) set_timer();
+    return;
+  }
   switch (deadline_) {
     case Deadline::connect:
       color_stats().connect_failures.add();
@@ -215,6 +221,10 @@ void Exchange::on_timer() {
       attempt_failed(Reason::response_timeout, 0);
       return;
     case Deadline::write_idle:
+      if (reader_moved()) {
+        arm(Deadline::write_idle, write_idle());
+        return;
+      }
       on_downstream_gone(Reason::client_write_timeout);
       return;
     case Deadline::tunnel_idle:
@@ -254,6 +264,7 @@ void Exchange::answer(Reason reason) {
   disarm_timer();
   after_answer_ = request_ended_ ? Ending::reusable : Ending::close;
   down_->read_body(false);
+  upload_.stop(context_.reactor.now_ns());
   OwnAnswer own;
   own.status = status_;
   own.sentence = http::sentence_of(reason);

@@ -220,7 +220,8 @@ void Exchange::tunnel_server_gone(Reason reason) {
 void Exchange::end_tunnel_in(Nanos in_ns) {
   if (tunnel_.asked()) return;
   deadline_ = Deadline::tunnel_close;
-  context_.reactor.timers().arm(*this, context_.reactor.now_ns() + in_ns);
+  deadline_ns_ = context_.reactor.now_ns() + in_ns;
+  set_timer();
 }
 
 void Exchange::end_tunnel(tunnel::CloseCode code, Reason reason, config::Duration grace) {

@@ -77,6 +77,10 @@ class Downstream {
   // The client's address and port and the ones it connected to; asked for only where a server
   // wants to be told (PROXY header). What a PROXY header from the client's side said goes first.
   virtual net::Endpoints endpoints() const { return {}; }
+  // Asked only when limits are configured: whether the client's address may have one more request.
+  virtual bool admit_request() { return true; }
+  // Bytes of this connection that the client's machine has acknowledged so far.
+  virtual std::uint64_t taken_bytes() const { return 0; }
 
  protected:
   ~Downstream() = default;

@@ -54,6 +54,7 @@ struct WorkerContext {
   http::RequestIdGenerator request_ids;
   bool shutting_down = false;
   config::Duration shutdown_tunnel_grace{1000};   // between a tunnel's Close 1001 and its cut
+  bool limits_requests = false;              // clients.requests_per_second
   std::int64_t wall_offset_us = 0;           // wall clock minus monotonic, refreshed once a second
 
   ServiceRuntime* route(const http::RequestHead& head) const {

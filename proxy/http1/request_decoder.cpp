@@ -18,6 +18,7 @@ using http::Reason;
 
 constexpr std::size_t max_method_size = 64;
 constexpr std::size_t max_leading_bytes = 8;
+constexpr std::size_t max_before_target = max_leading_bytes + max_method_size + 1;
 
 // Empty lines in front of a request, which some clients send after a body (RFC 9112 §2.2).
 Progress skip_empty_lines(const char* p, const char* end) {
@@ -272,7 +273,10 @@ Progress read_head(const char* p, const char* end, const HeadLimits& limits,
 DecodeResult decode_request_head(const char* data, std::size_t size, const HeadLimits& limits,
                                  std::size_t& scanned, http::FieldTable& table,
                                  http::RequestHead& out) {
-  if (size < limits.head_bytes && !worth_reading(data, size, scanned)) {
+  // A target grows past its limit without a byte that ends anything: it is looked at all the same.
+  const bool near_target_limit =
+      size > limits.target_bytes && scanned <= limits.target_bytes + max_before_target;
+  if (size < limits.head_bytes && !near_target_limit && !worth_reading(data, size, scanned)) {
     scanned = size;
     return {DecodeStatus::need_more};
   }

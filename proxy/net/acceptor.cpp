@@ -1,8 +1,10 @@
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <limits>
 #include <utility>
 
 #include "proxy/net/listener.hpp"
@@ -13,6 +15,15 @@ namespace {
 
 constexpr unsigned max_accepts_per_event = 64;
 constexpr Nanos pause_ns = 100'000'000;
+constexpr rlim_t reserve = 64;   // descriptors that are not for clients
+
+// The kernel gives the lowest free number, so a number tells how many are taken.
+int first_of_the_reserve() {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return std::numeric_limits<int>::max();
+  const rlim_t most = std::min<rlim_t>(files.rlim_cur, std::numeric_limits<int>::max());
+  return static_cast<int>(most - std::min(reserve, most / 8));
+}
 
 enum class AcceptFailure { none_waiting, this_connection, out_of_resources };
 
@@ -40,8 +51,13 @@ AcceptFailure classify(int error) {
 
 }  // namespace
 
-Acceptor::Acceptor(Reactor& reactor, int fd, bool shared, OnAccept on_accept)
-    : reactor_(reactor), fd_(fd), shared_(shared), on_accept_(std::move(on_accept)) {
+Acceptor::Acceptor(Reactor& reactor, int fd, bool shared, OnAccept on_accept, AcceptGate* gate)
+    : reactor_(reactor),
+      fd_(fd),
+      shared_(shared),
+      first_scarce_fd_(first_of_the_reserve()),
+      on_accept_(std::move(on_accept)),
+      gate_(gate) {
   set_nodelay(fd);   // accepted sockets inherit it, which saves a call for each
   watch();
 }
@@ -51,8 +67,13 @@ Acceptor::~Acceptor() { stop(); }
 void Acceptor::stop() {
   stopped_ = true;
   reactor_.timers().disarm(*this);
-  if (watching_) reactor_.remove(fd_, *this);
-  watching_ = false;
+  unwatch();
+}
+
+void Acceptor::resume() {
+  if (!held_ || stopped_) return;
+  held_ = false;
+  watch();
 }
 
 void Acceptor::watch() {
@@ -63,11 +84,15 @@ void Acceptor::watch() {
   if (!watching_) pause();   // the kernel is out of memory or watches
 }
 
-void Acceptor::pause() {
-  ++pauses_;
+void Acceptor::unwatch() {
   // Taken out, not modified: the kernel refuses EPOLL_CTL_MOD of an EPOLLEXCLUSIVE registration.
   if (watching_) reactor_.remove(fd_, *this);
   watching_ = false;
+}
+
+void Acceptor::pause() {
+  ++pauses_;
+  unwatch();
   reactor_.timers().arm(*this, reactor_.now_ns() + pause_ns);
 }
 
@@ -77,26 +102,48 @@ void Acceptor::on_timer() {
 
 void Acceptor::on_event(std::uint32_t) { accept_some(); }
 
+// Whether the next connection would take one of the last descriptors.
+bool Acceptor::scarce() {
+  if (!scarce_) return false;
+  const int probe = ::dup(fd_);
+  scarce_ = probe < 0 || probe >= first_scarce_fd_;
+  if (probe >= 0) ::close(probe);
+  return scarce_;
+}
+
 void Acceptor::accept_some() {
   // One accept an event costs no failing call when connections come singly. An event in the very
   // next turn after a spent budget says that more wait: the budget doubles until they do not.
   const bool flood = reactor_.turns() == next_turn_;
   budget_ = flood ? std::min(budget_ * 2, max_accepts_per_event) : 1;
   for (unsigned i = 0; i < budget_ && !stopped_; ++i) {
+    if (scarce() && !gate_->make_room()) {
+      pause();
+      return;
+    }
+    if (gate_ && !gate_->enter()) {
+      held_ = true;
+      unwatch();
+      return;
+    }
     sockaddr_storage peer{};
     socklen_t length = sizeof peer;
     const int fd = ::accept4(fd_, reinterpret_cast<sockaddr*>(&peer), &length,
                              SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
+      scarce_ = gate_ && fd >= first_scarce_fd_;
       on_accept_(fd, peer);
       continue;
     }
-    switch (classify(errno)) {
+    const int error = errno;
+    if (gate_) gate_->leave();
+    switch (classify(error)) {
       case AcceptFailure::none_waiting:
         return;
       case AcceptFailure::this_connection:
         continue;
       case AcceptFailure::out_of_resources:
+        if (gate_ && (error == EMFILE || error == ENFILE) && gate_->make_room()) continue;
         pause();
         return;
     }

@@ -35,33 +35,53 @@ struct OpenedListener {
 std::string open_listener(const config::Address& address, unsigned workers, OpenedListener& out);
 void close_listener(OpenedListener& listener);   // removes a unix path too
 
-// Accepts on one fd for one worker. EMFILE/ENFILE/ENOBUFS pause accepting for 100 ms (counted)
-// instead of spinning; other clients are not told anything: they wait in the backlog.
+// Who has a say in accepting: the limit of all connections, and what to do without descriptors.
+class AcceptGate {
+ public:
+  virtual bool enter() = 0;       // before each accept; false: none until resume()
+  virtual void leave() = 0;       // nothing was accepted after all
+  virtual bool make_room() = 0;   // descriptors are scarce: closes what is idle; false: nothing is
+
+ protected:
+  ~AcceptGate() = default;
+};
+
+// Accepts on one fd for one worker. EMFILE/ENFILE/ENOBUFS, and a gate that can make no room, pause
+// accepting for 100 ms (counted) instead of spinning; other clients are not told anything: they wait
+// in the backlog. The last 64 descriptors (an eighth of a small number) are not for clients: the
+// admin plane, log files and connections to servers live on them.
 // on_accept owns the descriptor it gets: non-blocking, close-on-exec, TCP_NODELAY set on TCP. It
 // may call stop(); it may not destroy the acceptor.
 class Acceptor final : public EventHandler, public Timer {
  public:
   using OnAccept = std::function<void(int fd, const sockaddr_storage& peer)>;
-  Acceptor(Reactor& reactor, int fd, bool shared, OnAccept on_accept);
+  Acceptor(Reactor& reactor, int fd, bool shared, OnAccept on_accept, AcceptGate* gate = nullptr);
   ~Acceptor();
-  void stop();   // stops accepting for good; does not close fd
+  void stop();     // stops accepting for good; does not close fd
+  void resume();   // after the gate said no
   std::uint64_t pauses() const { return pauses_; }   // out-of-descriptor pauses so far
 
  private:
   void on_event(std::uint32_t events) override;
   void on_timer() override;
   void accept_some();   // at most 64 a turn, so that a connection flood cannot starve requests
+  bool scarce();
   void watch();
+  void unwatch();
   void pause();
   Reactor& reactor_;
   int fd_;
   bool shared_;
   bool stopped_ = false;
   bool watching_ = false;
+  bool held_ = false;               // by the gate
+  bool scarce_ = false;             // the descriptor accepted last was one of the last
+  int first_scarce_fd_;
   unsigned budget_ = 1;             // accepts allowed at this event: 1, doubling under a flood
   std::uint64_t next_turn_ = 0;     // the turn in which an event means that a flood is on
   std::uint64_t pauses_ = 0;
   OnAccept on_accept_;
+  AcceptGate* gate_;
 };
 
 }  // namespace switchback::net

@@ -1,5 +1,7 @@
 #include "proxy/net/stream.hpp"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "proxy/base/assert.hpp"
@@ -19,6 +21,7 @@ bool Stream::open(Reactor& reactor, int fd, EventHandler& handler) {
   fd_ = fd;
   readable_ = writable_ = true;
   peer_closed_ = reset_told_ = false;
+  written_ = 0;
   return true;
 }
 
@@ -36,6 +39,13 @@ void Stream::reset() {
   const linger at_once{1, 0};
   ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
   close();
+}
+
+std::uint64_t Stream::taken() const {
+  int held = 0;
+  if (fd_ < 0 || ::ioctl(fd_, SIOCOUTQ, &held) != 0) return 0;
+  // A Unix socket counts its own overhead too.
+  return written_ > static_cast<std::uint64_t>(held) ? written_ - static_cast<std::uint64_t>(held) : 0;
 }
 
 void Stream::shutdown_write() {

@@ -93,6 +93,9 @@ class Stream {
   Transfer raw_write(std::span<const iovec> pieces);
   bool raw_readable() const { return readable_; }
 
+  // Bytes that the peer's machine has acknowledged: what was written less what the kernel holds.
+  std::uint64_t taken() const;
+
  private:
   static constexpr std::size_t max_pieces = 1024;   // IOV_MAX of Linux
 
@@ -100,6 +103,7 @@ class Stream {
   EventHandler* handler_ = nullptr;
   std::unique_ptr<SecureLayer> layer_;
   int fd_ = -1;
+  std::uint64_t written_ = 0;   // with the kernel
   bool readable_ = false;
   bool writable_ = false;
   bool peer_closed_ = false;
@@ -156,6 +160,7 @@ inline Transfer Stream::raw_write(std::span<const iovec> pieces) {
     }
   } while (__builtin_expect(n < 0 && errno == EINTR, 0));
   if (__builtin_expect(n >= 0, 1)) {
+    written_ += static_cast<std::uint64_t>(n);
     if (static_cast<std::size_t>(n) < wanted) writable_ = false;
     return {n > 0 ? IoStatus::ok : IoStatus::would_block, static_cast<std::size_t>(n)};
   }

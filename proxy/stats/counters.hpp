@@ -103,6 +103,9 @@ struct WorkerStats {
   Counter connections;  // accepted
   Gauge open_connections;
   Counter accept_pauses;  // out of descriptors
+  Counter evicted_clients, evicted_servers;  // idle connections closed for want of descriptors
+  Counter ceiling_waits;      // times accepting stopped at clients.max_connections
+  Counter uncounted_clients;  // connections that found no room in the table of clients
   // Own answers and early ends, by http::Reason.
   std::array<Counter, static_cast<std::size_t>(http::Reason::count_)> reasons;
   Counter access_dropped;  // access records that did not fit

@@ -33,9 +33,13 @@ void Connection::dial(WorkerServer& server, exchange::UpstreamUser& user) {
   state_ = State::connecting;
   begin_request(http::Method::get);
   const ResolvedAddress* address = server.shared->state->resolved();
-  const int fd = address ? net::start_connect(reinterpret_cast<const sockaddr*>(&address->storage),
-                                              address->size)
-                         : -EHOSTUNREACH;
+  const auto start = [&] {
+    return address ? net::start_connect(reinterpret_cast<const sockaddr*>(&address->storage),
+                                        address->size)
+                   : -EHOSTUNREACH;
+  };
+  int fd = start();
+  if ((fd == -EMFILE || fd == -ENFILE) && dialer_.make_room()) fd = start();
   if (fd >= 0 && stream_.open(dialer_.reactor(), fd, *this)) return;
   dial_error_ = fd < 0 ? -fd : errno;
   state_ = State::dial_failed;

@@ -1,6 +1,7 @@
 // What all of a worker's connections to servers share: the loop, scratch memory, recycling.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -33,6 +34,10 @@ class Dialer final : public net::Deferred {
     idle_timeout_ns_ = idle_timeout_ns;
   }
 
+  // What to do when there is no descriptor for a new connection; true: try again.
+  void set_make_room(std::function<bool()> make_room) { make_room_ = std::move(make_room); }
+  bool make_room() const { return make_room_ && make_room_(); }
+
   Connection& make();
   void recycle(Connection& connection);   // usable again after the running batch
 
@@ -44,6 +49,7 @@ class Dialer final : public net::Deferred {
   http::FieldTable fields_;
   http1::HeadLimits head_limits_;
   Nanos idle_timeout_ns_ = 60'000'000'000;
+  std::function<bool()> make_room_;
   std::vector<std::unique_ptr<Connection>> all_;
   std::vector<Connection*> free_;
   std::vector<Connection*> dead_;

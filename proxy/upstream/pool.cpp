@@ -17,6 +17,16 @@ void Pool::close_idle() {
   for (auto& server : removed_) close_idle_of(*server);
 }
 
+std::size_t Pool::close_oldest_idle() {
+  std::size_t closed = 0;
+  for (auto& server : servers_) {
+    if (!server->idle_oldest) continue;
+    server->idle_oldest->close();
+    ++closed;
+  }
+  return closed;
+}
+
 bool Pool::busy() const {
   const auto in_use = [](const auto& server) { return server->connections > server->idle_count; };
   return std::any_of(servers_.begin(), servers_.end(), in_use) ||

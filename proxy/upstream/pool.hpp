@@ -27,6 +27,7 @@ class Pool final : public exchange::UpstreamPool {
   void set_unresolved(const std::string& text) { unresolved_ = text; }
   std::string_view unresolved() const override { return unresolved_; }
   void close_idle();
+  std::size_t close_oldest_idle();   // of each server the one that was used longest ago; how many
   bool busy() const;   // some server still has a connection in use
 
  private:

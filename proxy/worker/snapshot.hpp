@@ -9,6 +9,7 @@
 
 #include "config/model.hpp"
 #include "proxy/exchange/service_runtime.hpp"
+#include "proxy/guard/client_guard.hpp"
 #include "proxy/mirror/run.hpp"
 #include "proxy/upstream/pool.hpp"
 
@@ -28,6 +29,8 @@ struct Snapshot {
   std::vector<std::shared_ptr<const ServiceShared>> services;   // in configuration order
   std::vector<config::Service> match_order;                     // what the matcher is built from
   std::vector<config::Listener> listeners;                      // in configuration order
+  config::Clients clients;
+  std::shared_ptr<guard::ClientShares> client_shares;           // of all workers; go on too
   // The widest of all services: what holds before a request is routed.
   http1::HeadLimits head_limits;
   Nanos request_head_ns = 0;

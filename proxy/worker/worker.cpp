@@ -60,9 +60,12 @@ Worker::Worker(unsigned index, log::AccessRing* access)
     : index_(index), context_(reactor_), host_(context_), dialer_(reactor_, stats_) {
   context_.stats = &stats_;
   context_.access = access;
+  dialer_.set_make_room([this] { return make_room(); });
 }
 
-Worker::~Worker() {
+Worker::~Worker() { stop(); }
+
+void Worker::stop() {
   reactor_.stop();
   if (thread_.joinable()) thread_.join();
 }
@@ -89,7 +92,8 @@ void Worker::run(std::shared_ptr<const Snapshot> snapshot) {
         reactor_, fd, shared,
         [this, listener = listeners_[i].get()](int client, const sockaddr_storage& peer) {
           host_.accepted(client, peer, *listener);
-        }));
+        },
+        this));
   }
   reactor_.timers().arm(*this, reactor_.now_ns() + second_ns);
   reactor_.run();
@@ -165,6 +169,7 @@ void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
   limits.request_head_ns = snapshot->request_head_ns;
   limits.idle_ns = snapshot->client_idle_ns;
   host_.configure(limits);
+  host_.configure(snapshot->clients, *snapshot->client_shares);
   update_listeners(*snapshot);
   dialer_.configure(snapshot->head_limits.head_bytes, snapshot->head_limits.fields,
                     snapshot->server_idle_ns);
@@ -204,6 +209,28 @@ void Worker::open_door(const std::shared_ptr<exchange::ServiceRuntime>& runtime)
   for (auto& service : retired_) {
     if (own(service)) reactor_.defer(*service);
   }
+}
+
+bool Worker::enter() {
+  if (host_.guard().enter_ceiling()) return true;
+  stats_.ceiling_waits.add();
+  return false;
+}
+
+void Worker::accept_again() {
+  for (auto& acceptor : acceptors_) acceptor->resume();
+}
+
+// Out of descriptors: who waits for nothing goes first, clients before servers, and nobody whose
+// request is under way.
+bool Worker::make_room() {
+  if (host_.evict() > 0) return true;
+  std::size_t closed = 0;
+  for (auto& [name, service] : services_) {
+    for (auto& pool : service->pools) closed += pool->close_oldest_idle();
+  }
+  stats_.evicted_servers.add(closed);
+  return closed > 0;
 }
 
 void Worker::sweep_retired() {

@@ -17,16 +17,18 @@
 
 namespace switchback::worker {
 
-class Worker final : public net::Timer {
+class Worker final : public net::Timer, public net::AcceptGate {
  public:
   Worker(unsigned index, log::AccessRing* access);
   ~Worker();   // stops and joins
+  void stop();   // the same, and keeps the memory: other workers may still post to it
 
   void start(std::shared_ptr<const Snapshot> snapshot,
              const std::vector<net::OpenedListener>& listeners);
   void post(std::function<void()> work) { reactor_.post(std::move(work)); }
   const stats::WorkerStats& stats() const { return stats_; }
 
+  void accept_again();                                                              // [loop]
   void adopt(std::shared_ptr<const Snapshot> snapshot);                             // [loop]
   // Only servers have changed since the snapshot before.
   void adopt_members(std::shared_ptr<const Snapshot> snapshot);                     // [loop]
@@ -41,6 +43,9 @@ class Worker final : public net::Timer {
  private:
   struct Service;
   void on_timer() override;   // once a second; every few ms while shutting down
+  bool enter() override;
+  void leave() override { host_.guard().leave_ceiling(); }
+  bool make_room() override;
   void run(std::shared_ptr<const Snapshot> snapshot);
   std::unique_ptr<Service> make_service(const std::shared_ptr<const ServiceShared>& shared);
   void update_service(Service& service, const std::shared_ptr<const ServiceShared>& shared);

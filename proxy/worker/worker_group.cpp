@@ -30,11 +30,17 @@ WorkerGroup::WorkerGroup(const config::Config& config, const std::vector<Service
     workers_.push_back(
         std::make_unique<Worker>(i, access_log_.enabled() ? &access_log_.ring(i) : nullptr));
   }
+  std::vector<std::function<void()>> wakers;
+  for (auto& worker : workers_) {
+    wakers.push_back([w = worker.get()] { w->post([w] { w->accept_again(); }); });
+  }
+  client_shares_->ceiling.set_wakers(std::move(wakers));
   set_health_targets();
   for (auto& worker : workers_) worker->start(snapshot_, listeners_);
 }
 
 WorkerGroup::~WorkerGroup() {
+  for (auto& worker : workers_) worker->stop();
   workers_.clear();
   for (net::OpenedListener& listener : listeners_) net::close_listener(listener);
 }
@@ -89,6 +95,12 @@ std::shared_ptr<const Snapshot> WorkerGroup::build(const config::Config& config,
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->match_order = config.services;
   snapshot->listeners = config.listeners;
+  snapshot->clients = config.clients;
+  snapshot->client_shares = client_shares_;
+  if (guard::counts_addresses(config.clients) && !client_shares_->table) {
+    client_shares_->table = std::make_unique<guard::ClientTable>();
+  }
+  client_shares_->ceiling.set_limit(config.clients.max_connections);
   // 0 means "none", which is wider than any limit.
   const auto widest = [](Nanos a, Nanos b) { return a == 0 || b == 0 ? 0 : std::max(a, b); };
   bool first = true;

@@ -55,6 +55,7 @@ class WorkerGroup final : public DataPlane {
   std::vector<net::OpenedListener> listeners_;
   log::AccessLog access_log_;
   mirror::Runs mirror_runs_;
+  std::shared_ptr<guard::ClientShares> client_shares_ = std::make_shared<guard::ClientShares>();
   std::shared_ptr<const Snapshot> snapshot_;
   std::vector<std::unique_ptr<Worker>> workers_;
   upstream::HealthChecker health_;

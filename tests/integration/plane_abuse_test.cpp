@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <cstdio>
 
 #include "tests/integration/abuse.hpp"
 #include "tests/support/catch.hpp"
@@ -25,14 +24,6 @@ void check_alive(Plane& plane) {
   RawClient client = plane.client();
   client.send(get("/ok"));
   CHECK(client.read_response().status == 200);
-}
-
-std::size_t resident_bytes() {
-  std::size_t pages = 0, resident = 0;
-  std::FILE* file = std::fopen("/proc/self/statm", "r");
-  if (!file || std::fscanf(file, "%zu %zu", &pages, &resident) != 2) resident = 0;
-  if (file) std::fclose(file);
-  return resident * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
 }
 
 sockaddr_in port_of(const std::string& address) {

@@ -100,3 +100,20 @@ TEST_CASE("the same server with another weight, color or spelling is still the s
              ContainsSubstring("f:2:45: app:1 is twice in services.a.blue"));
   CHECK(about(listener + "services: { a: { blue: { servers: [\"app:1\", \"app:2\"] } } }\n") == "");
 }
+
+TEST_CASE("limits of clients behind a balancer are warned of") {
+  const auto about_limits = [](const std::string& clients, const std::string& header = "") {
+    return about("listeners: [{ bind: \"127.0.0.1:8080\"" + header +
+                 " }]\nservices: { a: { blue: { servers: [\"127.0.0.1:1\"] }, "
+                 "forwarded: { trust: [10.0.0.0/8] } } }\nclients: { " + clients + " }\n");
+  };
+  CHECK(about_limits("connections: 10") ==
+        "f:3:1: warning: all clients behind 10.0.0.0/8 (services.a.forwarded.trust) count as one "
+        "(add 10.0.0.0/8 to clients.exempt)\n");
+  CHECK_THAT(about_limits("requests_per_second: 10, exempt: [10.1.0.0/16]"),
+             ContainsSubstring("count as one"));
+  CHECK(about_limits("connections: 10, exempt: [10.0.0.0/8]") == "");
+  CHECK(about_limits("connections: 10, exempt: [0.0.0.0/0]") == "");
+  CHECK(about_limits("max_connections: 10") == "");
+  CHECK(about_limits("connections: 10", ", proxy_protocol: true") == "");
+}
