@@ -128,7 +128,7 @@ void answer_close(WebSocketPeer& peer) {
 TEST_CASE("numbered messages through flips: none lost, none doubled, closed with 1012", "[websocket]") {
   WebSocketServer blue("blue", count_and_echo), green("green", count_and_echo);
   config::Service service = service_of("shop", {blue.address()}, {green.address()});
-  service.drain.websocket = milliseconds(60);
+  service.drain.websocket = milliseconds(250);   // also the time to answer in, on a busy machine
   Plane plane(service, 2);
   constexpr std::size_t count = 12;
   std::atomic<bool> stop{false};
@@ -213,7 +213,7 @@ TEST_CASE("with permessage-deflate frames are frames", "[websocket]") {
     }
     peer.send_close(1012);
     closed.set();
-  }, milliseconds(50), "Sec-WebSocket-Extensions: permessage-deflate\r\n");
+  }, milliseconds(400), "Sec-WebSocket-Extensions: permessage-deflate\r\n");
   WebSocketPeer client = two.connect();
   client.stream().send(websocket_bytes({ws_text, "\xf2\x48\xcd\xc9\xc9\x07", true, true, 4}));
   const auto record = two.plane->flip(Color::green);
@@ -236,7 +236,7 @@ TEST_CASE("ends that do not answer their Close are cut, and the receipt says so"
     if (who == 0) return answer_close(peer);
     while (peer.read_frame()) {
     }
-  }, milliseconds(60));
+  }, milliseconds(400));
   WebSocketPeer client = two.connect();
   const auto record = two.plane->flip(Color::green);
   REQUIRE(record);
@@ -314,14 +314,14 @@ TEST_CASE("who has begun to close is left to finish", "[websocket]") {
     heard.set();
     answer.wait();
     peer.send_close(1000);
-  }, milliseconds(400));
+  }, milliseconds(1000));
   WebSocketPeer client = two.connect();
   client.send_close(1000);
   heard.wait();
   const auto record = two.plane->flip(Color::green);
   REQUIRE(record);
-  // The drain's moment for this tunnel has come when a request's has: both are as long.
-  CHECK(until([&] { return monotonic_ns() > record->switched_ns() + 450'000'000; }));
+  // Its moment passes, and nothing may come of it; its cap is as far off again.
+  CHECK(until([&] { return monotonic_ns() > record->switched_ns() + 1'050'000'000; }));
   answer.set();
   CHECK_FALSE(client.read_message());
   CHECK(client.close_code() == 1000);
@@ -362,7 +362,7 @@ TEST_CASE("frames that break the rules pass, and such a tunnel just ends", "[web
   Flipped two([&](WebSocketPeer& peer) {
     got = peer.stream().read_to_end();
     done.set();
-  }, milliseconds(50));
+  }, milliseconds(400));
   WebSocketPeer client = two.connect();
   const std::string bad = "\x81\x03 not masked";
   client.stream().send(bad);
