@@ -72,9 +72,12 @@ json::object sample_object(const mirror::View& view, const mirror::Sample& sampl
       {"result", mirror::name_of(sample.verdict)},
       {"slower", sample.slower},
       {"status", two_sides(status_of(sample.status[0]), status_of(sample.status[1]))},
-      {"bytes", two_sides(sample.bytes[0], sample.bytes[1])},
-      {"hash", two_sides(hex(sample.hash[0]), hex(sample.hash[1]))},
       {"latency_ms", two_sides(latency_of(sample.latency_ns[0]), latency_of(sample.latency_ns[1]))}};
+  // Where a side failed, the other may not have ended when that was clear.
+  const bool whole = sample.verdict <= Verdict::body;
+  out["bytes"] = whole ? two_sides(sample.bytes[0], sample.bytes[1]) : two_sides(nullptr, nullptr);
+  out["hash"] = whole ? two_sides(hex(sample.hash[0]), hex(sample.hash[1]))
+                      : two_sides(nullptr, nullptr);
   if (sample.header < view.headers.size()) out["header"] = view.headers[sample.header].first;
   if (sample.verdict == Verdict::copy_failed) out["cause"] = mirror::name_of(sample.fault);
   return out;

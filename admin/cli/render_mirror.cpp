@@ -59,8 +59,10 @@ std::string compared_line(const json::object& mirror) {
 std::string side_of(const json::object& sample, const char* side) {
   const auto status = number_of(object_of(sample, "status"), side);
   if (!status) return "no answer";
-  std::string out = std::to_string(static_cast<int>(*status)) + ", " +
-                    format_count(count_of(object_of(sample, "bytes"), side), "byte");
+  std::string out = std::to_string(static_cast<int>(*status));
+  if (number_of(object_of(sample, "bytes"), side)) {
+    out += ", " + format_count(count_of(object_of(sample, "bytes"), side), "byte");
+  }
   if (const auto ms = number_of(object_of(sample, "latency_ms"), side)) out += ", " + format_ms(*ms);
   return out;
 }

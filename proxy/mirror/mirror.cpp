@@ -10,7 +10,8 @@ void Mirror::configure(const Setup& setup) {
     return;
   }
   rules_ = setup.rules;
-  run_ = setup.run;
+  // A snapshot may be older than the last switch (names of servers change by themselves).
+  if (!run_ || run_->number < setup.run->number) run_ = setup.run;
   runtime_.taps = this;
 }
 

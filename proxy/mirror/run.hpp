@@ -68,6 +68,7 @@ struct Run {
   Run(unsigned workers, std::shared_ptr<Totals> all) : totals(std::move(all)), shards(workers) {}
   Color target = Color::green;              // the standby
   std::uint64_t epoch = 0;                  // of the requests that are copied
+  std::uint64_t number = 0;                 // later runs have higher ones
   std::array<std::string, 2> releases;      // by color
   std::vector<std::string> headers;         // compared
   std::int64_t since_wall_us = 0;

@@ -36,10 +36,11 @@ Rules::Rules(const config::Mirror& config)
       in_flight(config.in_flight),
       timeout_ns(to_nanos(config.timeout)) {}
 
-std::shared_ptr<Run> Runs::begin(const Entry& entry, route::ActiveWord word) const {
+std::shared_ptr<Run> Runs::begin(const Entry& entry, route::ActiveWord word) {
   auto run = std::make_shared<Run>(workers_, entry.totals);
   run->target = other(word.color);
   run->epoch = word.epoch;
+  run->number = ++begun_;
   run->releases = {entry.config.blue.release, entry.config.green.release};
   run->headers = entry.config.mirror.headers;
   run->since_wall_us = wall_us();

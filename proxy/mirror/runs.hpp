@@ -27,8 +27,9 @@ class Runs {
     std::shared_ptr<Totals> totals;
     Setup setup;
   };
-  std::shared_ptr<Run> begin(const Entry& entry, route::ActiveWord word) const;
+  std::shared_ptr<Run> begin(const Entry& entry, route::ActiveWord word);
   const unsigned workers_;
+  std::uint64_t begun_ = 0;
   std::map<std::string, Entry> entries_;
 };
 

@@ -24,6 +24,14 @@ inline TestServerOptions answering(const std::string& name, const std::string& a
           }};
 }
 
+// Takes every request and never says a word.
+inline TestServerOptions silent() {
+  return {.name = "silent", .raw = [](RawClient& client) {
+            client.read_head();
+            client.wait_for_end();
+          }};
+}
+
 inline mirror::CountsView seen(Plane& plane) { return plane->mirror_view("shop", 0)->run; }
 
 // How many of `n` requests, on connections of their own, were answered 200 by the active color.

@@ -175,24 +175,27 @@ TEST_CASE("a standby that is absent, dead or hanging costs the original nothing"
     }));
     CHECK(books_balance(plane));
   }
-  SECTION("hanging: bounded by in_flight, and given up by timeout") {
-    TestServer green("green");
-    config::Service service = mirrored(blue.address(), green.address());
-    service.mirror.timeout = std::chrono::milliseconds(300);
+  SECTION("hanging: bounded by in_flight") {
+    TestServer hanging(silent());
+    config::Service service = mirrored(blue.address(), hanging.address());
+    service.mirror.timeout = std::chrono::minutes(5);
     service.mirror.in_flight = 3;
-    // Both get the same path; only green hangs.
-    TestServer hanging(TestServerOptions{.name = "green", .raw = [](RawClient& c) {
-      c.read_head();
-      c.wait_for_end();
-    }});
-    service.green.servers[0].address = address_of(hanging.address());
     Plane plane(service, 2);
     CHECK(serves(plane, 40) == 40);
-    CHECK(plane->mirror_view("shop", 0)->in_flight <= 3);
-    CHECK(seen(plane).skipped[static_cast<int>(Skip::busy)] >= 37);
-    REQUIRE(until([&] { return plane->mirror_view("shop", 0)->in_flight == 0; }));
-    CHECK(seen(plane).faults[static_cast<int>(Fault::timeout)] == seen(plane).copies);
+    REQUIRE(until([&] { return seen(plane).copies == 3; }));
+    CHECK(plane->mirror_view("shop", 0)->in_flight == 3);
+    CHECK(seen(plane).skipped[static_cast<int>(Skip::busy)] == 37);
+  }
+  SECTION("hanging: given up by timeout") {
+    TestServer hanging(silent());
+    config::Service service = mirrored(blue.address(), hanging.address());
+    service.mirror.timeout = std::chrono::milliseconds(100);
+    Plane plane(service);
+    CHECK(serves(plane, 5) == 5);
     CHECK(books_balance(plane));
+    // On a machine that is busy enough the original may be the slow one.
+    CHECK(seen(plane).faults[static_cast<int>(Fault::timeout)] +
+              seen(plane).drops[static_cast<int>(Drop::slow)] == 5);
   }
 }
 

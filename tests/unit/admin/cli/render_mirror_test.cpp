@@ -22,7 +22,7 @@ const char* mirror_text = R"({"service":"shop","percent":10,"in_flight":2,"stand
     "latency_ms":{"active":3.1,"standby":4}},
    {"at":"2026-11-22T19:00:29.500Z","method":"GET","target":"/\u001b[31m","request_id":"01K",
     "result":"copy_failed","cause":"timeout","slower":false,"status":{"active":200,"standby":null},
-    "bytes":{"active":1,"standby":0},"hash":{"active":"a","standby":"b"},
+    "bytes":{"active":null,"standby":null},"hash":{"active":null,"standby":null},
     "latency_ms":{"active":3.1,"standby":null}}]})";
 
 const std::int64_t now = *rfc3339_ms("2026-11-22T19:01:00.500Z");
@@ -42,7 +42,7 @@ TEST_CASE("a run in few lines, worst things named") {
         "    status   GET /cart   30 s ago\n"
         "      blue 200, 812 bytes, 3.1 ms   green 500, 21 bytes, 4.0 ms   id 01J\n"
         "    copy failed: timeout   GET / [31m   31 s ago\n"
-        "      blue 200, 1 byte, 3.1 ms   green no answer   id 01K\n");
+        "      blue 200, 3.1 ms   green no answer   id 01K\n");
 }
 
 TEST_CASE("as many samples as asked for") {
