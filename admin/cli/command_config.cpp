@@ -11,6 +11,7 @@
 #include "admin/cli/json_view.hpp"
 #include "config/starter.hpp"
 #include "config/yaml_loader.hpp"
+#include "proxy/worker/server_wires.hpp"
 
 namespace switchback::cli {
 namespace {
@@ -21,8 +22,15 @@ json::object diagnostic_object(const config::Diagnostic& fault) {
 }
 
 int check(const std::string& file, const Globals& globals) {
-  const auto loaded = config::load_file(file);
-  const bool valid = loaded.config.has_value();
+  auto loaded = config::load_file(file);
+  // Files that the configuration names are read too, as `serve` would.
+  bool valid = loaded.config.has_value();
+  if (valid) {
+    for (auto& [path, message] : worker::server_wire_faults(*loaded.config)) {
+      loaded.diagnostics.push_back({file, 0, 0, std::move(message), "", false});
+      valid = false;
+    }
+  }
   if (globals.json) {
     json::array diagnostics;
     for (const auto& fault : loaded.diagnostics) diagnostics.push_back(diagnostic_object(fault));

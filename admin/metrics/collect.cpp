@@ -274,6 +274,15 @@ void workers(Exposition& out, const worker::StatsView& stats) {
       [](const auto& w) { return w.uncounted_clients.read(); });
   sum("switchback_server_idle_connections", "gauge", "Kept-alive connections to servers.",
       [](const auto& w) { return w.upstream_idle.read(); });
+  sum("switchback_server_tls_handshakes_total", "counter",
+      "TLS handshakes with servers that succeeded.",
+      [](const auto& w) { return w.server_handshakes.read(); });
+  sum("switchback_server_tls_handshakes_resumed_total", "counter",
+      "Of these, how many resumed an earlier session.",
+      [](const auto& w) { return w.server_handshakes_resumed.read(); });
+  sum("switchback_server_tls_handshake_failures_total", "counter",
+      "TLS handshakes with servers that failed (health checks are not counted).",
+      [](const auto& w) { return w.server_handshake_failures.read(); });
   sum("switchback_access_records_dropped_total", "counter", "Access records that found no room.",
       [](const auto& w) { return w.access_dropped.read(); });
   out.family("switchback_reasons_total", "counter", "Own answers and early ends, by reason.");

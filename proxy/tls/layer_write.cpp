@@ -169,6 +169,9 @@ Transfer Layer::write(net::Stream& stream, std::span<const iovec> given) {
     Call call(workspace_, *this, stream);
     const std::size_t plain = encrypt(pieces, batch_);
     if (plain == 0 || !send_staged(stream, plain, moved)) {
+      // What went before is with the kernel, and whoever asks whether a request may be sent again
+      // has to know. The next call says the error.
+      if (moved > 0) return {IoStatus::ok, moved};
       return {IoStatus::error, 0, error_number_};
     }
     sent_at_ns_ = stream.now_ns();

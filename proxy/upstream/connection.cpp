@@ -18,21 +18,31 @@ using http::Reason;
 
 namespace {
 
+constexpr Nanos redial_ns = 10'000'000;
+
 Reason connect_reason(int error_number) {
   return error_number == ECONNREFUSED ? Reason::connect_refused : Reason::connect_failed;
 }
 }  // namespace
 
-void Connection::dial(WorkerServer& server, exchange::UpstreamUser& user) {
+void Connection::dial(WorkerServer& server, exchange::UpstreamUser& user,
+                      const net::Endpoints& client) {
   server_ = &server;
   user_ = &user;
   ++server.connections;
   server.add_load(1);
   lent_ = false;
   dial_error_ = 0;
-  state_ = State::connecting;
+  cause_ = nullptr;
+  generation_ = server.link.generation;
+  client_ = client;
   begin_request(http::Method::get);
-  const ResolvedAddress* address = server.shared->state->resolved();
+  start_dial();
+}
+
+void Connection::start_dial() {
+  state_ = State::connecting;
+  const ResolvedAddress* address = server_->shared->state->resolved();
   const auto start = [&] {
     return address ? net::start_connect(reinterpret_cast<const sockaddr*>(&address->storage),
                                         address->size)
@@ -41,6 +51,12 @@ void Connection::dial(WorkerServer& server, exchange::UpstreamUser& user) {
   int fd = start();
   if ((fd == -EMFILE || fd == -ENFILE) && dialer_.make_room()) fd = start();
   if (fd >= 0 && stream_.open(dialer_.reactor(), fd, *this)) return;
+  if (fd == -EAGAIN && address->storage.ss_family == AF_UNIX) {
+    // The backlog of a Unix socket is full, and nobody will say when it is not: TCP would try again
+    // by itself. The user's connect deadline ends it.
+    dialer_.reactor().timers().arm(*this, dialer_.reactor().now_ns() + redial_ns);
+    return;
+  }
   dial_error_ = fd < 0 ? -fd : errno;
   state_ = State::dial_failed;
   dialer_.reactor().defer(*this);   // told from an event of its own
@@ -53,6 +69,8 @@ void Connection::lend(exchange::UpstreamUser& user) {
   dialer_.reactor().timers().disarm(*this);
   state_ = State::busy;
   lent_ = true;
+  lent_turn_ = dialer_.reactor().turns();
+  cause_ = nullptr;
   user_ = &user;
   server_->add_load(1);
   begin_request(http::Method::get);
@@ -71,6 +89,10 @@ void Connection::finish_dial() {
   if (error_number != 0) {
     state_ = State::dial_failed;
     user_->on_connect_failed(connect_reason(error_number), error_number, server());
+    return;
+  }
+  if (!server_->link.bare) {
+    begin_link();
     return;
   }
   state_ = State::busy;
@@ -94,12 +116,6 @@ void Connection::close() {
   out_.clear();
   --server_->connections;
   dialer_.recycle(*this);
-}
-
-bool Connection::verify_idle() {
-  char byte;
-  const ssize_t n = ::recv(stream_.fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
 SendResult Connection::send_request(const http::RequestHead& head,
@@ -160,6 +176,7 @@ void Connection::release(bool reusable) {
   const bool clean = reusable && state_ == State::busy && response_complete_ && request_complete_ &&
                      keep_alive_ && !write_failed_ && !out_.pending() && in_.empty() &&
                      !stream_.peer_closed() && !server_->removed &&
+                     generation_ == server_->link.generation &&
                      server_->idle_count < Dialer::max_idle_per_server;
   if (!clean || (stream_.readable() && !verify_idle())) {
     close();
@@ -169,6 +186,9 @@ void Connection::release(bool reusable) {
 }
 
 void Connection::keep() {
+  if (server_->link.per_client && server_->idle_count >= IdleList::max_per_client_idle) {
+    server_->idle_oldest->close();
+  }
   user_ = nullptr;
   server_->add_load(-1);
   in_.release();
@@ -180,7 +200,13 @@ void Connection::keep() {
   }
 }
 
-void Connection::on_timer() { close(); }
+void Connection::on_timer() {
+  if (state_ == State::connecting) {
+    start_dial();   // a Unix socket whose backlog was full
+  } else {
+    close();        // idle for too long
+  }
+}
 
 void Connection::fail(Reason reason, int error_number) {
   keep_alive_ = false;

@@ -2,6 +2,9 @@
 // between. Reads only what was asked for: a byte or an end while idle closes it, so a stale
 // connection is mostly found before it is used.
 //
+// States: connecting -> [securing] -> busy <-> idle -> closed. Securing: the PROXY header has been
+// sent and the TLS handshake is under way (connection_secure.cpp); the connect deadline goes on.
+//
 // Threads: its worker. Ownership: the Dialer recycles it after the running batch of events, so a
 // connection may be released from inside its own callbacks.
 #pragma once
@@ -27,15 +30,17 @@ class Connection final : public exchange::Upstream,
   ~Connection() = default;
 
   // A dial begins; the user hears on_connected or on_connect_failed from a later event.
-  void dial(WorkerServer& server, exchange::UpstreamUser& user);
+  // `client`: whom a PROXY header names.
+  void dial(WorkerServer& server, exchange::UpstreamUser& user, const net::Endpoints& client);
   void lend(exchange::UpstreamUser& user);   // from idle
   void close();                              // whatever the state; recycled later
   bool idle() const { return state_ == State::idle; }
+  bool sound() { return verify_idle(); }   // kept, and nothing to read
 
  private:
   friend class IdleList;
   friend class Dialer;
-  enum class State : std::uint8_t { closed, connecting, dial_failed, idle, busy };
+  enum class State : std::uint8_t { closed, connecting, securing, dial_failed, idle, busy };
 
   // exchange::Upstream
   exchange::SendResult send_request(const http::RequestHead& head,
@@ -47,13 +52,21 @@ class Connection final : public exchange::Upstream,
   void release(bool reusable) override;
   bool reused() const override { return lent_; }
   bool verify_idle() override;
+  const char* cause() const override { return cause_; }
   std::string_view server() const override { return server_->shared->state->identity; }
 
   void on_event(std::uint32_t events) override;
-  void on_timer() override;      // idle for too long
+  void on_timer() override;      // idle for too long, or time to dial again
   void on_deferred() override;   // a dial that failed at once, a resumed response, more to read
 
+  void start_dial();
   void finish_dial();
+  void begin_link();
+  void shake_hands();
+  void link_failed(http::Reason reason, int error_number);
+  void note_read_error();
+  bool quiet();
+  bool spoke_unasked(std::uint32_t events) const;
   void begin_request(http::Method method);
   bool flush();
   void read_some();
@@ -76,6 +89,10 @@ class Connection final : public exchange::Upstream,
   http1::BodyDecoder decoder_;
   http1::BodyFramer framer_;
   std::size_t scanned_ = 0;
+  std::uint64_t lent_turn_ = 0;   // of the loop
+  const char* cause_ = nullptr;   // of the last failure, where an errno does not say it
+  net::Endpoints client_;         // whom the PROXY header named
+  std::uint32_t generation_ = 0;  // of the server's link
   int dial_error_ = 0;
   http::Method method_ = http::Method::get;
   State state_ = State::closed;

@@ -26,12 +26,20 @@ void Connection::on_event(std::uint32_t events) {
       // A server that spoke or hung up at once: that edge will not come again.
       if (state_ == State::busy && (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP))) read_some();
       return;
+    case State::securing:
+      shake_hands();
+      if (state_ == State::busy && stream_.readable()) read_some();
+      return;
     case State::idle:
       // Nothing was asked: an end, a reset, or bytes that belong to no request. An event that only
       // says "writable" is none of these.
-      if (events & ~static_cast<std::uint32_t>(EPOLLOUT)) close();
+      if ((events & ~static_cast<std::uint32_t>(EPOLLOUT)) && !quiet()) close();
       return;
     case State::busy:
+      if (spoke_unasked(events)) {
+        fail(Reason::server_closed, 0);
+        return;
+      }
       if (!flush()) return;
       if (response_complete_ && (events & EPOLLERR)) {
         fail(Reason::server_reset, 0);   // a tunnel's other direction has nowhere to go
@@ -82,6 +90,7 @@ void Connection::read_some() {
         peer_ended();
         return;
       case net::IoStatus::error:
+        note_read_error();
         fail(lost_reason(Reason::server_reset), got.error_number);
         return;
       case net::IoStatus::ok:

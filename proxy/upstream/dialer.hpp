@@ -8,6 +8,7 @@
 #include "proxy/http1/decoder.hpp"
 #include "proxy/net/reactor.hpp"
 #include "proxy/stats/counters.hpp"
+#include "proxy/tls/layer.hpp"
 #include "proxy/upstream/connection.hpp"
 
 namespace switchback::upstream {
@@ -25,6 +26,10 @@ class Dialer final : public net::Deferred {
   net::BufferPool& buffers() { return reactor_.buffers(); }
   stats::WorkerStats& stats() { return stats_; }
   char* scratch() { return scratch_.get(); }
+  tls::Workspace& tls() {   // made when the first server wants TLS
+    if (!tls_) tls_ = std::make_unique<tls::Workspace>(buffers());
+    return *tls_;
+  }
   http::FieldTable& fields() { return fields_; }
   const http1::HeadLimits& head_limits() const { return head_limits_; }
   Nanos idle_timeout_ns() const { return idle_timeout_ns_; }
@@ -46,6 +51,7 @@ class Dialer final : public net::Deferred {
   net::Reactor& reactor_;
   stats::WorkerStats& stats_;
   std::unique_ptr<char[]> scratch_;
+  std::unique_ptr<tls::Workspace> tls_;
   http::FieldTable fields_;
   http1::HeadLimits head_limits_;
   Nanos idle_timeout_ns_ = 60'000'000'000;

@@ -54,6 +54,7 @@ struct ProbeRound {
   unsigned accepting = 0;
   Clock::time_point deadline;
   std::function<void(unsigned)> done;
+  Wire wire;
 };
 
 // The address in use first, then the others in order: indices of server.candidates.
@@ -147,7 +148,8 @@ void HealthChecker::Impl::apply(std::vector<HealthTarget> next) {
 
 // New parameters take effect at once: the running pause ends, and with it an old, longer interval.
 void HealthChecker::Impl::keep(Target& target, HealthTarget next) {
-  const bool changed = !(target.spec.check == next.check);
+  const bool changed =
+      !(target.spec.check == next.check) || !target.spec.wire.same(next.wire);
   if (target.spec.server != next.server) {
     target.rise_fall = RiseFall(next.check.rise, next.check.fall);
   }
@@ -185,7 +187,8 @@ asio::awaitable<void> HealthChecker::Impl::check_once(Target& target) {
                         : "path of the unix socket is empty or longer than 107 bytes";
   } else {
     const auto addresses = in_order(*spec.server, order);
-    result = co_await probe_server(addresses, spec.check, host_field_of(spec));
+    result = co_await probe_server(addresses, spec.check, host_field_of(spec), spec.wire,
+                                   spec.server->address);
     // Where none accepts, workers may as well try the one in use.
     if (result.connected) spec.server->use(order[result.address]);
   }
@@ -216,22 +219,24 @@ asio::awaitable<void> HealthChecker::Impl::probe_one(std::shared_ptr<ServerState
       std::chrono::duration_cast<config::Duration>(round->deadline - Clock::now());
   if (!server->candidates.empty() && connect_only.timeout > config::Duration::zero()) {
     const auto addresses = in_order(*server, order_of(*server));
-    const auto result = co_await probe_server(addresses, connect_only, {});
-    if (result.connected) ++round->accepting;
+    const auto result = co_await probe_server(addresses, connect_only, {}, round->wire,
+                                              server->address);
+    if (result.passed) ++round->accepting;
   }
   if (--round->open == 0) round->done(round->accepting);
 }
 
 void HealthChecker::probe_connect(std::vector<std::shared_ptr<ServerState>> servers,
                                   config::Duration timeout,
-                                  std::function<void(unsigned accepting)> done) {
+                                  std::function<void(unsigned accepting)> done, Wire wire) {
   asio::post(impl_->io, [impl = impl_.get(), servers = std::move(servers), timeout,
-                         done = std::move(done)]() mutable {
+                         done = std::move(done), wire = std::move(wire)]() mutable {
     if (servers.empty()) return done(0);
     auto round = std::make_shared<ProbeRound>();
     round->open = servers.size();
     round->deadline = Clock::now() + timeout;
     round->done = std::move(done);
+    round->wire = std::move(wire);
     for (auto& server : servers) {
       asio::co_spawn(impl->io, impl->probe_one(std::move(server), round), asio::detached);
     }

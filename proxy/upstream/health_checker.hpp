@@ -1,6 +1,8 @@
 // Checks every server of every pool, active and standby, on a thread of its own with a stock
 // asio::io_context: a saturated worker cannot make a server look dead, and a hanging server cannot
-// hold a worker. HTTP checks when health_check.path is set, else a TCP connect.
+// hold a worker. HTTP checks when health_check.path is set, else a TCP connect. Where the pool has
+// TLS, a check shakes hands too, by the same rules as traffic; where it has PROXY headers, a check
+// says LOCAL (version 2) or UNKNOWN (version 1).
 //
 // Names are none of its business: a server of a name is one target for each of its addresses
 // (proxy/dns). Where one server has several (localhost), the one in use stays in use while it accepts
@@ -17,6 +19,7 @@
 
 #include "proxy/base/color.hpp"
 #include "proxy/upstream/server_state.hpp"
+#include "proxy/upstream/wire.hpp"
 
 namespace switchback::upstream {
 
@@ -25,6 +28,7 @@ struct HealthTarget {
   Color color;
   config::HealthCheck check;
   std::shared_ptr<ServerState> server;
+  Wire wire;   // how connections begin
 };
 
 struct HealthChange {
@@ -45,9 +49,9 @@ class HealthChecker {
   void set_targets(std::vector<HealthTarget> targets);
   // Connects once to each server, now; calls `done` on the checker's thread with how many accept,
   // after all answered or `timeout`. Any thread. For the rollback's last look at a standby that
-  // seems dead.
+  // seems dead. With TLS in `wire`, a server accepts when the handshake succeeds.
   void probe_connect(std::vector<std::shared_ptr<ServerState>> servers, config::Duration timeout,
-                     std::function<void(unsigned accepting)> done);
+                     std::function<void(unsigned accepting)> done, Wire wire = {});
 
  private:
   struct Impl;

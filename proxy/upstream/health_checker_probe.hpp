@@ -1,4 +1,5 @@
-// One check of one server, as a coroutine: connect, and ask over HTTP if the check has a path.
+// One check of one server, as a coroutine: connect, say the PROXY header, shake hands by TLS (both as
+// the pool wants it), and ask over HTTP if the check has a path.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "proxy/upstream/server_state.hpp"
+#include "proxy/upstream/wire.hpp"
 
 namespace switchback::upstream {
 
@@ -21,8 +23,10 @@ struct ProbeResult {
 
 // Tries the candidates in order until one accepts; all share check.timeout. Only the head of an
 // answer decides; at most 64 KiB of it and of its body are read, so that well-behaved servers do
-// not see their connection cut. Interim (1xx) answers are passed over.
+// not see their connection cut. Interim (1xx) answers are passed over. A TLS handshake is always
+// a full one, so that a certificate that has expired since is noticed; `server` is whom to expect.
 boost::asio::awaitable<ProbeResult> probe_server(std::vector<ResolvedAddress> candidates,
-                                                 config::HealthCheck check, std::string host_field);
+                                                 config::HealthCheck check, std::string host_field,
+                                                 Wire wire = {}, config::Address server = {});
 
 }  // namespace switchback::upstream

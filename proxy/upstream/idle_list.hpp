@@ -21,6 +21,15 @@ class IdleList {
     connection.previous_ = connection.next_ = nullptr;
     --server.idle_count;
   }
+
+  // With PROXY headers a connection is its client's own. So many are kept at most, and all of them
+  // are looked at, so that none is kept in vain.
+  static constexpr unsigned max_per_client_idle = 128;
+  static Connection* find(const WorkerServer& server, const net::Endpoints& client) {
+    Connection* at = server.idle_newest;
+    while (at && !(at->client_ == client)) at = at->next_;
+    return at;
+  }
 };
 
 }  // namespace switchback::upstream

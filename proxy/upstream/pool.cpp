@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "proxy/upstream/idle_list.hpp"
+
 namespace switchback::upstream {
 
 namespace {
@@ -33,7 +35,8 @@ bool Pool::busy() const {
          std::any_of(removed_.begin(), removed_.end(), in_use);
 }
 
-void Pool::update(const std::vector<PoolMember>& members, const config::Balance& balance) {
+void Pool::update(const std::vector<PoolMember>& members, const config::Balance& balance,
+                  const Wire& wire) {
   balancer_.configure(balance);
   std::vector<std::unique_ptr<WorkerServer>> next;
   next.reserve(members.size());
@@ -55,6 +58,9 @@ void Pool::update(const std::vector<PoolMember>& members, const config::Balance&
     removed_.push_back(std::move(server));
   }
   servers_ = std::move(next);
+  for (auto& server : servers_) {
+    if (server->link.adopt(wire, server->shared->state->address)) close_idle_of(*server);
+  }
   sweep_removed();
 }
 
@@ -62,16 +68,31 @@ void Pool::sweep_removed() {
   std::erase_if(removed_, [](const auto& server) { return server->connections == 0; });
 }
 
+// A kept connection that may carry this client's request; null: none.
+Connection* Pool::kept(WorkerServer& server, const net::Endpoints& client) {
+  if (server.link.bare) return server.idle_newest;
+  for (;;) {
+    Connection* found =
+        server.link.per_client ? IdleList::find(server, client) : server.idle_newest;
+    // Encrypted, only a look inside tells tickets from an end or from bytes that nobody asked for.
+    if (!found || !server.link.wire.tls || found->sound()) return found;
+    found->close();
+  }
+}
+
 exchange::Acquired Pool::acquire(exchange::UpstreamUser& user, const exchange::AcquireWish& wish) {
   WorkerServer* server = balancer_.pick(servers_, wish.head, wish.avoid);
   if (!server) return {};
+  net::Endpoints client;
+  if (server->link.per_client && wish.client) client = wish.client->endpoints();
   if (!wish.fresh && server->idle_newest) {
-    Connection& connection = *server->idle_newest;
-    connection.lend(user);
-    return {exchange::AcquireStatus::ready, &connection, server};
+    if (Connection* connection = kept(*server, client)) {
+      connection->lend(user);
+      return {exchange::AcquireStatus::ready, connection, server};
+    }
   }
   Connection& connection = dialer_.make();
-  connection.dial(*server, user);
+  connection.dial(*server, user, client);
   return {exchange::AcquireStatus::connecting, &connection, server};
 }
 

@@ -21,7 +21,9 @@ class Pool final : public exchange::UpstreamPool {
       : dialer_(dialer), worker_(worker), balancer_(seed) {}
   ~Pool();
 
-  void update(const std::vector<PoolMember>& members, const config::Balance& balance);
+  // `wire`: how connections begin; when that has changed, kept ones are closed.
+  void update(const std::vector<PoolMember>& members, const config::Balance& balance,
+              const Wire& wire = {});
   exchange::Acquired acquire(exchange::UpstreamUser& user,
                              const exchange::AcquireWish& wish) override;
   void set_unresolved(const std::string& text) { unresolved_ = text; }
@@ -32,6 +34,7 @@ class Pool final : public exchange::UpstreamPool {
 
  private:
   void sweep_removed();
+  Connection* kept(WorkerServer& server, const net::Endpoints& client);
   Dialer& dialer_;
   unsigned worker_;
   Balancer balancer_;

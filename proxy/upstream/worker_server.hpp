@@ -6,6 +6,7 @@
 
 #include "proxy/stats/counters.hpp"
 #include "proxy/upstream/server_state.hpp"
+#include "proxy/upstream/wire.hpp"
 
 namespace switchback::upstream {
 
@@ -40,6 +41,8 @@ struct WorkerServer {
   Connection* idle_newest = nullptr; // last used first
   Connection* idle_oldest = nullptr;
   unsigned idle_count = 0;
+
+  ServerLink link;                   // how connections begin
 
   bool usable() const { return weight > 0 && shared->state->usable(); }
   void add_load(int n) {

@@ -15,6 +15,10 @@
 
 namespace switchback::worker {
 
+// How connections to a service's servers begin: by Color, for each worker and then for the health
+// checker.
+using ServerWires = std::array<std::vector<upstream::Wire>, 2>;
+
 struct ServiceShared {
   config::Service config;
   std::shared_ptr<route::ServiceControl> control;                    // goes on across reloads
@@ -23,6 +27,7 @@ struct ServiceShared {
   std::array<std::vector<upstream::PoolMember>, 2> pools;            // by Color
   std::array<std::string, 2> unresolved;                             // names without an address
   mirror::Setup mirror;
+  ServerWires wires;
 };
 
 struct Snapshot {

@@ -119,7 +119,8 @@ void Worker::update_service(Service& service, const std::shared_ptr<const Servic
   const config::Service& config = shared->config;
   for (const Color color : {Color::blue, Color::green}) {
     upstream::Pool& pool = *service.pools[index_of(color)];
-    pool.update(shared->pools[index_of(color)], config.balance);
+    pool.update(shared->pools[index_of(color)], config.balance,
+                shared->wires[index_of(color)][index_]);
     pool.set_unresolved(shared->unresolved[index_of(color)]);
     runtime.pools[index_of(color)] = &pool;
   }

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "proxy/worker/names.hpp"
+#include "proxy/worker/server_wires.hpp"
 
 namespace switchback::worker {
 
@@ -24,6 +25,7 @@ WorkerGroup::WorkerGroup(const config::Config& config, const std::vector<Service
       health_([o = observer_](const upstream::HealthChange& change) {
         if (o) o->health_changed(change);
       }) {
+  wires_ = make_wires(config);
   configure_names(config);
   snapshot_ = build(config, seeds);
   for (unsigned i = 0; i < worker_count_; ++i) {
@@ -65,6 +67,7 @@ std::shared_ptr<const ServiceShared> WorkerGroup::build_service(
         pool, *names, before ? &before->pools[index_of(color)] : nullptr, worker_count_);
     service->unresolved[index_of(color)] = unresolved_in(pool, *names);
   }
+  service->wires = wires_.at(config.name);
   if (before) {
     service->control = before->control;
     service->runtimes = before->runtimes;
@@ -119,13 +122,23 @@ std::shared_ptr<const Snapshot> WorkerGroup::build(const config::Config& config,
   return snapshot;
 }
 
+std::map<std::string, ServerWires> WorkerGroup::make_wires(const config::Config& config) const {
+  std::map<std::string, ServerWires> wires;
+  for (const config::Service& service : config.services) {
+    const ServiceShared* before = find(service.name);
+    wires.emplace(service.name, make_server_wires(service, worker_count_ + 1,
+                                                  before ? before->wires : ServerWires{}));
+  }
+  return wires;
+}
+
 void WorkerGroup::set_health_targets() {
   std::vector<upstream::HealthTarget> targets;
   for (const auto& service : snapshot_->services) {
     for (const Color color : {Color::blue, Color::green}) {
       for (const upstream::PoolMember& member : service->pools[index_of(color)]) {
-        targets.push_back(
-            {service->config.name, color, service->config.health_check, member.shared->state});
+        targets.push_back({service->config.name, color, service->config.health_check,
+                           member.shared->state, service->wires[index_of(color)].back()});
       }
     }
   }
@@ -247,15 +260,18 @@ bool WorkerGroup::resume(const std::string& name) {
 void WorkerGroup::probe_pool(const std::string& name, Color color, config::Duration timeout,
                              std::function<void(unsigned accepting)> done) {
   std::vector<std::shared_ptr<upstream::ServerState>> servers;
+  upstream::Wire wire;
   if (const ServiceShared* service = find(name)) {
     for (const upstream::PoolMember& member : service->pools[index_of(color)]) {
       servers.push_back(member.shared->state);
     }
+    wire = service->wires[index_of(color)].back();
   }
-  health_.probe_connect(std::move(servers), timeout, std::move(done));
+  health_.probe_connect(std::move(servers), timeout, std::move(done), std::move(wire));
 }
 
 void WorkerGroup::reload(const config::Config& config, const std::vector<ServiceSeed>& seeds) {
+  wires_ = make_wires(config);   // first: files can be faulty, and then nothing has changed yet
   configure_names(config);
   snapshot_ = build(config, seeds);
   set_health_targets();

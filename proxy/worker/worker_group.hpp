@@ -46,6 +46,7 @@ class WorkerGroup final : public DataPlane {
                                                      const std::vector<ServiceSeed>& seeds);
   void configure_names(const config::Config& config);
   std::shared_ptr<const dns::NameTable> name_table() const;
+  std::map<std::string, ServerWires> make_wires(const config::Config& config) const;
   const ServiceShared* find(const std::string& service) const;
   void set_health_targets();
   PoolView pool_view(const ServiceShared& service, Color color, Color active) const;
@@ -57,6 +58,7 @@ class WorkerGroup final : public DataPlane {
   mirror::Runs mirror_runs_;
   std::shared_ptr<guard::ClientShares> client_shares_ = std::make_shared<guard::ClientShares>();
   std::shared_ptr<const Snapshot> snapshot_;
+  std::map<std::string, ServerWires> wires_;   // by service, of the newest configuration
   std::vector<std::unique_ptr<Worker>> workers_;
   upstream::HealthChecker health_;
   std::set<std::string> names_;                // of all servers
