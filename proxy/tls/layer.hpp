@@ -103,7 +103,8 @@ class Layer final : public net::SecureLayer {
   std::uint32_t batch_;              // ciphertext made at most at once
   std::uint32_t sent_ = 0;           // plain bytes of this burst, up to where records are full size
   std::int64_t sent_at_ns_ = 0;
-  int error_number_ = 0;             // why reading or writing is over
+  int error_number_ = 0;             // why reading is over, and writing with it
+  int write_error_ = 0;              // why writing is; what the peer said before may still be read
   const char* failure_text_ = "";
   Failure failure_ = Failure::none;
   bool server_ = false;

@@ -114,8 +114,7 @@ bool Layer::send_staged(net::Stream& stream, std::size_t plain, std::size_t& mov
     const iovec piece{workspace_.staging_.get(), staged};
     const Transfer done = stream.raw_write({&piece, 1});
     if (done.status == IoStatus::error) {
-      broken_ = true;
-      error_number_ = done.error_number;
+      write_error_ = done.error_number;
       return false;
     }
     taken = done.bytes;
@@ -143,8 +142,7 @@ bool Layer::flush_held(net::Stream& stream, std::size_t& moved) {
   const iovec piece{held_.data() + held_begin_, bytes};
   const Transfer done = stream.raw_write({&piece, 1});
   if (done.status == IoStatus::error) {
-    broken_ = true;
-    error_number_ = done.error_number;
+    write_error_ = done.error_number;
     return false;
   }
   held_begin_ += static_cast<std::uint32_t>(done.bytes);
@@ -156,13 +154,14 @@ bool Layer::flush_held(net::Stream& stream, std::size_t& moved) {
 }
 
 Transfer Layer::write(net::Stream& stream, std::span<const iovec> given) {
-  if (broken_ || closed_) return {IoStatus::error, 0, broken_ ? error_number_ : EPIPE};
+  if (broken_) return {IoStatus::error, 0, error_number_};
+  if (closed_ || write_error_ != 0) return {IoStatus::error, 0, closed_ ? EPIPE : write_error_};
   Pieces pieces(given);
   if (pieces.left() == 0) return {IoStatus::ok};
   if (!stream.writable()) return {IoStatus::would_block};
   if (owed_ > pieces.left()) return {IoStatus::error, 0, EPROTO};   // other bytes than before
   std::size_t moved = 0;
-  if (!flush_held(stream, moved)) return {IoStatus::error, 0, error_number_};
+  if (!flush_held(stream, moved)) return {IoStatus::error, 0, write_error_};
   pieces.skip(moved);
   if (held_bytes() == 0 && stream.now_ns() - sent_at_ns_ > burst_gap_ns) sent_ = 0;
   while (held_bytes() == 0 && pieces.left() > 0 && stream.writable()) {
@@ -172,7 +171,7 @@ Transfer Layer::write(net::Stream& stream, std::span<const iovec> given) {
       // What went before is with the kernel, and whoever asks whether a request may be sent again
       // has to know. The next call says the error.
       if (moved > 0) return {IoStatus::ok, moved};
-      return {IoStatus::error, 0, error_number_};
+      return {IoStatus::error, 0, broken_ ? error_number_ : write_error_};
     }
     sent_at_ns_ = stream.now_ns();
   }
@@ -180,7 +179,7 @@ Transfer Layer::write(net::Stream& stream, std::span<const iovec> given) {
 }
 
 void Layer::end_write(net::Stream& stream) {
-  if (broken_ || closed_ || !established_) return;
+  if (broken_ || closed_ || write_error_ != 0 || !established_) return;
   std::size_t none = 0;
   // Behind bytes that are not with the kernel it would have to wait, and without them it would
   // call a cut answer whole.

@@ -131,8 +131,10 @@ SendResult Connection::send_request(const http::RequestHead& head,
   const std::size_t count = framer_.frame(pieces, 1, piece.slices, piece.count, piece.bytes,
                                           piece.end, piece.trailers);
   request_complete_ = piece.end;
-  return out_.send(stream_, dialer_.buffers(), {pieces, count},
-                   piece.owner ? *piece.owner : net::BufferRef{});
+  const SendResult result = out_.send(stream_, dialer_.buffers(), {pieces, count},
+                                      piece.owner ? *piece.owner : net::BufferRef{});
+  if (result == SendResult::failed) note_write_error();
+  return result;
 }
 
 SendResult Connection::send_body(const BodyPiece& piece) {

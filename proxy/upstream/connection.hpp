@@ -65,6 +65,7 @@ class Connection final : public exchange::Upstream,
   void shake_hands();
   void link_failed(http::Reason reason, int error_number);
   void note_read_error();
+  void note_write_error();
   bool quiet();
   bool spoke_unasked(std::uint32_t events) const;
   void begin_request(http::Method method);

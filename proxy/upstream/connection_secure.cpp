@@ -78,6 +78,15 @@ void Connection::note_read_error() {
   cause_ = reason != nullptr ? reason : "ended without close_notify";
 }
 
+// A write that failed says only that the peer has closed; what it said before that, an alert above
+// all, is still there to be read.
+void Connection::note_write_error() {
+  if (!stream_.layer()) return;
+  stream_.note(EPOLLIN);
+  char byte;
+  if (stream_.read(&byte, 1).status == net::IoStatus::error) note_read_error();
+}
+
 // Has nothing to say and has not ended. With TLS there may be bytes that are neither: session
 // tickets come whenever the server likes (RFC 8446 §4.6.1), so they are read.
 bool Connection::quiet() {
