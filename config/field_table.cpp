@@ -100,14 +100,17 @@ std::vector<Field> tls_fields() {
       path<&Certificate::key>("certificate", "key", "PEM file of its private key.").required(),
       path<&PoolTls::ca>("pool_tls", "ca", "PEM file that the servers' certificates lead to.")
           .or_else("the system's certificate store"),
-      member<&PoolTls::sni>("pool_tls", "sni", "Name that is asked for and verified.")
-          .like(host_header_rule)
-          .or_else("the server's host name"),
+      member<&PoolTls::sni>("pool_tls", "sni",
+                            "Name that servers are asked for and have to prove; needed for servers "
+                            "on Unix sockets.")
+          .like(server_name_rule)
+          .or_else("the host of the server's address"),
       member<&PoolTls::verify>("pool_tls", "verify",
                                "false: encrypted, but nobody knows to whom; for tests."),
       path<&PoolTls::cert>("pool_tls", "cert", "PEM file of a certificate to show to servers.")
           .or_else("none"),
-      path<&PoolTls::key>("pool_tls", "key", "PEM file of its private key.").or_else("none"),
+      path<&PoolTls::key>("pool_tls", "key", "PEM file of its private key.")
+          .or_else("the certificate's file"),
   };
 }
 
@@ -201,7 +204,8 @@ std::vector<Field> match_and_pool_fields() {
           .or_else("cleartext"),
       choice<&Pool::proxy_protocol>(
           "pool", "proxy_protocol",
-          "A PROXY header of this version begins every connection to a server."),
+          "A PROXY header of this version begins every connection to a server, which then serves one "
+          "client's connection only."),
       member<&Server::address>(
           "server", "address",
           "Where the server listens; names are resolved again before each check.")

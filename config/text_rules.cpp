@@ -124,6 +124,18 @@ Verdict host_header(std::string_view text) {
   return Fault{in_quotes(text) + " is not a host name, with or without a port", ""};
 }
 
+Verdict server_name(std::string_view text) {
+  if (text.empty()) return {};
+  const std::string bracketed = "[" + std::string(text) + "]:1";   // an IPv6 literal has colons
+  if (text.find(':') != std::string_view::npos) {
+    const auto parsed = parse_address(bracketed, AddressUse::connect);
+    if (std::holds_alternative<Address>(parsed)) return {};
+    return Fault{in_quotes(text) + " is not the name of a server", "a name or an address, no port"};
+  }
+  if (std::string wrong = host_name_fault(text); !wrong.empty()) return Fault{std::move(wrong), ""};
+  return {};
+}
+
 Verdict release_name(std::string_view text) {
   if (text == "blue" || text == "green") {
     return Fault{in_quotes(text) + " is a color, not a release",
@@ -235,6 +247,7 @@ const TextRule host_pattern_rule{"host names; \"*.\" in front stands for one or 
 const TextRule path_prefix_rule{"begins with /", 1024, false, path_prefix};
 const TextRule request_path_rule{"begins with /", 1024, false, request_path};
 const TextRule host_header_rule{"host name, with or without port", 260, false, host_header};
+const TextRule server_name_rule{"a name or an IP address, without a port", 255, false, server_name};
 const TextRule release_rule{"letters, digits and . _ + : @ / -; at most 128", 128, false,
                             release_name};
 const TextRule header_name_rule{"a header name; false or \"\" switches it off", 64, false,

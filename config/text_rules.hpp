@@ -12,6 +12,7 @@ extern const TextRule host_pattern_rule;  // of match.hosts: a name, or "*." and
 extern const TextRule path_prefix_rule;
 extern const TextRule request_path_rule;  // of a health check: may carry a query
 extern const TextRule host_header_rule;   // name, with or without port; empty allowed
+extern const TextRule server_name_rule;   // of TLS: a name or an IP literal; empty allowed
 extern const TextRule release_rule;
 extern const TextRule header_name_rule;  // of the preview header: not one that frames a message
 extern const TextRule answer_field_rule;  // of an answer, to be compared

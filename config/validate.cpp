@@ -60,6 +60,7 @@ class Rules {
   void pools(const Service& service, const std::string& path);
   void one_pool(const Pool& pool, const std::string& path);
   void own_address(const Server& server, const std::string& path);
+  void pool_tls(const Pool& pool, const std::string& path);
   void health_check(const Service& service, const std::string& path);
   void mirror(const Service& service, const std::string& path);
   void routes();
@@ -139,10 +140,36 @@ void Rules::one_pool(const Pool& pool, const std::string& path) {
   }
 }
 
+void Rules::pool_tls(const Pool& pool, const std::string& path) {
+  const std::string here = path + ".tls";
+  if (!pool.tls || !places_.sound(here)) return;
+  const PoolTls& tls = *pool.tls;
+  if (!tls.key.empty() && tls.cert.empty()) {
+    report_.error(places_.at(here + ".key"), here + ".key is the key of no certificate",
+                  "name the certificate in cert");
+  }
+  if (!tls.verify) {
+    report_.warning(places_.at(here + ".verify"),
+                    here + ": anybody between here and the servers can pose as them",
+                    "name the authority of their certificates in ca, and leave verify out");
+    return;
+  }
+  for (std::size_t i = 0; i < pool.servers.size() && tls.sni.empty(); ++i) {
+    if (pool.servers[i].address.kind == AddressKind::tcp) continue;
+    const std::string server = element(path + ".servers", i);
+    if (!places_.sound(server)) continue;
+    report_.error(places_.at(server),
+                  pool.servers[i].address.text + " has no host name that its certificate could prove",
+                  "name it in " + here + ".sni");
+  }
+}
+
 void Rules::pools(const Service& service, const std::string& path) {
   const std::string blue = path + ".blue", green = path + ".green";
   one_pool(service.blue, blue);
   one_pool(service.green, green);
+  pool_tls(service.blue, blue);
+  pool_tls(service.green, green);
   if (!places_.sound(blue) || !places_.sound(green)) return;
   if (service.blue.servers.empty() && service.green.servers.empty()) {
     report_.error(places_.at(path), path + " has no server in either color",

@@ -176,6 +176,13 @@ void Exchange::enter(Color color, std::uint64_t epoch) {
   attempt();
 }
 
+// Whether it could be sent again, as far as its head tells: a body that is not kept whole cannot.
+bool Exchange::can_repeat() const {
+  if (!runtime_->may_retry(*head_)) return false;
+  if (head_->body == BodyKind::none) return true;
+  return head_->body == BodyKind::length && head_->content_length <= service().limits.replay;
+}
+
 void Exchange::attempt() {
   phase_ = Phase::connecting;
   wrote_ = upstream_blocked_ = false;
@@ -183,7 +190,7 @@ void Exchange::attempt() {
   UpstreamPool* pool = runtime_->pools[index_of(color())];
   AcquireWish wish{fresh_next_, last_server_, head_, down_};
   Acquired got = pool->acquire(*this, wish);
-  if (got.status == AcquireStatus::ready && !runtime_->may_retry(*head_) &&
+  if (got.status == AcquireStatus::ready && !can_repeat() &&
       !got.upstream->verify_idle()) {
     // What must not be sent twice takes a connection that was alive just now.
     got.upstream->release(false);

@@ -66,6 +66,7 @@ class Exchange final : public UpstreamUser,
   void wait_at_door();
   void enter(Color color, std::uint64_t epoch);
   Color preview_or(Color active, bool& preview) const;
+  bool can_repeat() const;
   void attempt();
   void begin_tap();
   void end_tap(TapEnd end);

@@ -40,6 +40,11 @@ bool Exchange::start_response(const http::ResponseHead& head) {
     attempt_failed(Reason::bad_response, 0);
     return false;
   }
+  // A kept connection that the server gave up, saying so when our request was on its way
+  // (RFC 9110 §15.5.9): no answer to this request, which goes to a new connection where it may.
+  if (head.status == 408 && !head.keep_alive && up_->reused() && try_again(Reason::server_closed)) {
+    return false;
+  }
   const Nanos now = context_.reactor.now_ns();
   response_started_ = true;
   status_ = static_cast<std::uint16_t>(head.status);

@@ -24,6 +24,7 @@ enum class Closing : unsigned {
   reset_when_next_comes,
   fin_after_next,       // the next request was read whole, and no byte answered
   reset_after_next,
+  timeout_told,         // a 408 for nobody, when the next request's first bytes are there
   count_
 };
 
@@ -68,6 +69,10 @@ class Server {
                        closing == Closing::reset_after_next;
     if (closing == Closing::fin_when_next_comes || closing == Closing::reset_when_next_comes) {
       connection.wait_for_input();
+    } else if (closing == Closing::timeout_told) {
+      connection.wait_for_input();
+      connection.answer("", "Connection: close\r\n", 408);
+      if (connection.read_request(request)) note(request);   // or a reset takes the answer away
     } else if (closing == Closing::fin_after_next || closing == Closing::reset_after_next) {
       if (connection.read_request(request)) note(request);
     }
@@ -100,7 +105,7 @@ void drive(const std::string& address, unsigned number, std::uint64_t wanted, Ou
     const bool fine = response.status == 200 && response.body == target + body;
     ++(post ? out.posts : out.safe);
     if (fine) continue;
-    if (post && response.status == 502) {
+    if (post && (response.status == 502 || response.status == 408)) {
       ++out.posts_lost;
     } else {
       ++out.failed;
@@ -134,7 +139,7 @@ void storm(Server& server, config::Service service, std::uint64_t wanted) {
   }
   if (wanted_in_all() > 0) {
     WARN(sum.safe << " GETs and PUTs, " << sum.failed << " failed; " << sum.posts << " POSTs, "
-                  << sum.posts_lost << " answered 502; " << server.connections() << " connections");
+                  << sum.posts_lost << " answered 502 or 408; " << server.connections() << " connections");
   }
   INFO(sum.first_failure);
   CHECK(sum.safe >= wanted);

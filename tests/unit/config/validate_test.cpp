@@ -117,3 +117,21 @@ TEST_CASE("limits of clients behind a balancer are warned of") {
   CHECK(about_limits("max_connections: 10") == "");
   CHECK(about_limits("connections: 10", ", proxy_protocol: true") == "");
 }
+
+
+TEST_CASE("TLS to servers: a key needs its certificate, a Unix socket a name, no check a warning") {
+  const auto pool = [](const std::string& tls, const std::string& server = "127.0.0.1:9101") {
+    return about(with("    green: { servers: [\"" + server + "\"], tls: " + tls + " }"));
+  };
+  CHECK(pool("{}") == "");
+  CHECK(pool("{ cert: own.pem }") == "");   // the key stands in the same file
+  CHECK(pool("{ sni: \"2001:db8::1\" }") == "");
+  CHECK(pool("{ sni: app.internal }", "unix:/run/app.sock") == "");
+  CHECK_THAT(pool("{ key: own.key }"), ContainsSubstring("green.tls.key is the key of no certificate"));
+  CHECK_THAT(pool("{ verify: false }"), ContainsSubstring("warning: services.shop.green.tls: anybody"));
+  CHECK_THAT(pool("{ verify: false }", "unix:/run/app.sock"), !ContainsSubstring("host name"));
+  CHECK_THAT(pool("{}", "unix:/run/app.sock"),
+             ContainsSubstring("has no host name that its certificate could prove (name it in "
+                               "services.shop.green.tls.sni)"));
+  CHECK_THAT(pool("{ sni: \"app.internal:443\" }"), ContainsSubstring("is not the name of a server"));
+}
