@@ -36,6 +36,7 @@ void Exchange::reset(Downstream& downstream, const http::RequestHead& head) {
   cause_ = nullptr;
   begun_ns_ = claimed_ns_ = attempt_ns_ = context_.reactor.now_ns();
   connect_ns_ = first_byte_ns_ = 0;
+  queued_since_ns_ = queue_wait_ns_ = 0;
   wall_us_ = context_.wall_us();
   bytes_in_ = bytes_out_ = 0;
   server_name_size_ = 0;
@@ -168,13 +169,15 @@ void Exchange::enter(Color color, std::uint64_t epoch) {
   attempt();
 }
 
-void Exchange::attempt() {
+void Exchange::attempt(bool turn) {
   phase_ = Phase::connecting;
   wrote_ = upstream_blocked_ = false;
   attempt_ns_ = context_.reactor.now_ns();
   UpstreamPool* pool = runtime_->pools[index_of(color())];
-  AcquireWish wish{fresh_next_, last_server_, head_, down_};
-  Acquired got = pool->acquire(*this, wish);
+  AcquireWish wish{fresh_next_, last_server_, head_, down_, this, queued_since_ns_,
+                   queued_since_ns_ != 0};
+  if (wish.queued_ns == 0) wish.queued_ns = attempt_ns_;
+  Acquired got = turn ? pool->take_turn(*this, wish) : pool->acquire(*this, wish);
   if (got.status == AcquireStatus::ready && !runtime_->may_retry(*head_) &&
       !got.upstream->verify_idle()) {
     // What must not be sent twice takes a connection that was alive just now.
@@ -185,7 +188,11 @@ void Exchange::attempt() {
   last_server_ = got.server_key;
   switch (got.status) {
     case AcquireStatus::no_server:
-      answer(Reason::no_server);
+    case AcquireStatus::queue_full:
+      answer(got.status == AcquireStatus::no_server ? Reason::no_server : Reason::queue_full);
+      return;
+    case AcquireStatus::queued:
+      enter_queue();
       return;
     case AcquireStatus::connecting:
       up_ = got.upstream;

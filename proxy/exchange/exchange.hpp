@@ -2,7 +2,7 @@
 // color, attempts and retries, streaming with back-pressure, deadlines, drain, accounting. It knows neither
 // HTTP/1 nor sockets (ports.hpp); one instance is used for many requests, one after the other.
 //
-// States: idle -> [waiting] -> connecting <-> requesting -> responding -> (tunnel) -> idle, or
+// States: idle -> [waiting] -> [queued] -> connecting <-> requesting -> responding -> (tunnel) -> idle, or
 // answering (an own answer that the client has not taken yet).
 // Claim: the color is read and its gate entered in one turn, so no drain can miss a request; it is
 // chosen anew when the request leaves the door and when it is retried.
@@ -22,6 +22,7 @@ namespace switchback::exchange {
 
 class Exchange final : public UpstreamUser,
                        public DoorWaiter,
+                       public QueueWaiter,
                        public drain::Ticket,
                        public net::Timer {
  public:
@@ -42,9 +43,10 @@ class Exchange final : public UpstreamUser,
   void end_tunnel_in(Nanos in_ns);                     // the process ends: this tunnel's moment
 
  private:
-  enum class Phase : std::uint8_t { idle, waiting, connecting, requesting, responding, tunnel, answering };
-  enum class Deadline : std::uint8_t { connect, body_idle, response_head, response_idle, write_idle,
-                                       tunnel_idle, tunnel_close, tunnel_cut };
+  enum class Phase : std::uint8_t { idle, waiting, queued, connecting, requesting, responding, tunnel,
+                                    answering };
+  enum class Deadline : std::uint8_t { queue, connect, body_idle, response_head, response_idle,
+                                       write_idle, tunnel_idle, tunnel_close, tunnel_cut };
 
   // UpstreamUser
   void on_connected(Upstream& upstream) override;
@@ -54,6 +56,7 @@ class Exchange final : public UpstreamUser,
   void on_upstream_writable() override;
   void on_upstream_failed(http::Reason reason, int error_number) override;
   void on_door_open() override;
+  void on_turn() override;
   void on_timer() override;
   void force_end() override;
 
@@ -65,10 +68,12 @@ class Exchange final : public UpstreamUser,
   void wait_at_door();
   void enter(Color color, std::uint64_t epoch);
   Color preview_or(Color active, bool& preview) const;
-  void attempt();
   void begin_tap();
   void end_tap(TapEnd end);
   http::RequestAdditions additions() const;
+  void attempt(bool turn = false);
+  void enter_queue();
+  void leave_queue();
   void send_request();
   bool note_body(const BodyPiece& piece);
   void remember(const BodyPiece& piece);
@@ -137,6 +142,8 @@ class Exchange final : public UpstreamUser,
   std::uint16_t status_ = 0;
   int error_number_ = 0;
   const char* cause_ = nullptr;     // static text; of the last failed attempt
+  Nanos queued_since_ns_ = 0;       // rank in the queue; 0: in none yet
+  Nanos queue_entered_ns_ = 0, queue_wait_ns_ = 0;
   Nanos begun_ns_ = 0, claimed_ns_ = 0, connect_ns_ = 0, first_byte_ns_ = 0, attempt_ns_ = 0;
   std::int64_t wall_us_ = 0;
   std::uint64_t bytes_in_ = 0, bytes_out_ = 0;

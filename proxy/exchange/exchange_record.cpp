@@ -22,7 +22,7 @@ void Exchange::record_stats() {
 void Exchange::record_access(drain::Outcome outcome) {
   log::AccessRecord record;
   record.wall_us = wall_us_;
-  record.wait_ns = claimed_ns_ - begun_ns_;
+  record.wait_ns = claimed_ns_ - begun_ns_ + queue_wait_ns_;
   record.connect_ns = connect_ns_;
   record.first_byte_ns = first_byte_ns_;
   record.total_ns = context_.reactor.now_ns() - begun_ns_;

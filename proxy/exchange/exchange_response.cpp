@@ -160,6 +160,7 @@ bool Exchange::try_again(Reason reason) {
   drop_upstream(false);
   down_->read_body(false);
   upload_broken_ = false;
+  if (verdict != RetryVerdict::free) queued_since_ns_ = 0;   // it waits like a new one
   if (verdict == RetryVerdict::free) {
     free_retry_used_ = fresh_next_ = true;
     last_server_ = nullptr;
@@ -202,7 +203,12 @@ void Exchange::disarm_timer() { context_.reactor.timers().disarm(*this); }
 
 void Exchange::on_timer() {
   switch (deadline_) {
+    case Deadline::queue:
+      color_stats().queue_timeouts.add();
+      answer(Reason::queue_timeout);
+      return;
     case Deadline::connect:
+      if (up_) up_->timed_out(Reason::connect_timeout);
       color_stats().connect_failures.add();
       attempt_failed(Reason::connect_timeout, 0);
       return;
@@ -212,6 +218,7 @@ void Exchange::on_timer() {
       return;
     case Deadline::response_head:
     case Deadline::response_idle:
+      if (up_) up_->timed_out(Reason::response_timeout);
       attempt_failed(Reason::response_timeout, 0);
       return;
     case Deadline::write_idle:
@@ -248,6 +255,7 @@ void Exchange::force_end() {
 }
 
 void Exchange::answer(Reason reason) {
+  if (phase_ == Phase::queued) leave_queue();
   reason_ = reason;
   phase_ = Phase::answering;
   status_ = static_cast<std::uint16_t>(reason == Reason::none ? 200 : http::status_of(reason));
@@ -283,6 +291,7 @@ void Exchange::finish(Outcome outcome, Ending ending) {
     end_tap(outcome == Outcome::client_gone ? TapEnd::client_gone : TapEnd::failed);
   }
   disarm_timer();
+  if (phase_ == Phase::queued) leave_queue();
   if (phase_ == Phase::waiting) {
     runtime_->stats->waiting.add(-1);
     runtime_->door.leave(*this);

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "proxy/exchange/queue_waiter.hpp"
 #include "proxy/http/additions.hpp"
 #include "proxy/http/head.hpp"
 #include "proxy/http/reject.hpp"
@@ -100,6 +101,8 @@ class Upstream {
   // and the request was sent to its end; the connection decides the rest.
   virtual void release(bool reusable) = 0;
   virtual bool reused() const = 0;      // it has served a request before
+  // The exchange's deadline for the connect or the answer has passed: the server's fault.
+  virtual void timed_out(http::Reason reason) = 0;
   virtual bool verify_idle() = 0;       // a kept connection still has nothing to read and no end
   virtual std::string_view server() const = 0;
   // More about what went wrong than an errno can say ("certificate has expired"), or null. Static
@@ -130,9 +133,13 @@ struct AcquireWish {
   const void* avoid = nullptr;        // a server that has just failed, if another can do it
   const http::RequestHead* head = nullptr;   // for hash balancing
   const Downstream* client = nullptr;        // for PROXY headers; null: nobody's
+  QueueWaiter* waiter = nullptr;      // null: never waits; all servers full is then no_server
+  Nanos queued_ns = 0;                // its rank among those who wait
+  bool admitted = false;              // it was in a queue before: one that is full takes it too
 };
 
-enum class AcquireStatus : std::uint8_t { ready, connecting, no_server };
+// queued: the waiter hears on_turn. queue_full: too many wait already.
+enum class AcquireStatus : std::uint8_t { ready, connecting, no_server, queued, queue_full };
 struct Acquired {
   AcquireStatus status = AcquireStatus::no_server;
   Upstream* upstream = nullptr;       // ready, or connecting: then release(false) is all it may be told
@@ -145,6 +152,12 @@ class UpstreamPool {
   virtual Acquired acquire(UpstreamUser& user, const AcquireWish& wish) = 0;
   // Names of servers that have no address, and why; "" when there are none. Valid in this turn.
   virtual std::string_view unresolved() const { return {}; }
+  // In on_turn: uses what wish.waiter was called for, or acquires (it may have to wait on).
+  virtual Acquired take_turn(UpstreamUser& user, const AcquireWish& wish) {
+    return acquire(user, wish);
+  }
+  virtual void leave_queue(QueueWaiter&) {}
+  virtual void recall() {}   // a flip: those who wait are called, to resolve their color anew
 
  protected:
   ~UpstreamPool() = default;

@@ -31,6 +31,13 @@ void Stream::close() {
   readable_ = writable_ = false;
 }
 
+int Stream::detach() {
+  if (fd_ < 0 || layer_) return -1;
+  reactor_->remove(fd_, *handler_);
+  readable_ = writable_ = false;
+  return std::exchange(fd_, -1);
+}
+
 void Stream::reset() {
   if (fd_ < 0) return;
   const linger at_once{1, 0};

@@ -60,6 +60,9 @@ class Stream {
   bool open(Reactor& reactor, int fd, EventHandler& handler);
   void close();                     // remove, close; no-op when not open
   void reset();                     // close with RST, so that a cut answer does not look complete
+  // Gives the socket away, open and not registered any more. -1, and nothing done, when it is
+  // encrypted: the layer's state cannot go along.
+  int detach();
   void shutdown_write();            // close_notify when encrypted, then FIN
   // From now on everything is encrypted; nothing may be under way. The layer dies with close().
   void secure(std::unique_ptr<SecureLayer> layer) { layer_ = std::move(layer); }

@@ -85,9 +85,14 @@ struct ColorStats {
   std::array<Counter, 6> by_status_class;  // [1..5]: 1xx.. 5xx final answers; [0]: none sent
   Counter retries;
   Counter connects, connect_failures;
+  Counter queued;                   // waited for a connection to a server
+  Gauge queue_waiting;              // waiting now
+  Counter queue_timeouts;
+  Counter queue_moved;              // of them, gone to the other color at a flip
   Counter bytes_in, bytes_out;  // bodies, from and to clients
   Histogram total;              // head complete .. answer handed over
   Histogram first_byte;         // .. response head
+  Histogram queue_wait;         // each wait for a connection, however it ended
   TunnelStats tunnels;
 };
 

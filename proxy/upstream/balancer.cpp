@@ -6,16 +6,6 @@ namespace switchback::upstream {
 
 namespace {
 
-bool can_take(const WorkerServer& server, const void* avoid) {
-  return &server != avoid && server.usable();
-}
-
-bool lighter(const WorkerServer& a, const WorkerServer& b) {
-  // a.in_flight / a.weight < b.in_flight / b.weight, with the request to come counted
-  return static_cast<std::uint64_t>(a.in_flight + 1) * b.weight <
-         static_cast<std::uint64_t>(b.in_flight + 1) * a.weight;
-}
-
 std::uint64_t mix(std::uint64_t x) {   // splitmix64's finaliser
   x ^= x >> 30;
   x *= 0xbf58476d1ce4e5b9ULL;
@@ -64,55 +54,85 @@ std::uint64_t Balancer::next_random() {   // xorshift64*
 }
 
 WorkerServer* Balancer::pick(const Servers& servers, const http::RequestHead* head,
-                             const void* avoid) {
-  if (servers.size() == 1) return servers[0]->usable() ? servers[0].get() : nullptr;
-  WorkerServer* chosen = nullptr;
+                             const void* avoid, Nanos now_ns) {
+  if (servers.size() == 1) return servers[0]->usable(now_ns, true) ? servers[0].get() : nullptr;
+  now_ns_ = now_ns;
+  even_ejected_ = false;
+  WorkerServer* chosen = pick_by_policy(servers, head, avoid);
+  if (!chosen && avoid) chosen = pick_by_policy(servers, head, nullptr);
+  if (!chosen) {
+    even_ejected_ = true;
+    chosen = pick_by_policy(servers, head, nullptr);
+  }
+  return chosen;
+}
+
+WorkerServer* Balancer::pick_by_policy(const Servers& servers, const http::RequestHead* head,
+                                       const void* avoid) {
   if (balance_.policy == config::BalancePolicy::round_robin) {
-    chosen = pick_round_robin(servers, avoid);
-  } else if (balance_.policy == config::BalancePolicy::hash && head) {
-    std::string_view key;
-    if (balance_.hash_source == config::HashSource::cookie) {
-      key = cookie_value(*head, balance_.hash_name);
-    } else {
-      for (const http::Field& field : head->fields) {
-        if (http::iequals(field.name(), balance_.hash_name)) {
-          key = field.value();
-          break;
-        }
+    return pick_round_robin(servers, avoid);
+  }
+  if (balance_.policy != config::BalancePolicy::hash || !head) return pick_least(servers, avoid);
+  std::string_view key;
+  if (balance_.hash_source == config::HashSource::cookie) {
+    key = cookie_value(*head, balance_.hash_name);
+  } else {
+    for (const http::Field& field : head->fields) {
+      if (http::iequals(field.name(), balance_.hash_name)) {
+        key = field.value();
+        break;
       }
     }
-    chosen = key.empty() ? pick_least(servers, avoid) : pick_hash(servers, key, avoid);
-  } else {
-    chosen = pick_least(servers, avoid);
   }
-  return !chosen && avoid ? pick(servers, head, nullptr) : chosen;
+  return key.empty() ? pick_least(servers, avoid) : pick_hash(servers, key, avoid);
+}
+
+// One of those that can take it, each as likely as its weight; `but` is left out.
+WorkerServer* Balancer::draw(const Servers& servers, const void* avoid, const WorkerServer* but) {
+  std::uint64_t total = 0;
+  for (const auto& server : servers) {
+    if (server.get() != but && can_take(*server, avoid)) total += weight_of(*server);
+  }
+  if (total == 0) return nullptr;
+  // The upper half of the product: even to 2^-33, without a division.
+  std::uint64_t left = ((next_random() >> 32) * total) >> 32;
+  WorkerServer* last = nullptr;
+  for (const auto& server : servers) {
+    if (server.get() == but || !can_take(*server, avoid)) continue;
+    last = server.get();
+    const std::uint64_t weight = weight_of(*server);
+    if (left < weight) break;
+    left -= weight;
+  }
+  return last;   // another worker may have ejected one meanwhile: then the last will do
 }
 
 WorkerServer* Balancer::pick_least(const Servers& servers, const void* avoid) {
   const std::size_t n = servers.size();
   if (n == 0) return nullptr;
-  const std::uint64_t random = next_random();
-  WorkerServer* a = servers[(random & 0xffffffff) % n].get();
-  WorkerServer* b = servers[(random >> 32) % n].get();
-  const bool a_can = can_take(*a, avoid), b_can = can_take(*b, avoid);
-  if (a_can && b_can && a != b) return lighter(*b, *a) ? b : a;
-  // The same one twice, or one that cannot: look at all, so that load spreads over what is left.
-  WorkerServer* best = nullptr;
-  const std::size_t start = static_cast<std::size_t>(random >> 17) % n;
-  for (std::size_t i = 0; i < n; ++i) {
-    WorkerServer* server = servers[(start + i) % n].get();
-    if (can_take(*server, avoid) && (!best || lighter(*server, *best))) best = server;
+  if (even_ && slow_start_ns_ == 0) {
+    const std::uint64_t random = next_random();
+    WorkerServer* a = servers[(random & 0xffffffff) % n].get();
+    WorkerServer* b = servers[(random >> 32) % n].get();
+    if (a != b && can_take(*a, avoid) && can_take(*b, avoid)) {
+      return b->in_flight < a->in_flight ? b : a;
+    }
   }
-  return best;
+  WorkerServer* a = draw(servers, avoid, nullptr);
+  WorkerServer* b = a ? draw(servers, avoid, a) : nullptr;
+  if (!b) return a;
+  return b->in_flight * weight_of(*a) < a->in_flight * weight_of(*b) ? b : a;
 }
 
+// Smooth: each gains its weight, the richest is taken and pays for all.
 WorkerServer* Balancer::pick_round_robin(const Servers& servers, const void* avoid) {
   WorkerServer* best = nullptr;
-  int total = 0;
+  std::int64_t total = 0;
   for (const auto& server : servers) {
     if (!can_take(*server, avoid)) continue;
-    server->round_robin_credit += static_cast<int>(server->weight);
-    total += static_cast<int>(server->weight);
+    const auto weight = static_cast<std::int64_t>(weight_of(*server));
+    server->round_robin_credit += weight;
+    total += weight;
     if (!best || server->round_robin_credit > best->round_robin_credit) best = server.get();
   }
   if (best) best->round_robin_credit -= total;
@@ -127,7 +147,7 @@ WorkerServer* Balancer::pick_hash(const Servers& servers, std::string_view key, 
     if (!can_take(*server, avoid)) continue;
     const std::uint64_t h = mix(key_hash ^ hash_text(server->shared->state->identity));
     const double unit = (static_cast<double>(h >> 11) + 0.5) / 9007199254740992.0;   // (0, 1)
-    const double score = server->weight / -std::log(unit);
+    const double score = static_cast<double>(weight_of(*server)) / -std::log(unit);
     if (!best || score > best_score) {
       best = server.get();
       best_score = score;

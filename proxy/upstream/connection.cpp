@@ -7,6 +7,7 @@
 #include "proxy/net/socket.hpp"
 #include "proxy/upstream/dialer.hpp"
 #include "proxy/upstream/idle_list.hpp"
+#include "proxy/upstream/pool_shared.hpp"
 
 namespace switchback::upstream {
 
@@ -23,10 +24,11 @@ Reason connect_reason(int error_number) {
 }
 }  // namespace
 
-void Connection::dial(WorkerServer& server, exchange::UpstreamUser& user) {
+void Connection::dial(WorkerServer& server, exchange::UpstreamUser& user, bool counted) {
   server_ = &server;
   user_ = &user;
   ++server.connections;
+  if (!counted && server.pool) server.pool->slots().opened(*server.shared);
   server.add_load(1);
   lent_ = false;
   dial_error_ = 0;
@@ -66,6 +68,7 @@ void Connection::finish_dial() {
   const int error_number = -net::connect_result(stream_.fd());
   if (error_number != 0) {
     state_ = State::dial_failed;
+    if (server_at_fault(error_number)) note_failure(LastFailure(connect_reason(error_number)));
     user_->on_connect_failed(connect_reason(error_number), error_number, server());
     return;
   }
@@ -75,21 +78,14 @@ void Connection::finish_dial() {
 
 void Connection::close() {
   if (state_ == State::closed) return;
-  if (state_ == State::idle) {
-    IdleList::remove(*server_, *this);
-    dialer_.stats().upstream_idle.add(-1);
+  if (state_ == State::idle && server_->limited) {
+    server_->pool->slots().idle_ended(*server_->shared, server_->worker);
   }
-  if (user_) {
-    server_->add_load(-1);
-    user_ = nullptr;
-  }
-  state_ = State::closed;
-  dialer_.reactor().timers().disarm(*this);
   stream_.close();
-  in_.release();
-  out_.clear();
-  --server_->connections;
-  dialer_.recycle(*this);
+  detach_from_server();
+  if (server_->pool) {
+    server_->pool->slots().closed(*server_->shared, dialer_.reactor().now_ns());
+  }
 }
 
 bool Connection::verify_idle() {
@@ -111,8 +107,10 @@ SendResult Connection::send_request(const http::RequestHead& head,
   const std::size_t count = framer_.frame(pieces, 1, piece.slices, piece.count, piece.bytes,
                                           piece.end, piece.trailers);
   request_complete_ = piece.end;
-  return out_.send(stream_, dialer_.buffers(), {pieces, count},
-                   piece.owner ? *piece.owner : net::BufferRef{});
+  const SendResult result = out_.send(stream_, dialer_.buffers(), {pieces, count},
+                                      piece.owner ? *piece.owner : net::BufferRef{});
+  if (result == SendResult::failed) note_lost(Reason::server_write_failed);
+  return result;
 }
 
 SendResult Connection::send_body(const BodyPiece& piece) {
@@ -143,6 +141,7 @@ void Connection::resume_response() {
 
 void Connection::on_deferred() {
   if (state_ == State::dial_failed) {
+    if (server_at_fault(dial_error_)) note_failure(LastFailure(connect_reason(dial_error_)));
     if (user_) user_->on_connect_failed(connect_reason(dial_error_), dial_error_, server());
     return;
   }
@@ -165,6 +164,7 @@ void Connection::release(bool reusable) {
 }
 
 void Connection::keep() {
+  if (server_->limited && give_away()) return;
   user_ = nullptr;
   server_->add_load(-1);
   in_.release();
@@ -180,6 +180,7 @@ void Connection::on_timer() { close(); }
 
 void Connection::fail(Reason reason, int error_number) {
   keep_alive_ = false;
+  note_lost(reason);
   user_->on_upstream_failed(reason, error_number);
 }
 

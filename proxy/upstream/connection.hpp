@@ -27,7 +27,12 @@ class Connection final : public exchange::Upstream,
   ~Connection() = default;
 
   // A dial begins; the user hears on_connected or on_connect_failed from a later event.
-  void dial(WorkerServer& server, exchange::UpstreamUser& user);
+  // `counted`: its place in ServerShared::connections has been taken already.
+  void dial(WorkerServer& server, exchange::UpstreamUser& user, bool counted = false);
+  // Goes on with another worker's kept connection, lent. False (fd closed): the place is still ours.
+  bool adopt(WorkerServer& server, int fd, exchange::UpstreamUser& user);
+  // An idle connection that the queue has claimed goes to whoever waits first.
+  void hand_over();
   void lend(exchange::UpstreamUser& user);   // from idle
   void close();                              // whatever the state; recycled later
   bool idle() const { return state_ == State::idle; }
@@ -47,6 +52,7 @@ class Connection final : public exchange::Upstream,
   void release(bool reusable) override;
   bool reused() const override { return lent_; }
   bool verify_idle() override;
+  void timed_out(http::Reason reason) override { note_failure(LastFailure(reason)); }
   std::string_view server() const override { return server_->shared->state->identity; }
 
   void on_event(std::uint32_t events) override;
@@ -64,6 +70,11 @@ class Connection final : public exchange::Upstream,
   http::Reason lost_reason(http::Reason silent) const;
   void fail(http::Reason reason, int error_number);
   void keep();
+  bool give_away();
+  void detach_from_server();
+  void note_failure(LastFailure what);
+  void note_lost(http::Reason reason);
+  void note_status(unsigned status);
 
   Dialer& dialer_;
   WorkerServer* server_ = nullptr;

@@ -138,6 +138,7 @@ bool Connection::read_head(bool& again) {
     again = !in_.empty();
     return true;
   }
+  note_status(head.status);
   head_done_ = true;
   keep_alive_ = head.keep_alive && head.body != BodyKind::until_close;
   decoder_.start(head.status == 101 ? BodyKind::until_close : head.body, head.content_length,

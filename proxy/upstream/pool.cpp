@@ -10,7 +10,20 @@ void close_idle_of(WorkerServer& server) {
 }
 }  // namespace
 
-Pool::~Pool() { close_idle(); }
+Pool::~Pool() {
+  close_idle();
+  queue_.reset();
+}
+
+void Pool::share(std::shared_ptr<PoolShared> shared, const config::Service& service) {
+  SB_ASSERT(!shared_ || shared_ == shared);
+  shared_ = std::move(shared);
+  limited_ = service.limits.connections_per_server != 0;
+  balancer_.set_slow_start(to_nanos(service.health_check.slow_start));
+  if (limited_ && !queue_) {
+    queue_ = std::make_unique<PoolQueue>(*this, dialer_.reactor(), shared_->slots(), worker_);
+  }
+}
 
 void Pool::close_idle() {
   for (auto& server : servers_) close_idle_of(*server);
@@ -45,6 +58,9 @@ void Pool::update(const std::vector<PoolMember>& members, const config::Balance&
     removed_.push_back(std::move(server));
   }
   servers_ = std::move(next);
+  const auto differs = [&](const auto& server) { return server->weight != servers_[0]->weight; };
+  balancer_.set_even(std::none_of(servers_.begin(), servers_.end(), differs));
+  if (shared_) adopt_limits();
   sweep_removed();
 }
 
@@ -53,16 +69,23 @@ void Pool::sweep_removed() {
 }
 
 exchange::Acquired Pool::acquire(exchange::UpstreamUser& user, const exchange::AcquireWish& wish) {
-  WorkerServer* server = balancer_.pick(servers_, wish.head, wish.avoid);
+  if (__builtin_expect(limited_, 0)) return acquire_limited(user, wish);
+  WorkerServer* server =
+      balancer_.pick(servers_, wish.head, wish.avoid, dialer_.reactor().now_ns());
   if (!server) return {};
-  if (!wish.fresh && server->idle_newest) {
-    Connection& connection = *server->idle_newest;
-    connection.lend(user);
-    return {exchange::AcquireStatus::ready, &connection, server};
-  }
+  return !wish.fresh && server->idle_newest ? lend(*server, user) : dial(*server, user, false);
+}
+
+exchange::Acquired Pool::lend(WorkerServer& server, exchange::UpstreamUser& user) {
+  Connection& connection = *server.idle_newest;
+  connection.lend(user);
+  return {exchange::AcquireStatus::ready, &connection, &server};
+}
+
+exchange::Acquired Pool::dial(WorkerServer& server, exchange::UpstreamUser& user, bool counted) {
   Connection& connection = dialer_.make();
-  connection.dial(*server, user);
-  return {exchange::AcquireStatus::connecting, &connection, server};
+  connection.dial(server, user, counted);
+  return {exchange::AcquireStatus::connecting, &connection, &server};
 }
 
 }  // namespace switchback::upstream

@@ -7,13 +7,10 @@
 #include "proxy/exchange/ports.hpp"
 #include "proxy/upstream/balancer.hpp"
 #include "proxy/upstream/dialer.hpp"
+#include "proxy/upstream/pool_queue.hpp"
+#include "proxy/upstream/pool_shared.hpp"
 
 namespace switchback::upstream {
-
-struct PoolMember {
-  std::shared_ptr<ServerShared> shared;
-  unsigned weight = 1;
-};
 
 class Pool final : public exchange::UpstreamPool {
  public:
@@ -21,20 +18,38 @@ class Pool final : public exchange::UpstreamPool {
       : dialer_(dialer), worker_(worker), balancer_(seed) {}
   ~Pool();
 
+  // Before the first update, and before each that changes what it is given: what this pool shares
+  // with the other workers', and the service's limits.
+  void share(std::shared_ptr<PoolShared> shared, const config::Service& service);
   void update(const std::vector<PoolMember>& members, const config::Balance& balance);
   exchange::Acquired acquire(exchange::UpstreamUser& user,
                              const exchange::AcquireWish& wish) override;
   void set_unresolved(const std::string& text) { unresolved_ = text; }
   std::string_view unresolved() const override { return unresolved_; }
+  exchange::Acquired take_turn(exchange::UpstreamUser& user,
+                               const exchange::AcquireWish& wish) override;
+  void leave_queue(exchange::QueueWaiter& waiter) override;
+  void recall() override;
+  void return_wanted();   // idle connections that others wait for
   void close_idle();
   bool busy() const;   // some server still has a connection in use
 
  private:
   void sweep_removed();
+  void adopt_limits();
+  exchange::Acquired acquire_limited(exchange::UpstreamUser& user,
+                                     const exchange::AcquireWish& wish);
+  exchange::Acquired enqueue(const exchange::AcquireWish& wish);
+  exchange::Acquired lend(WorkerServer& server, exchange::UpstreamUser& user);
+  exchange::Acquired dial(WorkerServer& server, exchange::UpstreamUser& user, bool counted);
+  WorkerServer* find(const ServerShared* shared) const;
   Dialer& dialer_;
   unsigned worker_;
   Balancer balancer_;
   std::string unresolved_;
+  std::shared_ptr<PoolShared> shared_;
+  std::unique_ptr<PoolQueue> queue_;   // null: never had a limit
+  bool limited_ = false;               // limits.connections_per_server is set
   std::vector<std::unique_ptr<WorkerServer>> servers_;
   std::vector<std::unique_ptr<WorkerServer>> removed_;
 };

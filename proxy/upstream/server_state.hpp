@@ -39,7 +39,14 @@ class ServerState {
 
   // Written by the health checker, read by anybody.
   Health health() const { return health_.load(std::memory_order_relaxed); }
-  void set_health(Health h) { health_.store(h, std::memory_order_relaxed); }
+  void set_health(Health h) {
+    if (h == Health::healthy && health() > Health::healthy) {
+      recovered_ns_.store(monotonic_ns(), std::memory_order_relaxed);
+    }
+    health_.store(h, std::memory_order_relaxed);
+  }
+  // When its checks passed again after they had failed; 0: never.
+  Nanos recovered_ns() const { return recovered_ns_.load(std::memory_order_relaxed); }
   bool usable() const { return health() <= Health::healthy; }
   std::string last_reason() const;  // of the last failed check, "" when none
   void set_last_reason(std::string reason);
@@ -53,6 +60,7 @@ class ServerState {
  private:
   std::atomic<Health> health_{Health::unknown};
   std::atomic<Nanos> last_check_ns_{0};
+  std::atomic<Nanos> recovered_ns_{0};
   std::atomic<const ResolvedAddress*> resolved_{nullptr};
   mutable std::mutex mutex_;  // the reason; never on the request path
   std::string reason_;

@@ -18,6 +18,7 @@
 #include "proxy/mirror/view.hpp"
 #include "proxy/stats/counters.hpp"
 #include "proxy/upstream/health_checker.hpp"
+#include "proxy/upstream/pool_shared.hpp"
 
 namespace switchback::worker {
 
@@ -34,6 +35,13 @@ struct ServerView {
   upstream::Health health = upstream::Health::unknown;
   std::string reason;            // of the last failed check
   std::uint64_t in_flight = 0;   // all workers
+  std::uint64_t connections = 0; // of all workers, kept ones included
+  unsigned share_percent = 0;    // of its weight: less in slow start, 0 while it takes nothing
+  unsigned failures_in_row = 0;  // of real requests
+  config::Duration ejected_for{};   // until it is back; 0: not ejected
+  std::string ejection;          // why: "5 failures in a row, the last: connect_refused"
+  std::uint64_t ejections = 0;   // so far
+  std::uint64_t ejections_withheld = 0;   // not made: too many out, or no other left
 };
 
 // A name that stands for servers, and what DNS has said of it.
@@ -55,6 +63,8 @@ struct PoolView {
   std::array<std::uint64_t, drain::class_count> in_flight{};   // by drain::TrafficClass
   std::vector<ServerView> servers;   // a name: one for each address, or one that says why not
   std::vector<NameView> names;       // of this pool's servers
+  unsigned connections_limit = 0;   // of each server; 0: none
+  std::uint64_t waiting = 0;        // for a connection
 };
 
 struct ServiceView {
@@ -83,6 +93,8 @@ class Observer {
   virtual void health_changed(const upstream::HealthChange& change) = 0;
   // DNS said something new: the control thread has to call DataPlane::adopt_names().
   virtual void names_changed() {}
+  // A server failed too many requests in a row and is taken out for a while.
+  virtual void server_ejected(const upstream::Ejection&) {}
 };
 
 class DataPlane {

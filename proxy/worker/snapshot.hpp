@@ -22,6 +22,7 @@ struct ServiceShared {
   std::array<std::vector<upstream::PoolMember>, 2> pools;            // by Color
   std::array<std::string, 2> unresolved;                             // names without an address
   mirror::Setup mirror;
+  std::array<std::shared_ptr<upstream::PoolShared>, 2> pool_shared;  // by Color; go on too
 };
 
 struct Snapshot {

@@ -115,6 +115,7 @@ void Worker::update_service(Service& service, const std::shared_ptr<const Servic
   const config::Service& config = shared->config;
   for (const Color color : {Color::blue, Color::green}) {
     upstream::Pool& pool = *service.pools[index_of(color)];
+    pool.share(shared->pool_shared[index_of(color)], config);
     pool.update(shared->pools[index_of(color)], config.balance);
     pool.set_unresolved(shared->unresolved[index_of(color)]);
     runtime.pools[index_of(color)] = &pool;
@@ -185,7 +186,9 @@ void Worker::adopt_members(std::shared_ptr<const Snapshot> snapshot) {
 
 void Worker::begin_switch(const std::shared_ptr<exchange::ServiceRuntime>& runtime,
                           std::shared_ptr<drain::SwitchRecord> record) {
+  const Color left = record->from;
   runtime->gate.begin(std::move(record), runtime->config->drain, monotonic_ns());
+  if (runtime->pools[index_of(left)]) runtime->pools[index_of(left)]->recall();
   if (runtime->drain_changed) runtime->drain_changed();
 }
 

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "proxy/worker/names.hpp"
+#include "proxy/worker/server_view.hpp"
 
 namespace switchback::worker {
 
@@ -30,6 +31,7 @@ WorkerGroup::WorkerGroup(const config::Config& config, const std::vector<Service
     workers_.push_back(
         std::make_unique<Worker>(i, access_log_.enabled() ? &access_log_.ring(i) : nullptr));
   }
+  configure_pools();
   set_health_targets();
   for (auto& worker : workers_) worker->start(snapshot_, listeners_);
 }
@@ -64,6 +66,7 @@ std::shared_ptr<const ServiceShared> WorkerGroup::build_service(
     service->runtimes = before->runtimes;
     service->stats = before->stats;
     service->mirror = mirror_runs_.configure(config, service->control->load());
+    service->pool_shared = before->pool_shared;
     return service;
   }
   route::ActiveWord word;
@@ -73,6 +76,12 @@ std::shared_ptr<const ServiceShared> WorkerGroup::build_service(
     if (seed.service == config.name) word = {seed.active, false, seed.epoch};
   }
   service->control = std::make_shared<route::ServiceControl>(word);
+  for (const Color color : {Color::blue, Color::green}) {
+    service->pool_shared[index_of(color)] = std::make_shared<upstream::PoolShared>(
+        config.name, color, worker_count_, [o = observer_](const upstream::Ejection& ejection) {
+          if (o) o->server_ejected(ejection);
+        });
+  }
   for (unsigned i = 0; i < worker_count_; ++i) {
     service->runtimes.push_back(std::make_shared<exchange::ServiceRuntime>(
         i, [o = observer_](const std::shared_ptr<drain::SwitchRecord>& record) {
@@ -105,6 +114,17 @@ std::shared_ptr<const Snapshot> WorkerGroup::build(const config::Config& config,
   }
   snapshot->server_idle_ns = snapshot->client_idle_ns;
   return snapshot;
+}
+
+// Before the workers adopt the snapshot: who is new begins slowly from its first request on.
+void WorkerGroup::configure_pools() {
+  const Nanos now = monotonic_ns();
+  for (const auto& service : snapshot_->services) {
+    for (const Color color : {Color::blue, Color::green}) {
+      service->pool_shared[index_of(color)]->configure(service->config,
+                                                       service->pools[index_of(color)], now);
+    }
+  }
 }
 
 void WorkerGroup::set_health_targets() {
@@ -147,10 +167,12 @@ PoolView WorkerGroup::pool_view(const ServiceShared& service, Color color, Color
     sum += view.in_flight[c];
   }
   view.draining = color != active && sum > 0;
+  const upstream::PoolShared& shared = *service.pool_shared[index_of(color)];
+  view.connections_limit = service.config.limits.connections_per_server;
+  view.waiting = shared.slots().waiting();
+  const Nanos now = monotonic_ns();
   for (const upstream::PoolMember& member : service.pools[index_of(color)]) {
-    const upstream::ServerState& state = *member.shared->state;
-    view.servers.push_back({state.identity, member.weight, state.health(), state.last_reason(),
-                            member.shared->in_flight()});
+    view.servers.push_back(server_view(member, shared, now));
   }
   const std::set<std::string> names = names_of(pool);
   if (names.empty()) return view;
@@ -246,6 +268,7 @@ void WorkerGroup::probe_pool(const std::string& name, Color color, config::Durat
 void WorkerGroup::reload(const config::Config& config, const std::vector<ServiceSeed>& seeds) {
   configure_names(config);
   snapshot_ = build(config, seeds);
+  configure_pools();
   set_health_targets();
   for (auto& worker : workers_) {
     worker->post([w = worker.get(), snapshot = snapshot_]() mutable { w->adopt(std::move(snapshot)); });
@@ -285,6 +308,7 @@ void WorkerGroup::adopt_names() {
   }
   if (!any) return;
   snapshot_ = std::move(next);
+  configure_pools();
   set_health_targets();
   for (auto& worker : workers_) {
     worker->post([w = worker.get(), snapshot = snapshot_]() mutable {

@@ -47,6 +47,7 @@ class WorkerGroup final : public DataPlane {
   void configure_names(const config::Config& config);
   std::shared_ptr<const dns::NameTable> name_table() const;
   const ServiceShared* find(const std::string& service) const;
+  void configure_pools();
   void set_health_targets();
   PoolView pool_view(const ServiceShared& service, Color color, Color active) const;
 

@@ -1,6 +1,7 @@
 #include "proxy/upstream/balancer.hpp"
 
 #include <map>
+#include <random>
 
 #include "tests/support/catch.hpp"
 
@@ -137,4 +138,129 @@ TEST_CASE("cookies are found whole") {
   CHECK(upstream::cookie_value(head.head, "id3") == "3");
   CHECK(upstream::cookie_value(head.head, "late") == "4");
   CHECK(upstream::cookie_value(head.head, "none").empty());
+}
+
+// Pearson's chi-square of what was picked against the weights; the bound is the 99.9999 % quantile
+// for up to four servers, so that one run of a million fails by chance.
+namespace {
+
+constexpr double chi_square_bound = 30.7;
+
+double chi_square(const std::map<std::size_t, int>& picks, const std::vector<double>& weights) {
+  double weight_sum = 0, sum = 0;
+  int all = 0;
+  for (const double weight : weights) weight_sum += weight;
+  for (const auto& [server, count] : picks) all += count;
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    const double expected = all * weights[i] / weight_sum;
+    const auto found = picks.find(i);
+    const double off = (found == picks.end() ? 0 : found->second) - expected;
+    sum += off * off / expected;
+  }
+  return sum;
+}
+
+}  // namespace
+
+TEST_CASE("every policy shares by weight, in the distribution of picks") {
+  const auto p = GENERATE(config::BalancePolicy::least_requests, config::BalancePolicy::round_robin,
+                          config::BalancePolicy::hash);
+  const std::uint64_t seed = std::random_device{}();
+  INFO("policy " << static_cast<int>(p) << ", seed " << seed);
+  config::Balance balance = policy(p);
+  balance.hash_name = "X-Key";
+  Balancer balancer(seed);
+  balancer.configure(balance);
+  const std::vector<double> weights = GENERATE(std::vector<double>{1, 1, 1}, std::vector<double>{1, 2, 7},
+                                               std::vector<double>{100, 1, 50, 49});
+  Servers servers = make({weights.begin(), weights.end()});
+  balancer.set_even(weights[0] == weights[1]);
+  std::map<std::size_t, int> picks;
+  for (int i = 0; i < 20000; ++i) {
+    const std::string key = std::to_string(seed) + "/" + std::to_string(i);
+    Head head;
+    head.add("X-Key", key, http::FieldId::other);
+    ++picks[index_in(servers, balancer.pick(servers, &head.head, nullptr))];
+  }
+  CHECK(chi_square(picks, weights) < chi_square_bound);
+}
+
+TEST_CASE("least requests shares by weight when requests last, as when they do not") {
+  const std::uint64_t seed = std::random_device{}();
+  INFO("seed " << seed);
+  Balancer balancer(seed);
+  Servers servers = make({1, 3, 4});
+  std::map<std::size_t, int> picks;
+  for (int i = 0; i < 8000; ++i) {   // nothing ends: in flight must grow by weight
+    WorkerServer* server = balancer.pick(servers, nullptr, nullptr);
+    ++server->in_flight;
+    ++picks[index_in(servers, server)];
+  }
+  CHECK(std::abs(picks[0] - 1000) < 20);
+  CHECK(std::abs(picks[1] - 3000) < 30);
+  CHECK(std::abs(picks[2] - 4000) < 30);
+}
+
+TEST_CASE("a server in slow start gets its part of its weight, with every policy") {
+  const auto p = GENERATE(config::BalancePolicy::least_requests, config::BalancePolicy::round_robin,
+                          config::BalancePolicy::hash);
+  const std::uint64_t seed = std::random_device{}();
+  INFO("policy " << static_cast<int>(p) << ", seed " << seed);
+  config::Balance balance = policy(p);
+  balance.hash_name = "X-Key";
+  Balancer balancer(seed);
+  balancer.configure(balance);
+  balancer.set_slow_start(1000);
+  balancer.set_even(true);
+  Servers servers = make({1, 1, 1});
+  servers[2]->shared->standing.raised_ns = 5000;
+  servers[2]->shared->standing.raised_from = 100;
+  for (const auto& [now, part] : std::map<Nanos, double>{{5000, 0.1}, {5500, 0.55}, {6000, 1.0}}) {
+    std::map<std::size_t, int> picks;
+    for (int i = 0; i < 20000; ++i) {
+      const std::string key = std::to_string(seed) + "/" + std::to_string(i);
+      Head head;
+      head.add("X-Key", key, http::FieldId::other);
+      ++picks[index_in(servers, balancer.pick(servers, &head.head, nullptr, now))];
+    }
+    CHECK(chi_square(picks, {1, 1, part}) < chi_square_bound);
+  }
+}
+
+TEST_CASE("who is left shares evenly when one of equals is out") {
+  const std::uint64_t seed = std::random_device{}();
+  INFO("seed " << seed);
+  Balancer balancer(seed);
+  balancer.set_even(true);
+  Servers servers = make({1, 1, 1, 1});
+  const bool by_ejection = GENERATE(true, false);
+  if (by_ejection) servers[1]->shared->standing.ejected_until_ns = 1000;
+  if (!by_ejection) servers[1]->shared->state->set_health(Health::failing);
+  std::map<std::size_t, int> picks;
+  for (int i = 0; i < 30000; ++i) {
+    const std::size_t server = index_in(servers, balancer.pick(servers, nullptr, nullptr, 999));
+    ++picks[server > 1 ? server - 1 : server];
+    REQUIRE(server != 1);
+  }
+  CHECK(chi_square(picks, {1, 1, 1}) < chi_square_bound);
+  CHECK(balancer.pick(make({1}), nullptr, nullptr) != nullptr);
+}
+
+TEST_CASE("ejected servers are used when nobody else is left; failing ones never") {
+  const auto p = GENERATE(config::BalancePolicy::least_requests, config::BalancePolicy::round_robin);
+  Balancer balancer(5);
+  balancer.configure(policy(p));
+  Servers servers = make({1, 1, 1});
+  servers[0]->shared->standing.ejected_until_ns = 1000;
+  servers[1]->shared->standing.ejected_until_ns = 1000;
+  for (int i = 0; i < 50; ++i) {
+    CHECK(balancer.pick(servers, nullptr, nullptr, 10) == servers[2].get());
+  }
+  servers[2]->shared->state->set_health(Health::unreachable);
+  for (int i = 0; i < 50; ++i) {
+    const WorkerServer* server = balancer.pick(servers, nullptr, nullptr, 10);
+    CHECK((server == servers[0].get() || server == servers[1].get()));
+  }
+  for (auto& server : servers) server->shared->state->set_health(Health::failing);
+  CHECK(balancer.pick(servers, nullptr, nullptr, 10) == nullptr);
 }

@@ -1,0 +1,89 @@
+// What a connection tells the pool: how its server behaves, and that it is free for others.
+#include <unistd.h>
+
+#include "proxy/upstream/connection.hpp"
+#include "proxy/upstream/dialer.hpp"
+#include "proxy/upstream/idle_list.hpp"
+#include "proxy/upstream/pool_shared.hpp"
+
+namespace switchback::upstream {
+
+using http::Reason;
+
+void Connection::note_failure(LastFailure what) {
+  if (!server_->pool) return;
+  server_->pool->failed(*server_->shared, what, dialer_.reactor().now_ns());
+}
+
+// The connection ended where an answer was wanted. One that was kept and is gone before a byte of
+// an answer is what a server's idle timeout looks like, and counts for nothing.
+void Connection::note_lost(Reason reason) {
+  if (head_done_) return;
+  const bool nothing_came = reason == Reason::server_reset || reason == Reason::server_closed ||
+                            reason == Reason::server_write_failed;
+  if ((nothing_came && !lent_) || reason == Reason::bad_response) {
+    note_failure(LastFailure(reason));
+  }
+}
+
+void Connection::note_status(unsigned status) {
+  if (status == 502 || status == 503 || status == 504) {
+    note_failure(LastFailure::of_status(status));
+  } else {
+    server_->shared->standing.succeeded();
+  }
+}
+
+// Leaves the books of the server and of the worker, but for the count of connections.
+void Connection::detach_from_server() {
+  if (state_ == State::idle) {
+    IdleList::remove(*server_, *this);
+    dialer_.stats().upstream_idle.add(-1);
+  }
+  if (user_) {
+    server_->add_load(-1);
+    user_ = nullptr;
+  }
+  state_ = State::closed;
+  dialer_.reactor().timers().disarm(*this);
+  in_.release();
+  out_.clear();
+  --server_->connections;
+  dialer_.recycle(*this);
+}
+
+// True when it went to somebody who waits (or was closed): it is not to be kept.
+bool Connection::give_away() {
+  if (server_->pool->slots().keep(*server_->shared, server_->worker)) return false;
+  hand_over();
+  return true;
+}
+
+void Connection::hand_over() {
+  SlotQueue& slots = server_->pool->slots();
+  ServerShared& shared = *server_->shared;
+  const int fd = stream_.detach();
+  if (fd < 0) stream_.close();
+  detach_from_server();
+  const int unwanted = slots.offer(shared, fd, dialer_.reactor().now_ns());
+  if (unwanted >= 0) ::close(unwanted);
+}
+
+bool Connection::adopt(WorkerServer& server, int fd, exchange::UpstreamUser& user) {
+  server_ = &server;
+  user_ = &user;
+  lent_ = true;
+  dial_error_ = 0;
+  begin_request(http::Method::get);
+  if (!stream_.open(dialer_.reactor(), fd, *this)) {
+    user_ = nullptr;
+    dialer_.recycle(*this);
+    return false;
+  }
+  ++server.connections;
+  server.add_load(1);
+  state_ = State::busy;
+  return true;
+}
+
+}  // namespace switchback::upstream
