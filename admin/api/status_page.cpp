@@ -44,6 +44,14 @@ std::string server_html(const worker::ServerView& server) {
   const std::string health = escape_html(upstream::to_string(server.health));
   const bool fine = server.health <= upstream::Health::healthy;
   out += fine ? health : "<span class=\"bad\">" + health + "</span>";
+  if (server.ejected_for.count() > 0) {
+    out += " <span class=\"bad\">ejected</span> <span class=\"dim\">" +
+           escape_html(server.ejection) + ", back in " +
+           std::to_string((server.ejected_for.count() + 999) / 1000) + " s</span>";
+  } else if (fine && server.share_percent < 100) {
+    out += " <span class=\"dim\">" + std::string(server.weight == 0 ? "weight 0" : "slow start, ") +
+           (server.weight == 0 ? "" : std::to_string(server.share_percent) + " %") + "</span>";
+  }
   if (!fine && !server.reason.empty())
     out += " <span class=\"dim\">" + escape_html(server.reason) + "</span>";
   return out + "<br>";
@@ -56,6 +64,10 @@ std::string pool_row(const worker::ServiceView& view, Color color) {
       "<tr><td>" + color_html(color) + "</td><td>" + escape_html(pool.release) + "</td><td>";
   out += active ? "<b>active</b>" : pool.draining ? "draining" : "standby";
   out += "</td><td>" + std::to_string(in_flight_of(pool)) + "</td><td>";
+  if (pool.waiting > 0) {
+    out += "<span class=\"bad\">" + std::to_string(pool.waiting) +
+           " requests wait for a connection</span><br>";
+  }
   if (pool.servers.empty()) out += "<span class=\"dim\">no servers</span>";
   for (const auto& server : pool.servers) out += server_html(server);
   return out + "</td></tr>\n";

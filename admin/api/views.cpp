@@ -26,11 +26,18 @@ json::object pool_object(const worker::PoolView& pool) {
                                    {"healthy", server.health == upstream::Health::healthy},
                                    {"health", upstream::to_string(server.health)},
                                    {"weight", server.weight},
+                                   {"share", server.share_percent},
                                    {"in_flight", server.in_flight},
+                                   {"connections", server.connections},
+                                   {"ejected_ms", server.ejected_for.count()},
+                                   {"ejection", server.ejection},
+                                   {"ejections", server.ejections},
                                    {"reason", server.reason}});
   }
   return {{"draining", pool.draining},
           {"in_flight", std::move(in_flight)},
+          {"connections_per_server", pool.connections_limit},
+          {"waiting", pool.waiting},
           {"servers", std::move(servers)}};
 }
 

@@ -88,6 +88,22 @@ std::uint64_t total_of(const json::object& receipt, std::string_view outcome) {
   return sum;
 }
 
+// What is to be said of a server besides its health: that real requests took it out, or that it
+// does not have its full share yet.
+std::string describe_standing(const json::object& server) {
+  const std::string address = "          " + printable(text_of(server, "address"));
+  const std::uint64_t out_ms = count_of(server, "ejected_ms");
+  if (out_ms > 0) {
+    return address + "  EJECTED: " + printable(text_of(server, "ejection")) + ", back in " +
+           std::to_string((out_ms + 999) / 1000) + " s\n";
+  }
+  const std::uint64_t share = count_of(server, "share"), weight = count_of(server, "weight");
+  if (!server.contains("share") || share == 100) return "";
+  if (weight == 0) return address + "  weight 0: takes no new requests\n";
+  if (share == 0) return "";   // its health says why
+  return address + "  slow start: " + std::to_string(share) + " % of its weight\n";
+}
+
 std::string render_pool(std::string_view color, const json::object& service, const Style& style) {
   const auto& pool = object_of(object_of(service, "pools"), color);
   const auto& servers = array_of(pool, "servers");
@@ -97,6 +113,7 @@ std::string render_pool(std::string_view color, const json::object& service, con
   for (const auto& value : servers) {
     if (!value.is_object()) continue;
     const auto& server = value.get_object();
+    sick += describe_standing(server);
     if (flag_of(server, "healthy")) {
       ++healthy;
       continue;
@@ -115,6 +132,9 @@ std::string render_pool(std::string_view color, const json::object& service, con
   const auto in_flight = describe_in_flight(object_of(pool, "in_flight"));
   if (flag_of(pool, "draining")) line += "   draining";
   if (!in_flight.empty()) line += "   in flight: " + in_flight;
+  if (const auto waiting = count_of(pool, "waiting")) {
+    line += "   waiting for a connection: " + std::to_string(waiting);
+  }
   return line + "\n" + sick;
 }
 

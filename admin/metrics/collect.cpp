@@ -66,6 +66,15 @@ void requests(Exposition& out, const worker::StatsView& stats) {
   by_color(out, stats, "switchback_server_connect_failures_total",
            "Connections to servers that failed.",
            [](const auto& s) { return s.connect_failures.read(); });
+  by_color(out, stats, "switchback_queued_requests_total",
+           "Requests that waited for a connection to a server (connections_per_server).",
+           [](const auto& s) { return s.queued.read(); });
+  by_color(out, stats, "switchback_queue_timeouts_total",
+           "Requests that waited longer than limits.queue_timeout.",
+           [](const auto& s) { return s.queue_timeouts.read(); });
+  by_color(out, stats, "switchback_queue_moved_total",
+           "Requests that a flip took to the other color while they waited.",
+           [](const auto& s) { return s.queue_moved.read(); });
   by_color(out, stats, "switchback_request_body_bytes_total", "Body bytes from clients.",
            [](const auto& s) { return s.bytes_in.read(); });
   by_color(out, stats, "switchback_response_body_bytes_total", "Body bytes to clients.",
@@ -149,6 +158,12 @@ void histograms(Exposition& out, const worker::StatsView& stats) {
     for (const Color color : colors)
       histogram_of(out, service, color, &stats::ColorStats::first_byte);
   }
+  out.family("switchback_queue_wait_seconds", "histogram",
+             "How long requests waited for a connection to a server, however the wait ended.");
+  for (const auto& service : stats.services) {
+    for (const Color color : colors)
+      histogram_of(out, service, color, &stats::ColorStats::queue_wait);
+  }
 }
 
 void services(Exposition& out, const Views& views, const release::Controller& controller) {
@@ -171,6 +186,8 @@ void services(Exposition& out, const Views& views, const release::Controller& co
   color_gauge("switchback_draining",
               "1 while requests begun on the color before a switch are still running.",
               [](const auto& v, Color c) { return v.pools[index_of(c)].draining; });
+  color_gauge("switchback_queue_waiting", "Requests waiting for a connection to a server.",
+              [](const auto& v, Color c) { return v.pools[index_of(c)].waiting; });
   gauge("switchback_epoch", "Grows by at least one with every switch.",
         [](const auto& v) { return v.epoch; });
   gauge("switchback_paused", "1 while requests wait at the door.",
@@ -193,8 +210,9 @@ void services(Exposition& out, const Views& views, const release::Controller& co
 }
 
 void servers(Exposition& out, const Views& views) {
-  const auto each = [&](const char* name, const char* help, auto read) {
-    out.family(name, "gauge", help);
+  const auto each = [&](const char* name, const char* help, auto read,
+                        const char* type = "gauge") {
+    out.family(name, type, help);
     for (const auto& v : views) {
       for (const Color color : colors) {
         for (const auto& s : v.pools[index_of(color)].servers) {
@@ -211,6 +229,18 @@ void servers(Exposition& out, const Views& views) {
        [](const auto& s) { return static_cast<unsigned>(s.health); });
   each("switchback_server_in_flight", "Requests in flight at the server.",
        [](const auto& s) { return s.in_flight; });
+  each("switchback_server_connections", "Connections to the server, idle ones included.",
+       [](const auto& s) { return s.connections; });
+  each("switchback_server_share_percent",
+       "The part of its weight that counts now: less in slow start, 0 while it takes no requests.",
+       [](const auto& s) { return s.share_percent; });
+  each("switchback_server_ejected", "1 while the server is out for failing requests.",
+       [](const auto& s) { return s.ejected_for.count() > 0; });
+  each("switchback_server_ejections_total", "Times it was taken out for failing requests.",
+       [](const auto& s) { return s.ejections; }, "counter");
+  each("switchback_server_ejections_withheld_total",
+       "Times it was not, because too many were out or no other was left.",
+       [](const auto& s) { return s.ejections_withheld; }, "counter");
 }
 
 void flips(Exposition& out, const Views& views, const release::Controller& controller,

@@ -22,4 +22,10 @@ void ControlObserver::names_changed() {
   });
 }
 
+void ControlObserver::server_ejected(const upstream::Ejection& ejection) {
+  boost::asio::post(io_, [self = shared_from_this(), ejection] {
+    if (self->target_) self->target_->on_ejection(ejection);
+  });
+}
+
 }  // namespace switchback::release

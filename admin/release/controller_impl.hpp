@@ -82,6 +82,7 @@ class ControllerImpl : public Controller, private ControlObserver::Target {
   void on_switch_progress(const std::shared_ptr<drain::SwitchRecord>& record) override;
   void on_health_change(const upstream::HealthChange& change) override;
   void on_names_changed() override;
+  void on_ejection(const upstream::Ejection& ejection) override;
   void progress(const Run& run);
   void announce_switched(const Run& run);
   void finish(const Run& run);

@@ -126,6 +126,16 @@ void ControllerImpl::on_names_changed() {
   alarms_.raise("names_unresolved", text);
 }
 
+void ControllerImpl::on_ejection(const upstream::Ejection& ejection) {
+  events_.emit("ejection", {{"service", ejection.service},
+                            {"color", to_string(ejection.color)},
+                            {"server", ejection.server},
+                            {"failures", ejection.failures},
+                            {"last", ejection.last},
+                            {"for_ms", ejection.for_ns / 1'000'000},
+                            {"at", rfc3339(wall_us())}});
+}
+
 void ControllerImpl::attach_ledger() {
   const auto over = [this](auto call) {
     boost::asio::post(io_, [alive = std::weak_ptr(alive_), call = std::move(call)]() mutable {
