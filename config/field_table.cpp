@@ -245,7 +245,8 @@ std::vector<Field> check_fields() {
           .or_else("the server's address"),
       member<&HealthCheck::slow_start>(
           "health_check", "slow_start",
-          "A server that came back, or whose weight was raised, gets its full share after this.")
+          "A server that came back, is new, or whose weight was raised grows to its full share in "
+          "this time; 0 is at once.")
           .range(0, one_day),
       member<&Outlier::consecutive_failures>(
           "outlier", "consecutive_failures",
@@ -257,7 +258,9 @@ std::vector<Field> check_fields() {
           "How long it stays out the first time; each time in a row adds as much, to ten times.")
           .range(100, one_day),
       custom<read_max_ejected, show_max_ejected>(
-          "outlier", "max_ejected", "The share of a pool's servers that may be out at once.")
+          "outlier", "max_ejected",
+          "The share of a pool's servers that may be out at once, rounded down, but one of two or "
+          "more; never the last that can be used.")
           .of_type("percentage")
           .allows("0% to 100%"),
   };
@@ -301,8 +304,9 @@ std::vector<Field> limit_fields() {
       member<&Limits::body>("limits", "body", "A request's body; 0 is no limit.")
           .allows("any size"),
       member<&Limits::queue>("limits", "queue",
-                             "Requests that wait while the service is paused, all workers "
-                             "together; the next ones get 503.")
+                             "Requests that wait while the service is paused, and as many in each "
+                             "color for a connection to a server, all workers together; the next "
+                             "ones get 503.")
           .range(1, 1'000'000),
       member<&Limits::replay>(
           "limits", "replay",

@@ -39,6 +39,7 @@ class Balancer {
     return &server != avoid && server.usable(now_ns_, even_ejected_);
   }
   std::uint64_t weight_of(const WorkerServer& server) const {   // in thousandths
+    if (slow_start_ns_ == 0) return std::uint64_t{server.weight} * full_share;
     return std::uint64_t{server.weight} * server.shared->share(now_ns_, slow_start_ns_);
   }
   WorkerServer* draw(const Servers& servers, const void* avoid, const WorkerServer* but);

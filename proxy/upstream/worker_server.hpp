@@ -18,8 +18,10 @@ class PoolShared;
 struct ServerShared {
   ServerShared(std::shared_ptr<ServerState> s, unsigned workers)
       : state(std::move(s)), loads(workers), idle(workers), wanted_back(workers) {}
+#ifndef NDEBUG
   // Every connection has been closed, and every place taken for one was used or given back.
   ~ServerShared() { SB_ASSERT(connections.load(std::memory_order_relaxed) == 0); }
+#endif
   struct alignas(64) Load {
     stats::Gauge in_flight;
   };

@@ -23,7 +23,10 @@ struct Worker::Service final : net::Timer, net::Deferred {
               std::make_unique<upstream::Pool>(w.dialer_, w.index_, seed(w, 2))},
         mirror(w.context_, *runtime, w.index_) {}
 
-  ~Service() { runtime->drain_changed = nullptr; }   // the runtime may live on in a late message
+  ~Service() {   // the runtime may live on in a late message
+    runtime->drain_changed = nullptr;
+    runtime->pools = {};
+  }
 
   static std::uint64_t seed(const Worker& w, std::uint64_t n) {
     return (static_cast<std::uint64_t>(monotonic_ns()) << 8) ^ (w.index_ * 0x9e3779b97f4a7c15ULL) ^ n;
