@@ -164,7 +164,10 @@ void Connection::release(bool reusable) {
 }
 
 void Connection::keep() {
-  if (server_->limited && give_away()) return;
+  if (server_->limited && !server_->pool->slots().keep(*server_->shared, server_->worker) &&
+      give_away()) {
+    return;
+  }
   user_ = nullptr;
   server_->add_load(-1);
   in_.release();
