@@ -35,6 +35,18 @@ std::string list_change(const Shown& before, const Shown& after) {
   return out;
 }
 
+// The listener of `others` that has the address of list[i]; of several with the same one (port 0)
+// the one at the same place among them. Null: none.
+const Listener* counterpart(const std::vector<Listener>& list, std::size_t i,
+                            const std::vector<Listener>& others) {
+  std::size_t before = 0;
+  for (std::size_t j = 0; j < i; ++j) before += list[j].bind == list[i].bind ? 1 : 0;
+  for (const Listener& other : others) {
+    if (other.bind == list[i].bind && before-- == 0) return &other;
+  }
+  return nullptr;
+}
+
 class Comparison {
  public:
   ReloadDiff take() { return std::move(out_); }
@@ -45,7 +57,11 @@ class Comparison {
       if (field->later) continue;
       const std::string here =
           path.empty() ? std::string(field->key) : path + "." + std::string(field->key);
-      if (field->below) {
+      if (field->key == "listeners" && name.empty()) {
+        listeners(*field, *static_cast<const Config*>(before), *static_cast<const Config*>(after));
+      } else if (field->optional && !field->same(before, after)) {
+        out_.changes.push_back(here + ": switched on or off");
+      } else if (field->below) {
         section(field->inner, here, field->below(before), field->below(after));
       } else if (field->key == "services" && name.empty()) {
         services(*static_cast<const Config*>(before), *static_cast<const Config*>(after));
@@ -75,6 +91,26 @@ class Comparison {
     return nullptr;
   }
 
+  void listeners(const Field& field, const Config& before, const Config& after) {
+    Shown gone, added;
+    for (std::size_t i = 0; i < before.listeners.size(); ++i) {
+      const Listener& old = before.listeners[i];
+      if (const Listener* next = counterpart(before.listeners, i, after.listeners)) {
+        section("listener", "listeners[" + std::to_string(i) + "]", &old, next);
+      } else {
+        gone.push_back(old.bind.text);
+      }
+    }
+    for (std::size_t i = 0; i < after.listeners.size(); ++i) {
+      if (!counterpart(after.listeners, i, before.listeners)) {
+        added.push_back(after.listeners[i].bind.text);
+      }
+    }
+    if (const std::string what = list_change(gone, added); !what.empty()) {
+      out_.restart_required.push_back("listeners: " + what + ": " + std::string(field.restart));
+    }
+  }
+
   void services(const Config& before, const Config& after) {
     for (const Service& service : before.services) {
       if (!find(after, service.name))
@@ -94,6 +130,16 @@ class Comparison {
 };
 
 }  // namespace
+
+std::vector<Listener> adoptable_listeners(const std::vector<Listener>& running,
+                                          const std::vector<Listener>& next) {
+  std::vector<Listener> out;
+  for (std::size_t i = 0; i < running.size(); ++i) {
+    const Listener* fresh = counterpart(running, i, next);
+    out.push_back(fresh ? *fresh : running[i]);
+  }
+  return out;
+}
 
 ReloadDiff diff(const Config& running, const Config& next) {
   Comparison comparison;

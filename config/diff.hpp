@@ -16,6 +16,11 @@ struct ReloadDiff {
   bool any() const { return !changes.empty() || !restart_required.empty(); }
 };
 
+// The listeners that run, each with what can change of it (TLS, PROXY headers) from the one in
+// `next` that has the same address.
+std::vector<Listener> adoptable_listeners(const std::vector<Listener>& running,
+                                          const std::vector<Listener>& next);
+
 ReloadDiff diff(const Config& running, const Config& next);
 
 }  // namespace switchback::config

@@ -120,7 +120,7 @@ Row section(std::string_view outer, std::string_view key, std::string_view doc) 
 template <auto Member>
 Row optional_section(std::string_view outer, std::string_view key, std::string_view doc) {
   using Owner = typename MemberTraits<decltype(Member)>::Owner;
-  Row row{{.section = outer, .key = key, .type = "mapping", .doc = doc}};
+  Row row{{.section = outer, .key = key, .type = "mapping", .doc = doc, .optional = true}};
   row.read = [](Reading& reading, const Node& node, void* owner, const Field& self) {
     reading.mapping(node, self.inner, &(static_cast<Owner*>(owner)->*Member).emplace());
   };

@@ -18,7 +18,8 @@ constexpr std::string_view folders_stay = "what is kept there belongs to the run
 
 std::vector<Field> top_fields() {
   return {
-      member<&Config::listeners>("", "listeners", "Where clients connect.")
+      member<&Config::listeners>(
+          "", "listeners", "Where clients connect; a reload changes all but the addresses.")
           .of_type("list of listeners")
           .holds("listener")
           .restart(sockets_stay)
@@ -93,7 +94,7 @@ std::vector<Field> tls_fields() {
       member<&ListenerTls::ticket_rotation>(
           "listener_tls", "ticket_rotation",
           "A new key for session tickets; those of the last two keys are still taken.")
-          .range(60'000, 7 * one_day),
+          .range(1'000, 7 * one_day),
       path<&Certificate::cert>("certificate", "cert",
                                "PEM file: the server's certificate, then its chain.")
           .required(),

@@ -39,6 +39,7 @@ struct Field {
   std::string_view unset = {};    // what an empty default means, for the reference page
   std::string_view allowed = {};  // bounds in words, where numbers or choices do not say it
   bool required = false;
+  bool optional = false;          // a mapping that may be absent: `same` compares whether it is
   bool later = false;             // a name kept for a later release: refused, but not as a typo
   std::int64_t min = 0, max = 0;  // ms, bytes or a count; max 0: no bound
   const TextRule* text = nullptr;

@@ -59,10 +59,9 @@ LoadResult load_text(std::string_view yaml, const std::string& file_name) {
   Report report(file_name);
   if (const NodePtr root = parse_yaml(yaml, report)) {
     Config config;
-    Places places;
-    Reading reading(report, places, folder_of(file_name));
+    Reading reading(report, out.places, folder_of(file_name));
     reading.mapping(*root, "", &config);
-    validate(config, places, report);
+    validate(config, out.places, report);
     fill_in(config, file_name);
     if (!report.has_errors()) out.config = std::move(config);
   }

@@ -12,12 +12,14 @@
 
 #include "config/diagnostic.hpp"
 #include "config/model.hpp"
+#include "config/reading.hpp"
 
 namespace switchback::config {
 
 struct LoadResult {
   std::optional<Config> config;         // absent when there is any error
   std::vector<Diagnostic> diagnostics;  // sorted by place; warnings among them
+  Places places;                        // where each value stood, for what is judged later
 };
 
 LoadResult load_file(const std::string& path);

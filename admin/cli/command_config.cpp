@@ -11,6 +11,7 @@
 #include "admin/cli/json_view.hpp"
 #include "config/starter.hpp"
 #include "config/yaml_loader.hpp"
+#include "proxy/worker/listener_tls.hpp"
 
 namespace switchback::cli {
 namespace {
@@ -20,8 +21,22 @@ json::object diagnostic_object(const config::Diagnostic& fault) {
           {"message", fault.message}, {"hint", fault.hint}, {"warning", fault.warning}};
 }
 
+// The certificates and keys too, as a start would read them.
+void check_named_files(config::LoadResult& loaded) {
+  bool sound = true;
+  for (const auto& [path, fault] : worker::check_listener_files(*loaded.config)) {
+    const auto at = loaded.places.at(path);
+    loaded.diagnostics.push_back({loaded.config->file, at.line, at.column,
+                                  path + ": " + fault.file + " " + fault.message, fault.hint,
+                                  fault.warning});
+    sound = sound && fault.warning;
+  }
+  if (!sound) loaded.config.reset();
+}
+
 int check(const std::string& file, const Globals& globals) {
-  const auto loaded = config::load_file(file);
+  auto loaded = config::load_file(file);
+  if (loaded.config) check_named_files(loaded);
   const bool valid = loaded.config.has_value();
   if (globals.json) {
     json::array diagnostics;

@@ -28,7 +28,7 @@ constexpr config::Duration shutdown_limit = std::chrono::seconds(30);
 // What a running process cannot change stays as it is (the fields whose rows give a reason for a
 // restart), so that the rest of a reload can be adopted.
 void keep_what_needs_restart(const config::Config& running, config::Config& fresh) {
-  fresh.listeners = running.listeners;
+  fresh.listeners = config::adoptable_listeners(running.listeners, fresh.listeners);
   fresh.state_dir = running.state_dir;
   fresh.run_dir = running.run_dir;
   fresh.workers = running.workers;

@@ -279,6 +279,34 @@ void workers(Exposition& out, const worker::StatsView& stats) {
   }
 }
 
+void tls_handshakes(Exposition& out, const worker::StatsView& stats) {
+  const auto sum = [&](auto read) {
+    std::int64_t total = 0;
+    for (const auto* shard : stats.workers) total += static_cast<std::int64_t>(read(shard->tls));
+    return static_cast<std::uint64_t>(total < 0 ? 0 : total);
+  };
+  out.family("switchback_tls_handshakes_total", "counter",
+             "TLS handshakes with clients completed, resumed ones among them.");
+  out.sample({{"version", "1.2"}}, sum([](const auto& t) { return t.handshakes_1_2.read(); }));
+  out.sample({{"version", "1.3"}}, sum([](const auto& t) { return t.handshakes_1_3.read(); }));
+  out.family("switchback_tls_resumed_total", "counter",
+             "TLS handshakes with clients that went on with a session's ticket.");
+  out.sample({}, sum([](const auto& t) { return t.resumed.read(); }));
+  out.family("switchback_tls_handshake_failures_total", "counter",
+             "TLS handshakes with clients that failed, by reason.");
+  for (std::size_t f = 1; f < static_cast<std::size_t>(tls::Failure::count_); ++f) {
+    out.sample({{"reason", tls::name_of(static_cast<tls::Failure>(f))}},
+               sum([f](const auto& t) { return t.failures[f].read(); }));
+  }
+  out.family("switchback_tls_handshaking", "gauge",
+             "Client connections between accept and the end of their handshake.");
+  out.sample({}, sum([](const auto& t) { return t.handshaking.read(); }));
+  out.family("switchback_tls_handshake_waits_total", "counter",
+             "Turns of a worker's loop that left handshakes for the next one, so that requests "
+             "were not kept waiting.");
+  out.sample({}, sum([](const auto& t) { return t.waits.read(); }));
+}
+
 void admin_plane(Exposition& out, const AdminCounts& a) {
   const auto one = [&](const char* name, const char* type, const char* help, std::uint64_t value) {
     out.family(name, type, help);
@@ -352,6 +380,7 @@ std::string prometheus_text(const worker::DataPlane& plane, const release::Contr
   flips(out, views, controller, admin);
   workers(out, stats);
   mirror_metrics(out, plane);
+  tls_handshakes(out, stats);
   admin_plane(out, admin);
   process(out);
   return out.take();

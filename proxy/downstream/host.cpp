@@ -13,7 +13,10 @@ constexpr Nanos tunnel_gap_ns = 100'000'000;   // a few tunnels need not hold up
 }
 
 Host::Host(exchange::WorkerContext& context)
-    : context_(context), scratch_(std::make_unique<char[]>(scratch_bytes)) {}
+    : context_(context),
+      scratch_(std::make_unique<char[]>(scratch_bytes)),
+      tls_workspace_(context.reactor.buffers()),
+      handshakes_(context.reactor) {}
 
 Host::~Host() { close_all(); }
 

@@ -8,9 +8,11 @@
 #include <memory>
 #include <vector>
 
+#include "proxy/downstream/handshake_queue.hpp"
 #include "proxy/downstream/listener_runtime.hpp"
 #include "proxy/exchange/exchange.hpp"
 #include "proxy/http1/decoder.hpp"
+#include "proxy/tls/layer.hpp"
 
 namespace switchback::downstream {
 
@@ -49,6 +51,8 @@ class Host final : public net::Deferred {
   exchange::WorkerContext& context() { return context_; }
   net::Reactor& reactor() { return context_.reactor; }
   const HostLimits& limits() const { return limits_; }
+  HandshakeQueue& handshakes() { return handshakes_; }
+  tls::Workspace& tls_workspace() { return tls_workspace_; }
   char* scratch() { return scratch_.get(); }
   iovec* slices() { return slices_; }        // valid until the next decode of any session
   ActiveRequest& take_request();
@@ -61,6 +65,8 @@ class Host final : public net::Deferred {
   HostLimits limits_;
   std::unique_ptr<char[]> scratch_;
   iovec slices_[http1::BodyDecoder::max_slices];
+  tls::Workspace tls_workspace_;   // before the sessions whose layers lean on it
+  HandshakeQueue handshakes_;
   std::vector<std::unique_ptr<Session>> all_;
   std::vector<Session*> free_;
   std::vector<Session*> dead_;

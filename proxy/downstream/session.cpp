@@ -53,6 +53,9 @@ void Session::on_event(std::uint32_t events) {
     case State::opening:
       read_proxy_header();
       return;
+    case State::handshaking:
+      handshaking_event(events);
+      return;
     case State::idle:
     case State::reading_head:
       if (stream_.readable()) read_head();
@@ -218,6 +221,9 @@ void Session::record_reject(Reason reason, unsigned status, std::string_view det
 
 void Session::on_timer() {
   switch (state_) {
+    case State::handshaking:
+      handshake_failed(tls::Failure::timeout);
+      return;
     case State::opening:
       refuse_proxy_header("no PROXY header in time");
       return;
@@ -326,7 +332,7 @@ void Session::discard_input() {
 
 void Session::begin_shutdown() {
   close_ = true;
-  if (state_ == State::idle) close();
+  if (state_ == State::idle || state_ == State::handshaking) close();
 }
 
 void Session::cut() {
@@ -339,11 +345,16 @@ void Session::cut() {
 
 void Session::close(bool with_reset) {
   if (state_ == State::closed) return;
+  if (state_ == State::handshaking) {
+    unlink();   // from the queue of handshakes
+    host_.context().stats->tls.handshaking.add(-1);
+  }
   state_ = State::closed;
   host_.reactor().timers().disarm(*this);
   if (with_reset) {
     stream_.reset();
   } else {
+    if (net::SecureLayer* layer = stream_.layer()) layer->end_write(stream_);
     stream_.close();
   }
   in_.release();

@@ -14,6 +14,11 @@
 #include "proxy/net/output.hpp"
 #include "proxy/net/socket.hpp"
 #include "proxy/net/stream.hpp"
+#include "proxy/tls/failure.hpp"
+
+namespace switchback::tls {
+class Layer;
+}
 
 namespace switchback::downstream {
 
@@ -28,13 +33,14 @@ class Session final : public exchange::Downstream,
   void open(int fd, const sockaddr_storage& peer, const ListenerRuntime& listener);
   void begin_shutdown();   // closes when idle, else after the running answer
   void cut();              // ends whatever runs
+  void handshake_step();   // for the HandshakeQueue: one step of TLS
   bool is_open() const { return state_ != State::closed; }
   bool in_tunnel() const { return state_ == State::exchanging && tunnel_; }
   void end_tunnel_in(Nanos in_ns) { active_->exchange.end_tunnel_in(in_ns); }
 
  private:
   enum class State : std::uint8_t {
-    closed, opening, idle, reading_head, exchanging, flushing, lingering
+    closed, opening, handshaking, idle, reading_head, exchanging, flushing, lingering
   };
 
   // exchange::Downstream
@@ -53,6 +59,8 @@ class Session final : public exchange::Downstream,
     return told_ends_ ? *told_ends_ : net::endpoints_of(stream_.fd());
   }
 
+  exchange::TlsFacts tls() const override;
+
   void on_event(std::uint32_t events) override;
   void on_timer() override;
   void on_deferred() override;
@@ -60,6 +68,12 @@ class Session final : public exchange::Downstream,
   void read_proxy_header();
   void refuse_proxy_header(std::string_view why);
   void client_known();
+  void begin_tls();
+  void handshaking_event(std::uint32_t events);
+  void handshake_done();
+  void handshake_failed(tls::Failure failure);
+  void answer_plain();
+  tls::Layer* tls_layer() const;
   void exchanging_event(std::uint32_t events);
   void read_head();
   void parse();

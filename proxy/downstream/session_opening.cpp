@@ -53,6 +53,7 @@ void Session::read_proxy_header() {
   state_ = State::idle;
   client_known();
   if (state_ == State::idle && stream_.readable()) read_head();
+  if (state_ == State::handshaking) handshaking_event(EPOLLIN);   // it may have come with the header
 }
 
 void Session::refuse_proxy_header(std::string_view why) {
@@ -63,6 +64,8 @@ void Session::refuse_proxy_header(std::string_view why) {
 
 // The client's address is known, and nothing of what it sent has been read: the place to judge it
 // by its address, and to begin a handshake.
-void Session::client_known() {}
+void Session::client_known() {
+  if (listener_->tls) begin_tls();
+}
 
 }  // namespace switchback::downstream

@@ -33,6 +33,10 @@ void Exchange::record_access(drain::Outcome outcome) {
   record.minor_version = head_->minor_version;
   record.reason = reason_;
   record.client = down_->client_ip();
+  const TlsFacts tls = down_->tls();
+  record.tls_version = tls.version;
+  record.tls_cipher = tls.cipher;
+  record.tls_name = tls.name;
   record.method = head_->method_text;
   record.host = head_->authority;
   record.target = head_->target;

@@ -57,6 +57,12 @@ struct OwnAnswer {
   bool close = false;             // the connection cannot be used again
 };
 
+// How a client's connection is encrypted; empty where it is not. For the access record.
+struct TlsFacts {
+  std::string_view version, cipher;   // "TLSv1.3", "TLS_AES_128_GCM_SHA256"
+  std::string_view name;              // asked for (SNI)
+};
+
 class Downstream {
  public:
   // What has already arrived of the request body. Never blocks; may be empty.
@@ -77,6 +83,7 @@ class Downstream {
   // The client's address and port and the ones it connected to; asked for only where a server
   // wants to be told (PROXY header). What a PROXY header from the client's side said goes first.
   virtual net::Endpoints endpoints() const { return {}; }
+  virtual TlsFacts tls() const { return {}; }
 
  protected:
   ~Downstream() = default;

@@ -233,6 +233,9 @@ void format_json(const AccessRecord& r, std::string& out) {
   put_field(",\"request_id\":", r.request_id, out);
   if (r.reason != http::Reason::none) put_field(",\"reason\":", http::name_of(r.reason), out);
   put_field(",\"detail\":", r.detail, out);
+  put_field(",\"tls\":", r.tls_version, out);
+  put_field(",\"cipher\":", r.tls_cipher, out);
+  put_field(",\"sni\":", r.tls_name, out);
   put_field(",\"user_agent\":", r.user_agent, out);
   put_field(",\"referer\":", r.referer, out);
   out += '}';

@@ -11,6 +11,7 @@
 #include "proxy/base/clock.hpp"
 #include "proxy/base/color.hpp"
 #include "proxy/http/reject.hpp"
+#include "proxy/tls/failure.hpp"
 
 namespace switchback::stats {
 
@@ -98,6 +99,15 @@ struct ServiceStats {
   Gauge waiting;         // waiting now
 };
 
+// Per worker: TLS towards clients.
+struct TlsStats {
+  Counter handshakes_1_2, handshakes_1_3;   // completed; resumed ones among them
+  Counter resumed;
+  std::array<Counter, static_cast<std::size_t>(tls::Failure::count_)> failures;
+  Gauge handshaking;   // connections between accept and the end of their handshake
+  Counter waits;       // turns of the loop that left handshakes for the next one
+};
+
 // Per worker.
 struct WorkerStats {
   Counter connections;  // accepted
@@ -105,6 +115,7 @@ struct WorkerStats {
   Counter accept_pauses;  // out of descriptors
   // Own answers and early ends, by http::Reason.
   std::array<Counter, static_cast<std::size_t>(http::Reason::count_)> reasons;
+  TlsStats tls;
   Counter access_dropped;  // access records that did not fit
   Gauge upstream_idle;     // kept-alive connections to servers
 };

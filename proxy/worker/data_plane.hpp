@@ -3,7 +3,8 @@
 //
 // Threads: all methods from one control thread. Observer callbacks come from worker,
 // health and DNS threads and must only hand over (post) and return.
-// Errors: start-up and reload return text that names the place and the mend; nothing throws later.
+// Errors: start-up returns text that names the place and the mend, reload throws it; nothing else
+// throws.
 #pragma once
 
 #include <cstdint>
@@ -113,8 +114,10 @@ class DataPlane {
   virtual void probe_pool(const std::string& service, Color color, config::Duration timeout,
                           std::function<void(unsigned accepting)> done) = 0;
 
-  // Adopts what can change at run time (services, pools, routes, timeouts, limits, log level).
-  // Seeds are for services that are new. The caller has checked the diff; listeners stay.
+  // Adopts what can change at run time (services, pools, routes, timeouts, limits, certificates, log
+  // level). Seeds are for services that are new. The caller has checked the diff; listeners stay, in
+  // their order. Throws std::runtime_error where a file it names cannot be used (one line a fault):
+  // nothing has changed then.
   virtual void reload(const config::Config& config, const std::vector<ServiceSeed>& seeds) = 0;
 
   // Gives the workers the servers that the names stand for by now. After Observer::names_changed.

@@ -11,6 +11,7 @@
 #include "proxy/exchange/service_runtime.hpp"
 #include "proxy/mirror/run.hpp"
 #include "proxy/upstream/pool.hpp"
+#include "proxy/worker/listener_tls.hpp"
 
 namespace switchback::worker {
 
@@ -28,6 +29,7 @@ struct Snapshot {
   std::vector<std::shared_ptr<const ServiceShared>> services;   // in configuration order
   std::vector<config::Service> match_order;                     // what the matcher is built from
   std::vector<config::Listener> listeners;                      // in configuration order
+  ListenerContexts listener_tls;                                // in the same order
   // The widest of all services: what holds before a request is routed.
   http1::HeadLimits head_limits;
   Nanos request_head_ns = 0;

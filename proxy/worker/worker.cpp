@@ -59,6 +59,7 @@ struct Worker::Service final : net::Timer, net::Deferred {
 Worker::Worker(unsigned index, log::AccessRing* access)
     : index_(index), context_(reactor_), host_(context_), dialer_(reactor_, stats_) {
   context_.stats = &stats_;
+  host_.handshakes().count_waits(stats_.tls.waits);
   context_.access = access;
 }
 
@@ -137,6 +138,8 @@ void Worker::update_listeners(const Snapshot& snapshot) {
     }
     if (i >= snapshot.listeners.size()) continue;
     listeners_[i]->proxy_protocol = snapshot.listeners[i].proxy_protocol;
+    const auto& contexts = snapshot.listener_tls[i];
+    listeners_[i]->tls = contexts.empty() ? nullptr : contexts[index_];
   }
 }
 
@@ -236,6 +239,9 @@ void Worker::on_timer() {
   if (!shutdown_done_ && !context_.shutting_down) {
     refresh_wall_clock();
     sweep_retired();
+    for (const auto& listener : listeners_) {
+      if (listener->tls) listener->tls->keys().rotate(reactor_.now_ns());
+    }
     reactor_.timers().arm(*this, reactor_.now_ns() + second_ns);
     return;
   }

@@ -24,8 +24,9 @@ WorkerGroup::WorkerGroup(const config::Config& config, const std::vector<Service
       health_([o = observer_](const upstream::HealthChange& change) {
         if (o) o->health_changed(change);
       }) {
+  auto contexts = listener_tls_.load(config, worker_count_);
   configure_names(config);
-  snapshot_ = build(config, seeds);
+  snapshot_ = build(config, seeds, std::move(contexts));
   for (unsigned i = 0; i < worker_count_; ++i) {
     workers_.push_back(
         std::make_unique<Worker>(i, access_log_.enabled() ? &access_log_.ring(i) : nullptr));
@@ -85,10 +86,12 @@ std::shared_ptr<const ServiceShared> WorkerGroup::build_service(
 }
 
 std::shared_ptr<const Snapshot> WorkerGroup::build(const config::Config& config,
-                                                   const std::vector<ServiceSeed>& seeds) {
+                                                   const std::vector<ServiceSeed>& seeds,
+                                                   ListenerContexts contexts) {
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->match_order = config.services;
   snapshot->listeners = config.listeners;
+  snapshot->listener_tls = std::move(contexts);
   // 0 means "none", which is wider than any limit.
   const auto widest = [](Nanos a, Nanos b) { return a == 0 || b == 0 ? 0 : std::max(a, b); };
   bool first = true;
@@ -122,9 +125,10 @@ void WorkerGroup::set_health_targets() {
 
 std::vector<std::string> WorkerGroup::listener_addresses() const {
   std::vector<std::string> out;
-  for (const net::OpenedListener& listener : listeners_) {
-    const bool tcp = listener.address.kind == config::AddressKind::tcp;
-    out.push_back((tcp ? "http://" : "") + listener.local_text);
+  for (std::size_t i = 0; i < listeners_.size(); ++i) {
+    const bool tcp = listeners_[i].address.kind == config::AddressKind::tcp;
+    const bool tls = snapshot_->listeners[i].tls.has_value();
+    out.push_back((!tcp ? "" : tls ? "https://" : "http://") + listeners_[i].local_text);
   }
   return out;
 }
@@ -244,8 +248,9 @@ void WorkerGroup::probe_pool(const std::string& name, Color color, config::Durat
 }
 
 void WorkerGroup::reload(const config::Config& config, const std::vector<ServiceSeed>& seeds) {
+  auto contexts = listener_tls_.load(config, worker_count_);   // first: it may throw
   configure_names(config);
-  snapshot_ = build(config, seeds);
+  snapshot_ = build(config, seeds, std::move(contexts));
   set_health_targets();
   for (auto& worker : workers_) {
     worker->post([w = worker.get(), snapshot = snapshot_]() mutable { w->adopt(std::move(snapshot)); });

@@ -41,7 +41,8 @@ class WorkerGroup final : public DataPlane {
 
  private:
   std::shared_ptr<const Snapshot> build(const config::Config& config,
-                                        const std::vector<ServiceSeed>& seeds);
+                                        const std::vector<ServiceSeed>& seeds,
+                                        ListenerContexts contexts);
   std::shared_ptr<const ServiceShared> build_service(const config::Service& config,
                                                      const std::vector<ServiceSeed>& seeds);
   void configure_names(const config::Config& config);
@@ -55,6 +56,7 @@ class WorkerGroup final : public DataPlane {
   std::vector<net::OpenedListener> listeners_;
   log::AccessLog access_log_;
   mirror::Runs mirror_runs_;
+  ListenerTls listener_tls_;
   std::shared_ptr<const Snapshot> snapshot_;
   std::vector<std::unique_ptr<Worker>> workers_;
   upstream::HealthChecker health_;
