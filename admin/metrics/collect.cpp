@@ -455,7 +455,6 @@ std::string prometheus_text(const worker::DataPlane& plane, const release::Contr
   workers(out, stats);
   tls_handshakes(out, stats);
   mirror_metrics(out, plane);
-  tls_handshakes(out, stats);
   admin_plane(out, admin);
   process(out);
   return out.take();

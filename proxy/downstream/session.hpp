@@ -81,8 +81,6 @@ class Session final : public exchange::Downstream,
 
   exchange::TlsFacts tls() const override;
 
-  exchange::TlsFacts tls() const override;
-
   void on_event(std::uint32_t events) override;
   void on_timer() override;
   void on_deferred() override;

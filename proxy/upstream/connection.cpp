@@ -188,7 +188,10 @@ void Connection::release(bool reusable) {
 }
 
 void Connection::keep() {
-  if (server_->limited && give_away()) return;
+  if (server_->limited && !server_->pool->slots().keep(*server_->shared, server_->worker) &&
+      give_away()) {
+    return;
+  }
   if (server_->link.per_client && server_->idle_count >= IdleList::max_per_client_idle) {
     server_->idle_oldest->close();
   }

@@ -36,8 +36,9 @@ class Connection final : public exchange::Upstream,
             bool counted = false);
   // Goes on with another worker's kept connection, lent. False (fd closed): the place is still ours.
   bool adopt(WorkerServer& server, int fd, exchange::UpstreamUser& user);
-  // An idle connection that the queue has claimed goes to whoever waits first.
-  void hand_over();
+  // A connection that is free goes to whoever waits first. False when nobody does any more: it has
+  // been counted as idle.
+  bool give_away();
   void lend(exchange::UpstreamUser& user);   // from idle
   void close();                              // whatever the state; recycled later
   // Who uses it, if it goes to `server`.
@@ -89,7 +90,6 @@ class Connection final : public exchange::Upstream,
   http::Reason lost_reason(http::Reason silent) const;
   void fail(http::Reason reason, int error_number);
   void keep();
-  bool give_away();
   void detach_from_server();
   void note_failure(LastFailure what);
   void note_lost(http::Reason reason);

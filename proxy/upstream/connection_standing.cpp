@@ -52,22 +52,32 @@ void Connection::detach_from_server() {
   dialer_.recycle(*this);
 }
 
-// True when it went to somebody who waits (or was closed): it is not to be kept.
 bool Connection::give_away() {
-  if (server_->pool->slots().keep(*server_->shared, server_->worker)) return false;
-  hand_over();
-  return true;
-}
-
-void Connection::hand_over() {
   SlotQueue& slots = server_->pool->slots();
   ServerShared& shared = *server_->shared;
   // What was said on it before HTTP (a client's name, a key) is no other worker's.
   const int fd = server_->link.bare ? stream_.detach() : -1;
-  if (fd < 0) stream_.close();
+  if (fd < 0) {   // what cannot be carried leaves its place
+    stream_.close();
+    detach_from_server();
+    slots.closed(shared, dialer_.reactor().now_ns());
+    return true;
+  }
+  switch (slots.offer(shared, server_->worker, fd, dialer_.reactor().now_ns())) {
+    case SlotQueue::Offer::taken:
+      break;
+    case SlotQueue::Offer::close:
+      ::close(fd);
+      break;
+    case SlotQueue::Offer::keep:
+      if (stream_.open(dialer_.reactor(), fd, *this)) return false;
+      slots.idle_ended(shared, server_->worker);
+      detach_from_server();
+      slots.closed(shared, dialer_.reactor().now_ns());
+      return true;
+  }
   detach_from_server();
-  const int unwanted = slots.offer(shared, fd, dialer_.reactor().now_ns());
-  if (unwanted >= 0) ::close(unwanted);
+  return true;
 }
 
 bool Connection::adopt(WorkerServer& server, int fd, exchange::UpstreamUser& user) {

@@ -143,8 +143,7 @@ void Pool::recall() {
 void Pool::return_wanted() {
   for (auto& server : servers_) {
     for (unsigned n = shared_->slots().claim_wanted_back(*server->shared, worker_); n > 0; --n) {
-      if (!server->idle_oldest) break;
-      server->idle_oldest->hand_over();
+      if (server->idle_oldest) server->idle_oldest->give_away();
     }
   }
 }

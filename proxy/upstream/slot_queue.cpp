@@ -147,14 +147,18 @@ void SlotQueue::serve(Nanos now_ns) {
 // One idle connection for each who waits, as far as there are any.
 void SlotQueue::ask_back(Nanos now_ns) {
   std::size_t wanted = waiting_.load(std::memory_order_relaxed);
+  const auto counts = [&](const Member& member) {
+    return member.weight > 0 && member.server->usable(now_ns, true);
+  };
   for (const Member& member : members_) {
+    if (!counts(member)) continue;   // what was asked of one that went down helps nobody
     for (const std::uint32_t asked : member.server->wanted_back) {
       wanted -= std::min<std::size_t>(wanted, asked);
     }
   }
   for (const Member& member : members_) {
     ServerShared& server = *member.server;
-    if (member.weight == 0 || !server.usable(now_ns, true)) continue;
+    if (!counts(member)) continue;
     for (unsigned w = 0; w < workers_.size() && wanted > 0; ++w) {
       const std::size_t more =
           std::min<std::size_t>(wanted, server.idle[w] - std::min(server.idle[w],
@@ -167,17 +171,17 @@ void SlotQueue::ask_back(Nanos now_ns) {
   }
 }
 
+bool SlotQueue::in_use(const ServerShared& server) const {
+  return std::any_of(members_.begin(), members_.end(), [&](const Member& member) {
+    return member.server.get() == &server && member.weight > 0;
+  });
+}
+
 // A connection, or a promised place, goes to the first who waits; the socket comes back when it is
 // of no use to anybody.
 int SlotQueue::release(ServerShared& server, int fd, Nanos now_ns) {
-  const bool too_many =
-      limits_.per_server != 0 && server.connections.load() > limits_.per_server;
-  const bool member =
-      std::any_of(members_.begin(), members_.end(), [&](const Member& m) {
-        return m.server.get() == &server && m.weight > 0;
-      });
-  if (fd >= 0 && !too_many && member && server.usable(now_ns) && queue_.first &&
-      !queue_.first->queue_fresh) {
+  if (fd >= 0 && queue_.first && !queue_.first->queue_fresh && !too_many(server) &&
+      in_use(server) && server.usable(now_ns)) {
     call(*queue_.first, &server, fd);
     serve(now_ns);
     return -1;
@@ -185,6 +189,15 @@ int SlotQueue::release(ServerShared& server, int fd, Nanos now_ns) {
   server.connections.fetch_sub(1);
   serve(now_ns);
   return fd;
+}
+
+SlotQueue::Offer SlotQueue::offer(ServerShared& server, unsigned worker, int fd, Nanos now_ns) {
+  const std::lock_guard lock(mutex_);
+  if (!queue_.first && !too_many(server)) {
+    ++server.idle[worker];
+    return Offer::keep;
+  }
+  return release(server, fd, now_ns) == -1 ? Offer::taken : Offer::close;
 }
 
 int SlotQueue::give_back(ServerShared& server, int fd, Nanos now_ns) {
@@ -220,7 +233,7 @@ Grant SlotQueue::accept(Waiter& waiter) {
 bool SlotQueue::keep(ServerShared& server, unsigned worker) {
   const std::lock_guard lock(mutex_);
   if (queue_.first) return false;
-  if (limits_.per_server != 0 && server.connections.load() > limits_.per_server) return false;
+  if (too_many(server)) return false;
   ++server.idle[worker];
   return true;
 }

@@ -78,8 +78,10 @@ class SlotQueue {
   // A connection is free to be used again. False: offer it instead, somebody waits (or it is one
   // too many).
   bool keep(ServerShared& server, unsigned worker);
-  // `fd` of a connection that may go to another worker; -1 if it cannot: then its place goes.
-  int offer(ServerShared& server, int fd, Nanos now_ns) { return give_back(server, fd, now_ns); }
+  // `fd` of a connection that may go to another worker. taken: it has gone. keep: nobody waits any
+  // more; it is counted as idle. close: it is of no use, and not counted any more.
+  enum class Offer : std::uint8_t { taken, keep, close };
+  Offer offer(ServerShared& server, unsigned worker, int fd, Nanos now_ns);
   void idle_ended(ServerShared& server, unsigned worker);           // before closed()
   void set_idle(ServerShared& server, unsigned worker, unsigned n); // when limits are adopted
   // How many idle connections this worker must offer now; they are not counted as idle any more.
@@ -114,6 +116,10 @@ class SlotQueue {
   };
   // All with mutex_ held.
   bool room(const ServerShared& server) const;
+  bool too_many(const ServerShared& server) const {
+    return limits_.per_server != 0 && server.connections.load() > limits_.per_server;
+  }
+  bool in_use(const ServerShared& server) const;   // a member, with a weight
   ServerShared* freest(const void* avoid, Nanos now_ns) const;
   bool any_usable(Nanos now_ns) const;
   void call(Waiter& waiter, ServerShared* server, int fd);

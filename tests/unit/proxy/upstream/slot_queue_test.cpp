@@ -90,13 +90,16 @@ TEST_CASE("a free connection is carried to who waits, on another worker too") {
   Waiter waiter;
   REQUIRE(f.wait(waiter, 1, 10));
   CHECK_FALSE(f.queue.keep(f.server(), 0));
-  CHECK(f.queue.offer(f.server(), 77, 0) == -1);
+  CHECK(f.queue.offer(f.server(), 0, 77, 0) == SlotQueue::Offer::taken);
   REQUIRE(f.queue.next(1) == &waiter);
   const Grant grant = f.queue.accept(waiter);
   CHECK(grant.fd == 77);
   CHECK(f.server().connections == 1);
-  CHECK(f.queue.offer(f.server(), 77, 0) == 77);   // nobody: close it
-  CHECK(f.server().connections == 0);
+  CHECK(f.queue.offer(f.server(), 1, 77, 0) == SlotQueue::Offer::keep);   // nobody waits any more
+  CHECK(f.server().idle[1] == 1);
+  CHECK(f.server().connections == 1);
+  f.queue.idle_ended(f.server(), 1);
+  f.queue.closed(f.server(), 0);
 }
 
 TEST_CASE("an idle connection of another worker is asked back for who waits") {
@@ -109,7 +112,7 @@ TEST_CASE("an idle connection of another worker is asked back for who waits") {
   REQUIRE(f.ports[0].posted == 1);
   f.queue.begin_turn(0);
   REQUIRE(f.queue.claim_wanted_back(f.server(), 0) == 1);
-  CHECK(f.queue.offer(f.server(), 5, 0) == -1);
+  CHECK(f.queue.offer(f.server(), 0, 5, 0) == SlotQueue::Offer::taken);
   REQUIRE(f.queue.next(1) == &waiter);
   CHECK(f.queue.leave(waiter, 0) == 5);   // the socket comes back to be closed
   CHECK(f.server().connections == 0);
@@ -168,7 +171,7 @@ TEST_CASE("a limit that is lifted lets everybody in; one that is lowered is reac
   CHECK(f.server().connections == 3);
   f.queue.configure({2, 100, 0}, f.members, 0);
   CHECK_FALSE(f.queue.keep(f.server(), 0));
-  CHECK(f.queue.offer(f.server(), 9, 0) == 9);   // one too many
+  CHECK(f.queue.offer(f.server(), 0, 9, 0) == SlotQueue::Offer::close);   // one too many
   CHECK(f.queue.keep(f.server(), 0));
   f.queue.idle_ended(f.server(), 0);
   f.queue.closed(f.server(), 0);
@@ -264,9 +267,14 @@ class World {
     --busy_[worker][s];
     if (f_.queue.keep(f_.server(s), worker)) {
       ++idle_[worker][s];
+    } else if (below(4) == 0) {
+      f_.queue.closed(f_.server(s), now_);
     } else {
-      f_.queue.offer(f_.server(s), below(4) == 0 ? -1 : 7, now_);
+      offer(worker, s);
     }
+  }
+  void offer(unsigned worker, unsigned s) {
+    if (f_.queue.offer(f_.server(s), worker, 7, now_) == SlotQueue::Offer::keep) ++idle_[worker][s];
   }
   void close_one(unsigned worker, unsigned s) {
     if (idle_[worker][s] > 0) {
@@ -294,7 +302,7 @@ class World {
       for (unsigned n = f_.queue.claim_wanted_back(f_.server(s), worker); n > 0; --n) {
         REQUIRE(idle_[worker][s] > 0);
         --idle_[worker][s];
-        f_.queue.offer(f_.server(s), 7, now_);
+        offer(worker, s);
       }
     }
     Nanos before = 0;
@@ -317,7 +325,10 @@ class World {
   }
   void rare(unsigned worker, unsigned server) {
     switch (below(12)) {
-      case 0: f_.server(server).state->set_health(Health::unreachable); break;
+      case 0:
+        f_.server(server).state->set_health(Health::unreachable);
+        unseen_ = true;
+        break;
       case 1: case 2:
         f_.server(server).state->set_health(Health::healthy);
         unseen_ = true;   // until the next look
@@ -388,7 +399,7 @@ class World {
   std::array<std::unique_ptr<Waiter>, 24> waiters_;
   Nanos now_ = 0;
   std::uint64_t served_ = 0;
-  bool unseen_ = false;   // a server came back, which nobody has told the queue
+  bool unseen_ = false;   // a server came or went, which nobody has told the queue
 };
 
 }  // namespace
