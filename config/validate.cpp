@@ -56,6 +56,7 @@ class Rules {
   }
 
   void listeners();
+  void everywhere_and_somewhere();
   void one_service(const Service& service);
   void pools(const Service& service, const std::string& path);
   void one_pool(const Pool& pool, const std::string& path);
@@ -93,6 +94,7 @@ void Rules::listeners() {
                     "first in " + line_of(first->second) + "; keep one");
     }
   }
+  everywhere_and_somewhere();
   if (config_.admin.bind && config_.admin.bind->port != 0 && places_.sound("admin.bind") &&
       taken.contains(endpoint(*config_.admin.bind))) {
     report_.error(places_.at("admin.bind"), "admin.bind is an address that a listener takes",
@@ -102,6 +104,25 @@ void Rules::listeners() {
       taken.contains("unix:" + config_.admin.socket)) {
     report_.error(places_.at("admin.socket"), "admin.socket is a socket that a listener takes",
                   "give the admin plane a socket of its own");
+  }
+}
+
+// 0.0.0.0 takes every IPv4 address of its port, [::] every address of either family.
+void Rules::everywhere_and_somewhere() {
+  const auto is_v6 = [](const Address& at) { return at.host.find(':') != std::string::npos; };
+  for (const Listener& all : config_.listeners) {
+    if (!is_any_address(all.bind) || all.bind.port == 0) continue;
+    for (std::size_t i = 0; i < config_.listeners.size(); ++i) {
+      const Address& one = config_.listeners[i].bind;
+      const std::string path = element("listeners", i) + ".bind";
+      if (one.kind != AddressKind::tcp || one.port != all.bind.port || !places_.sound(path) ||
+          endpoint(one) == endpoint(all.bind) || (is_v6(one) && !is_v6(all.bind))) {
+        continue;
+      }
+      report_.error(places_.at(path), all.bind.text + " takes the connections of " + one.text +
+                                          " already",
+                    "keep one of them, or give each a port of its own");
+    }
   }
 }
 

@@ -25,7 +25,7 @@ inline config::Address address_of(const std::string& text) {
     return address;
   }
   const std::size_t colon = text.rfind(':');
-  address.host = text.substr(0, colon);
+  address.host = text.front() == '[' ? text.substr(1, colon - 2) : text.substr(0, colon);
   address.port = static_cast<std::uint16_t>(std::stoi(text.substr(colon + 1)));
   return address;
 }

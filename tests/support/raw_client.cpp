@@ -48,6 +48,15 @@ int connect_text(std::string address) {
     return connect_to(reinterpret_cast<sockaddr*>(&un), sizeof un, address);
   }
   const auto colon = address.rfind(':');
+  if (address.starts_with('[')) {
+    sockaddr_in6 in6{};
+    in6.sin6_family = AF_INET6;
+    in6.sin6_port = htons(static_cast<std::uint16_t>(std::stoi(address.substr(colon + 1))));
+    if (::inet_pton(AF_INET6, address.substr(1, colon - 2).c_str(), &in6.sin6_addr) != 1) {
+      fail("not an IPv6 address: " + address);
+    }
+    return connect_to(reinterpret_cast<sockaddr*>(&in6), sizeof in6, address);
+  }
   sockaddr_in in{};
   in.sin_family = AF_INET;
   in.sin_port = htons(static_cast<std::uint16_t>(std::stoi(address.substr(colon + 1))));

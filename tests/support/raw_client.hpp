@@ -30,7 +30,7 @@ class RawClient {
  public:
   explicit RawClient(std::uint16_t port,
                      std::chrono::milliseconds deadline = std::chrono::seconds(20));
-  // "127.0.0.1:8080", "http://127.0.0.1:8080" or "unix:/path".
+  // "127.0.0.1:8080", "http://127.0.0.1:8080", "[::1]:8080" or "unix:/path".
   explicit RawClient(const std::string& address,
                      std::chrono::milliseconds deadline = std::chrono::seconds(20));
   static RawClient adopt(int fd, std::chrono::milliseconds deadline = std::chrono::seconds(20));

@@ -49,6 +49,46 @@ TEST_CASE("the admin plane has addresses of its own") {
               "127.0.0.1:0 }\n") == "");
 }
 
+TEST_CASE("a listener on every address leaves its port to no other") {
+  const auto both = [](const std::string& a, const std::string& b) {
+    return about("listeners: [{ bind: \"" + a + "\" }, { bind: \"" + b + "\" }]\nservices: { a: { "
+                 "blue: { servers: [\"127.0.0.1:1\"] } } }\n");
+  };
+  CHECK(both("[::]:80", "0.0.0.0:80") ==
+        "f:1:38: [::]:80 takes the connections of 0.0.0.0:80 already (keep one of them, or give "
+        "each a port of its own)\n");
+  CHECK_THAT(both("0.0.0.0:80", "[::]:80"), ContainsSubstring("f:1:22: [::]:80 takes"));
+  CHECK_THAT(both("0.0.0.0:80", "127.0.0.1:80"), ContainsSubstring("takes the connections of"));
+  CHECK_THAT(both("[::]:80", "[::1]:80"), ContainsSubstring("takes the connections of"));
+  CHECK(both("0.0.0.0:80", "[::1]:80") == "");
+  CHECK(both("[::]:80", "0.0.0.0:81") == "");
+  CHECK(both("[::]:80", "unix:/run/a.sock") == "");
+}
+
+TEST_CASE("redirect_https and hsts need a way for requests to come by HTTPS") {
+  CHECK_THAT(about(with("    redirect_https: true")),
+             ContainsSubstring("it would be redirected for ever (give a listener tls"));
+  CHECK_THAT(about(with("    hsts: 365d")),
+             ContainsSubstring("hsts has no effect: no request can come by HTTPS"));
+  CHECK(about(with("    redirect_https: true\n    hsts: 365d\n"
+                   "    forwarded: { trust: [10.0.0.0/8] }")) == "");
+  CHECK(about("listeners: [{ bind: \"127.0.0.1:8080\", proxy_protocol: true }]\n"
+              "services: { a: { redirect_https: true, blue: { servers: [\"127.0.0.1:1\"] } } }\n") ==
+        "");
+}
+
+TEST_CASE("the mode of a unix socket is octal, in quotes or not") {
+  const auto mode = [](const std::string& text) {
+    return about("listeners: [{ bind: unix:/run/a.sock, mode: " + text +
+                 " }]\nservices: { a: { blue: { servers: [\"127.0.0.1:1\"] } } }\n");
+  };
+  for (const char* good : {"0660", "\"0660\"", "660", "0000", "0777"}) CHECK(mode(good) == "");
+  for (const char* bad : {"0888", "66", "1777", "00660", "rw-rw----"}) {
+    INFO(bad);
+    CHECK_THAT(mode(bad), ContainsSubstring("is not a mode from 0000 to 0777"));
+  }
+}
+
 TEST_CASE("a server behind the proxy is not the proxy") {
   const auto served = [](const std::string& bind, const std::string& server) {
     return about("listeners: [{ bind: \"" + bind + "\" }]\nservices: { a: { blue: { servers: [\"" +
