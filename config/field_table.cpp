@@ -215,7 +215,7 @@ std::vector<Field> match_and_pool_fields() {
           "client's connection only."),
       member<&Server::address>(
           "server", "address",
-          "Where the server listens; names are resolved again before each check.")
+          "Where the server listens; a name stands for one server for each of its addresses (dns.md).")
           .allows("host:port, \"[v6]:port\" or unix:/path")
           .required(),
       member<&Server::weight>(
@@ -401,15 +401,23 @@ std::vector<Field> client_and_mirror_fields() {
           .of_type("list of networks")
           .allows("10.0.0.0/8, 192.0.2.7, \"fd00::/8\"")
           .or_else("nobody"),
-      member<&Dns::servers>("dns", "servers", "Name servers.")
+      member<&Dns::servers>("dns", "servers",
+                            "Name servers, asked in this order; /etc/hosts and search domains "
+                            "count only without them.")
           .of_type("list of addresses")
           .allows("host:port, with a literal address")
           .or_else("the system's"),
-      member<&Dns::min_ttl>("dns", "min_ttl", "A shorter time to live is taken as this.")
+      member<&Dns::min_ttl>("dns", "min_ttl",
+                            "A shorter time to live is taken as this; a question that failed is "
+                            "repeated after it, then with longer pauses.")
           .range(100, one_day),
-      member<&Dns::max_ttl>("dns", "max_ttl", "A longer time to live is taken as this.")
+      member<&Dns::max_ttl>("dns", "max_ttl",
+                            "A longer time to live is taken as this; a name that ceases to exist "
+                            "keeps its servers this long.")
           .range(100, one_day),
-      member<&Dns::timeout>("dns", "timeout", "How long one question may take.").range(10, 60'000),
+      member<&Dns::timeout>("dns", "timeout",
+                            "How long one question may take, with its repeats to all name servers.")
+          .range(10, 60'000),
       member<&Mirror::percent>("mirror", "percent",
                                "Share of the requests that are copied to the standby, per cent.")
           .range(0, 100),

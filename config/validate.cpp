@@ -7,6 +7,7 @@
 #include <string>
 
 #include "config/address.hpp"
+#include "config/validate_dns.hpp"
 
 namespace switchback::config {
 
@@ -46,6 +47,7 @@ class Rules {
     for (const Service& service : config_.services) one_service(service);
     routes();
     clients();
+    validate_dns(config_.dns, places_, report_);
     admin();
     folders();
   }

@@ -14,6 +14,7 @@ namespace {
 constexpr Nanos linger_ns = 2'000'000'000;
 constexpr std::uint32_t linger_bytes = 1 << 20;
 constexpr int reads_per_turn = 4;   // then others have their turn
+constexpr int requests_per_turn = 16;
 }  // namespace
 
 void Session::open(int fd, const sockaddr_storage& peer, const ListenerRuntime& listener) {
@@ -59,7 +60,7 @@ void Session::on_event(std::uint32_t events) {
       return;
     case State::idle:
     case State::reading_head:
-      if (stream_.readable()) read_head();
+      if (stream_.readable() && !deferred()) read_head();   // else its next turn goes on
       return;
     case State::exchanging:
       exchanging_event(events);
@@ -131,16 +132,22 @@ void Session::read_head() {
       return;
     }
     in_.commit(got.bytes);
-    parse();
+    if (!parse()) return;
     if (!stream_.readable()) break;
   }
   if (state_ == State::idle) in_.release_if_empty();
 }
 
-// Starts as many requests as are there and end at once; stops at the first that takes time.
-void Session::parse() {
+// Starts as many requests as are there and end at once; stops at the first that takes time. False:
+// there were too many for one turn, and another turn was asked for.
+bool Session::parse() {
+  int turn = 0;
   parsing_ = true;
   while ((state_ == State::idle || state_ == State::reading_head) && !in_.empty()) {
+    if (++turn > requests_per_turn) {
+      host_.reactor().defer(*this);
+      break;
+    }
     active_ = &host_.take_request();
     std::size_t scanned = scanned_;
     const http1::DecodeResult got =
@@ -168,6 +175,7 @@ void Session::parse() {
     break;
   }
   parsing_ = false;
+  return turn <= requests_per_turn;
 }
 
 void Session::start_exchange() {
@@ -256,7 +264,7 @@ void Session::on_deferred() {
   switch (state_) {
     case State::idle:
     case State::reading_head:
-      if (!in_.empty()) parse();
+      if (!in_.empty() && !parse()) return;
       if ((state_ == State::idle || state_ == State::reading_head) && stream_.readable()) {
         read_head();
       } else if (state_ == State::idle) {

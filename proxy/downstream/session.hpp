@@ -96,7 +96,7 @@ class Session final : public exchange::Downstream,
   tls::Layer* tls_layer() const;
   void exchanging_event(std::uint32_t events);
   void read_head();
-  void parse();
+  bool parse();
   void start_exchange();
   void reject(http::Reason reason);
   void record_reject(http::Reason reason, unsigned status, std::string_view detail = {});

@@ -90,6 +90,8 @@ struct HealthChecker::Impl {
 
   OnChange on_change;
   asio::io_context io{1};
+  // Asio opens its descriptors with the first timer: here, where it can fail, and not on the thread.
+  asio::steady_timer opener{io};
   asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
   std::map<TargetKey, std::shared_ptr<Target>> targets;
   std::minstd_rand random{std::random_device{}()};

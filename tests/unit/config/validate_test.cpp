@@ -174,3 +174,22 @@ TEST_CASE("TLS to servers: a key needs its certificate, a Unix socket a name, no
                                "services.shop.green.tls.sni)"));
   CHECK_THAT(pool("{ sni: \"app.internal:443\" }"), ContainsSubstring("is not the name of a server"));
 }
+
+TEST_CASE("name servers are literal addresses, each once, and TTLs have an order") {
+  const auto with_dns = [](const std::string& dns) { return about(with("", "dns: " + dns)); };
+  CHECK(with_dns("{ servers: [\"10.0.0.2:53\", \"[2001:db8::1]:5353\"], min_ttl: 5s, max_ttl: 5s }") ==
+        "");
+  CHECK_THAT(with_dns("{ servers: [\"ns.example:53\"] }"),
+             ContainsSubstring("ns.example:53 is not a literal address"));
+  CHECK_THAT(with_dns("{ servers: [\"localhost:53\"] }"),
+             ContainsSubstring("localhost:53 is not a literal address"));
+  CHECK_THAT(with_dns("{ servers: [\"unix:/run/dns\"] }"),
+             ContainsSubstring("unix:/run/dns is not a literal address"));
+  CHECK_THAT(with_dns("{ servers: [\"10.0.0.2:53\", \"10.0.0.2:53\"] }"),
+             ContainsSubstring("10.0.0.2:53 is twice in dns.servers"));
+  CHECK_THAT(with_dns("{ min_ttl: 10s, max_ttl: 5s }"),
+             ContainsSubstring("dns.max_ttl is shorter than dns.min_ttl"));
+  std::string many;
+  for (int i = 1; i <= 9; ++i) many += "\"10.0.0." + std::to_string(i) + ":53\", ";
+  CHECK_THAT(with_dns("{ servers: [" + many + "] }"), ContainsSubstring("more than 8"));
+}

@@ -23,10 +23,10 @@ TEST_CASE("a service in its fixed shape") {
     "pools":{
       "blue":{"draining":false,"in_flight":{"request":3,"stream":2,"tunnel":1},"servers":[
         {"address":"127.0.0.1:9001","healthy":true,"health":"healthy","weight":1,"in_flight":6,
-         "reason":""}]},
+         "reason":""}],"names":[]},
       "green":{"draining":false,"in_flight":{"request":0,"stream":0,"tunnel":0},"servers":[
         {"address":"127.0.0.1:9101","healthy":false,"health":"failing","weight":2,"in_flight":0,
-         "reason":"status 500 <b>"}]}},
+         "reason":"status 500 <b>"}],"names":[]}},
     "rollback_target":null,"last_flip":null,"mirror":null})");
   CHECK(json::value(body_of(answer)) == want);
 }

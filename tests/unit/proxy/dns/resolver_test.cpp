@@ -66,7 +66,12 @@ DnsReply behaving(DnsBehaviour behaviour, std::vector<std::string> addresses = {
 TEST_CASE_METHOD(Fixture, "A and AAAA, in any case, and again as the TTL says") {
   server.set("app.test", {"127.0.0.2", "127.0.0.1", "::1"}, 0);
   ask({"APP.test"});
-  REQUIRE(has("app.test", {"127.0.0.1", "127.0.0.2", "::1"}));
+  // A host without IPv6 has no use for the third.
+  Ip six{true, {}};
+  six.bytes[15] = 1;
+  std::vector<std::string> expected{"127.0.0.1", "127.0.0.2"};
+  if (has_route(six)) expected.push_back("::1");
+  REQUIRE(has("app.test", expected));
   CHECK(told >= 1);
   CHECK(status("app.test").error.empty());
   server.set("app.test", {"127.0.0.3"}, 1'000);
