@@ -50,17 +50,17 @@ void Exchange::begin(Downstream& downstream, const http::RequestHead& head) {
   runtime_ = context_.route(head);
   if (runtime_) ++runtime_->exchanges;
   choose_identity();
-  if (runtime_ && runtime_->https->any && redirect_to_https()) return;
+  if (runtime_ && runtime_->https->any) {
+    by_https_ = down_->scheme() == "https" || (trusted_ && forwarded_as_https(*head_));
+  }
   if (refuse_early()) return;
   choose_color();
 }
 
-// Finds out how the request came. True when it was answered: it is to come again by HTTPS.
+// True when it was answered: the request is to come again by HTTPS.
 bool Exchange::redirect_to_https() {
-  const HttpsRules& rules = *runtime_->https;
-  by_https_ = down_->scheme() == "https" || (trusted_ && forwarded_as_https(*head_));
-  if (by_https_ || !rules.redirect || is_acme_challenge(head_->target)) return false;
-  const bool named = write_location(*head_, rules, context_.location);
+  if (by_https_ || is_acme_challenge(head_->target)) return false;
+  const bool named = write_location(*head_, *runtime_->https, context_.location);
   answer(named ? Reason::redirected : Reason::bad_host,
          named ? std::string_view(context_.location) : std::string_view());
   return true;
@@ -77,6 +77,7 @@ bool Exchange::refuse_early() {
     answer(Reason::no_service);
     return true;
   }
+  if (runtime_->https->redirect && redirect_to_https()) return true;
   const config::Limits& limits = service().limits;
   if (head_->head_bytes > limits.head || head_->fields.size() > limits.fields) {
     answer(head_->head_bytes > limits.head ? Reason::head_too_large : Reason::too_many_fields);

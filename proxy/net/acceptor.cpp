@@ -17,8 +17,6 @@ namespace {
 
 constexpr unsigned max_accepts_per_event = 64;
 constexpr Nanos pause_ns = 100'000'000;
-// A listener that has accepted within the last second has others on the way.
-constexpr Nanos busy_ns = 1'000'000'000;
 constexpr rlim_t reserve = 64;   // descriptors that are not for clients
 
 // The kernel gives the lowest free number, so a number tells how many are taken.
@@ -28,6 +26,8 @@ int first_of_the_reserve() {
   const rlim_t most = std::min<rlim_t>(files.rlim_cur, std::numeric_limits<int>::max());
   return static_cast<int>(most - std::min(reserve, most / 8));
 }
+// A listener that has accepted within the last second has others on the way.
+constexpr Nanos busy_ns = 1'000'000'000;
 
 enum class AcceptFailure { none_waiting, this_connection, out_of_resources };
 
@@ -122,43 +122,43 @@ void Acceptor::accept_some() {
   const bool flood = reactor_.turns() == next_turn_;
   budget_ = flood ? std::min(budget_ * 2, max_accepts_per_event) : 1;
   for (unsigned i = 0; i < budget_ && !stopped_; ++i)
-    if (!accept_one()) return;
+    if (accept_one() != Accepted::one) return;
   next_turn_ = reactor_.turns() + 1;
 }
 
-bool Acceptor::accept_one() {
+Acceptor::Accepted Acceptor::accept_one() {
   if (scarce() && !gate_->make_room()) {
     pause();
-    return false;
+    return Accepted::hindered;
   }
   if (gate_ && !gate_->enter()) {
     held_ = true;
     unwatch();
-    return false;
+    return Accepted::hindered;
   }
   sockaddr_storage peer{};
   socklen_t length = sizeof peer;
   const int fd = ::accept4(fd_, reinterpret_cast<sockaddr*>(&peer), &length,
                            SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (fd >= 0) {
-    accepted_ns_ = reactor_.now_ns();
     scarce_ = gate_ && fd >= first_scarce_fd_;
+    accepted_ns_ = reactor_.now_ns();
     on_accept_(fd, peer);
-    return true;
+    return Accepted::one;
   }
   const int error = errno;
   if (gate_) gate_->leave();
   switch (classify(error)) {
     case AcceptFailure::none_waiting:
-      return false;
+      return Accepted::none_waits;
     case AcceptFailure::this_connection:
-      return true;
+      return Accepted::one;
     case AcceptFailure::out_of_resources:
-      if (gate_ && (error == EMFILE || error == ENFILE) && gate_->make_room()) return true;
-      pause();
-      return false;
+      break;
   }
-  return false;
+  if (gate_ && (error == EMFILE || error == ENFILE) && gate_->make_room()) return Accepted::one;
+  pause();
+  return Accepted::hindered;
 }
 
 bool Acceptor::is_unix() const {
@@ -187,14 +187,17 @@ bool Acceptor::refuse_new() {
   return accepted_ns_ != 0 && reactor_.now_ns() - accepted_ns_ < busy_ns;
 }
 
-void Acceptor::finish() {
+bool Acceptor::finish() {
+  if (stopped_) return true;
   // The descriptor stays its owner's; it only listens no longer. A unix socket that is shut down
   // still gives out what waits; a TCP socket would reset it, so there the order is the other way.
   if (is_unix()) ::shutdown(fd_, SHUT_RD);
-  while (!stopped_ && accept_one()) {
-  }
+  Accepted last = Accepted::one;
+  while (!stopped_ && last == Accepted::one) last = accept_one();
+  if (last == Accepted::hindered) return false;
   stop();
   ::shutdown(fd_, SHUT_RD);
+  return true;
 }
 
 }  // namespace switchback::net

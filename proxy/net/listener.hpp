@@ -73,16 +73,17 @@ class Acceptor final : public EventHandler, public Timer {
   using OnAccept = std::function<void(int fd, const sockaddr_storage& peer)>;
   Acceptor(Reactor& reactor, int fd, bool shared, OnAccept on_accept, AcceptGate* gate = nullptr);
   ~Acceptor();
-  void stop();   // stops accepting for good; does not close fd
+  void stop();     // stops accepting for good; does not close fd
+  void resume();   // after the gate said no
 
   // The gentle end of a socket that is ours, in two steps, so that nobody who was let in is
   // forgotten. First no new connection begins: TCP SYNs are dropped (to the client the network is
   // slow, and its next SYN finds a successor or a refusal), unix connects are refused; connections
   // on their way in still arrive. True: some may, so let a round trip pass before the second step.
   bool refuse_new();
-  // Accepts all that wait, then the socket no longer listens.
-  void finish();
-  void resume();   // after the gate said no
+  // Accepts all that wait, then the socket no longer listens. False: the gate, or a want of
+  // descriptors, keeps some waiting: try again later.
+  bool finish();
 
   std::uint64_t pauses() const { return pauses_; }   // out-of-descriptor pauses so far
 
@@ -90,7 +91,8 @@ class Acceptor final : public EventHandler, public Timer {
   void on_event(std::uint32_t events) override;
   void on_timer() override;
   bool is_unix() const;
-  bool accept_one();    // false: none waits, or none can be taken
+  enum class Accepted { one, none_waits, hindered };
+  Accepted accept_one();
   void accept_some();   // at most 64 a turn, so that a connection flood cannot starve requests
   bool scarce();
   void watch();

@@ -274,9 +274,12 @@ void Worker::begin_shutdown(Nanos limit_ns, std::function<void()> done) {
 
 void Worker::finish_accepting() {
   if (finish_accepting_at_ns_ == 0 || reactor_.now_ns() < finish_accepting_at_ns_) return;
-  finish_accepting_at_ns_ = 0;
-  for (Entrance& entrance : entrances_)
-    if (entrance.owned) entrance.acceptor->finish();
+  bool all = true;
+  for (Entrance& entrance : entrances_) {
+    if (entrance.owned && !entrance.acceptor->finish()) all = false;
+  }
+  // Who is kept in the backlog by clients.max_connections gets its turn as others leave.
+  if (all || past_limit_) finish_accepting_at_ns_ = 0;
 }
 
 // Once every few milliseconds from the order to end until nobody is left.
