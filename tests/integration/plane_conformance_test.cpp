@@ -1,7 +1,9 @@
 // The wire vectors of tests/conformance through a running data plane: what the client sees, and
 // what the server behind was given. The server reads with a parser of its own, so that a request
 // that the proxy and it would end at different places shows as bytes too many.
+#include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "tests/conformance/vectors.hpp"
 #include "tests/integration/plane.hpp"
@@ -36,6 +38,7 @@ std::string value_of(const std::string& head, const std::string& name) {
 
 // What a server of this test was sent on one connection.
 struct Received {
+  unsigned number = 0;   // in the order in which their heads came
   std::string head, body, trailers;
   std::string behind;  // bytes behind the request: must be none
 };
@@ -62,23 +65,51 @@ class OneRequestServer {
     server_ = std::make_unique<TestServer>(options);
   }
   std::string address() const { return server_->address(); }
-  // All that arrived since the last call, once every connection has ended.
+  // All that arrived since the last call, once every connection has ended: in the order in which
+  // it was sent, whichever thread was first to see the end of its connection.
   std::vector<Received> take() {
     REQUIRE(until([&] { return server_->open_connections() == 0; }));
     const std::lock_guard lock(mutex_);
-    return std::exchange(complete_, {});
+    std::vector<Received> out = std::exchange(complete_, {});
+    std::sort(out.begin(), out.end(),
+              [](const Received& a, const Received& b) { return a.number < b.number; });
+    return out;
+  }
+  // RFC 9112 §9.3.2: requests of one client's connection go on one after the other, so none came
+  // before the one before it had its answer.
+  bool in_turn() {
+    const std::lock_guard lock(mutex_);
+    return in_turn_;
   }
 
  private:
+  // From a head on until its answer, or until its connection broke.
+  struct Unanswered {
+    Unanswered(OneRequestServer& server, Received& got) : server_(server) {
+      const std::lock_guard lock(server_.mutex_);
+      got.number = ++server_.heads_;
+      if (server_.unanswered_++ > 0) server_.in_turn_ = false;
+    }
+    ~Unanswered() { end(); }
+    void end() const {
+      const std::lock_guard lock(server_.mutex_);
+      if (!std::exchange(ended_, true)) --server_.unanswered_;
+    }
+    OneRequestServer& server_;
+    mutable bool ended_ = false;
+  };
+
   void serve(RawClient& client) {
     Received got;
     got.head = client.read_head();
+    const Unanswered unanswered(*this, got);
     if (value_of(got.head, "Transfer-Encoding") == "chunked") {
       read_chunks(client, got);
     } else if (const std::string length = value_of(got.head, "Content-Length"); !length.empty()) {
       got.body = client.read_exact(std::stoull(length));
     }
     const bool head_only = got.head.rfind("HEAD ", 0) == 0;
+    unanswered.end();
     client.try_send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n" +
                     std::string(head_only ? "" : "ok"));
     got.behind = client.read_to_end();
@@ -87,6 +118,8 @@ class OneRequestServer {
   }
   std::mutex mutex_;
   std::vector<Received> complete_;
+  unsigned heads_ = 0, unanswered_ = 0;
+  bool in_turn_ = true;
   std::unique_ptr<TestServer> server_;  // last: its threads use the rest
 };
 
@@ -326,6 +359,7 @@ TEST_CASE("request vectors through a running proxy", "[conformance]") {
     INFO(vector.file << ": " << vector.name);
     run_request(vector, vector.get("trusted") == "yes" ? believing : plain, server);
   }
+  CHECK(server.in_turn());
   CHECK(until([&] { return plain.quiet() && believing.quiet(); }));
 }
 
