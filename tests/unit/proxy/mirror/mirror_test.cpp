@@ -24,6 +24,7 @@ struct FakeUpstream final : exchange::Upstream {
   void resume_response() override { ++resumed; }
   void begin_tunnel() override {}
   void release(bool reusable) override { ++(reusable ? kept : closed); }
+  void timed_out(http::Reason) override {}
   bool reused() const override { return true; }
   bool verify_idle() override { return !stale; }
   std::string_view server() const override { return "standby:1"; }
