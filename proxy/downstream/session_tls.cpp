@@ -19,7 +19,9 @@ void Session::begin_tls() {
 }
 
 // `layer()` of a client's stream is always a tls::Layer.
-tls::Layer* Session::tls_layer() const { return static_cast<tls::Layer*>(stream_.layer()); }
+tls::Layer* Session::tls_layer() const {
+  return static_cast<tls::Layer*>(stream_.layer());
+}
 
 void Session::handshaking_event(std::uint32_t events) {
   const tls::Layer* layer = tls_layer();
@@ -90,13 +92,13 @@ void Session::handshake_failed(Failure failure) {
   }
   unlink();
   stream_.secure(nullptr);
-  state_ = State::idle;   // what follows is no handshake's business
+  state_ = State::idle;  // what follows is no handshake's business
   https_ = false;
   close_ = true;
   if (plain) {
     answer_plain();
   } else if (begun && !hung_up_ && failure != Failure::peer_closed) {
-    linger();   // unread bytes would turn the alert into a reset
+    linger();  // unread bytes would turn the alert into a reset
   } else {
     close();
   }

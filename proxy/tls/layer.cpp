@@ -16,7 +16,7 @@ using net::Transfer;
 
 namespace {
 
-constexpr unsigned char handshake_record = 22;   // RFC 8446 §5.1
+constexpr unsigned char handshake_record = 22;  // RFC 8446 §5.1
 
 struct Classified {
   int reason;
@@ -75,7 +75,7 @@ struct Workspace::Bio {
     auto& workspace = *static_cast<Workspace*>(BIO_get_data(bio));
     BIO_clear_retry_flags(bio);
     *written = 0;
-    if (bytes > staging_bytes - workspace.staged_) return 0;   // a flight of more than 128 KiB
+    if (bytes > staging_bytes - workspace.staged_) return 0;  // a flight of more than 128 KiB
     std::memcpy(workspace.staging_.get() + workspace.staged_, from, bytes);
     workspace.staged_ += bytes;
     *written = bytes;
@@ -106,7 +106,9 @@ Workspace::Workspace(net::BufferPool& pool)
   BIO_set_init(bio_, 1);
 }
 
-Workspace::~Workspace() { BIO_free(bio_); }
+Workspace::~Workspace() {
+  BIO_free(bio_);
+}
 
 Layer::Layer(Workspace& workspace, SSL* ssl, std::shared_ptr<const void> context)
     : workspace_(workspace),
@@ -115,7 +117,7 @@ Layer::Layer(Workspace& workspace, SSL* ssl, std::shared_ptr<const void> context
       batch_(Workspace::staging_bytes),
       server_(SSL_is_server(ssl) == 1) {
   SSL_set_mode(ssl_, SSL_MODE_RELEASE_BUFFERS);
-  BIO_up_ref(workspace_.bio_);   // one reference, since both directions are the same BIO
+  BIO_up_ref(workspace_.bio_);  // one reference, since both directions are the same BIO
   SSL_set_bio(ssl_, workspace_.bio_, workspace_.bio_);
 }
 
@@ -195,7 +197,7 @@ HandshakeStatus Layer::handshake(net::Stream& stream) {
 
 void Layer::fail_handshake() {
   broken_ = true;
-  if (failure_ != Failure::none) return;   // the first bytes said it
+  if (failure_ != Failure::none) return;  // the first bytes said it
   const unsigned long error = ERR_peek_error();
   if (error == 0) {
     failure_ = socket_ended_ || error_number_ != 0 ? Failure::peer_closed : Failure::internal;
@@ -231,9 +233,9 @@ Transfer Layer::read(net::Stream& stream, char* into, std::size_t room) {
     }
     const Transfer stopped = stop_reading(0);
     std::size_t none = 0;
-    send_staged(stream, 0, none);   // the alert that says why
+    send_staged(stream, 0, none);  // the alert that says why
     if (in_begin_ == in_end_) in_.reset();
-    more_ = got > 0 && stopped.status != IoStatus::would_block;   // the end waits behind the bytes
+    more_ = got > 0 && stopped.status != IoStatus::would_block;  // the end waits behind the bytes
     return got > 0 ? Transfer{IoStatus::ok, got} : stopped;
   }
   if (in_begin_ == in_end_) in_.reset();

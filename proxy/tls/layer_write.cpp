@@ -18,7 +18,7 @@ constexpr std::size_t full_record = SSL3_RT_MAX_PLAIN_LENGTH;
 // be opened before that: these fit in three packets.
 constexpr std::size_t first_record = 4 * 1024;
 constexpr std::uint32_t first_bytes = 32 * 1024;
-constexpr std::int64_t burst_gap_ns = 1'000'000'000;   // after that the window is small again
+constexpr std::int64_t burst_gap_ns = 1'000'000'000;  // after that the window is small again
 // Heads and tags of the records that a piece of up to 16 KiB becomes, also where the peer asked for
 // records of 512 bytes (RFC 6066 §4).
 constexpr std::size_t record_overhead = 2 * 1024;
@@ -53,7 +53,8 @@ class Layer::Pieces {
     }
     for (std::size_t done = 0; done < bytes;) {
       const std::size_t part = std::min(bytes - done, pieces_.front().iov_len - offset_);
-      std::memcpy(scratch + done, static_cast<const char*>(pieces_.front().iov_base) + offset_, part);
+      std::memcpy(scratch + done, static_cast<const char*>(pieces_.front().iov_base) + offset_,
+                  part);
       done += part;
       skip(part);
       while (done < bytes && offset_ == pieces_.front().iov_len) next();
@@ -71,7 +72,9 @@ class Layer::Pieces {
   std::size_t left_ = 0;
 };
 
-std::size_t Layer::record_bytes() const { return sent_ < first_bytes ? first_record : full_record; }
+std::size_t Layer::record_bytes() const {
+  return sent_ < first_bytes ? first_record : full_record;
+}
 
 // Fills the staging area with whole records. The plain bytes in it; 0: failed.
 std::size_t Layer::encrypt(Pieces& pieces, std::size_t limit) {
@@ -130,7 +133,7 @@ bool Layer::send_staged(net::Stream& stream, std::size_t plain, std::size_t& mov
     broken_ = true;
     return false;
   }
-  const std::size_t share = plain * taken / staged;   // in step with the ciphertext, rounded down
+  const std::size_t share = plain * taken / staged;  // in step with the ciphertext, rounded down
   moved += share;
   owed_ += static_cast<std::uint32_t>(plain - share);
   return true;
@@ -159,7 +162,7 @@ Transfer Layer::write(net::Stream& stream, std::span<const iovec> given) {
   Pieces pieces(given);
   if (pieces.left() == 0) return {IoStatus::ok};
   if (!stream.writable()) return {IoStatus::would_block};
-  if (owed_ > pieces.left()) return {IoStatus::error, 0, EPROTO};   // other bytes than before
+  if (owed_ > pieces.left()) return {IoStatus::error, 0, EPROTO};  // other bytes than before
   std::size_t moved = 0;
   if (!flush_held(stream, moved)) return {IoStatus::error, 0, write_error_};
   pieces.skip(moved);

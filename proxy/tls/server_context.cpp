@@ -26,7 +26,7 @@ bool set_parameters(SSL_CTX* context, const config::ListenerTls& tls) {
   SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
                                    SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
   SSL_CTX_set_security_level(context, 2);
-  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);   // tickets only
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);  // tickets only
   SSL_CTX_set_timeout(context, session_seconds);
   const bool grouped = SSL_CTX_set1_groups_list(context, groups[0]) == 1 ||
                        SSL_CTX_set1_groups_list(context, groups[1]) == 1;
@@ -88,7 +88,7 @@ bool name_sessions(SSL_CTX* context, const config::ListenerTls& tls, const Serve
 std::vector<std::size_t> carriers(const ServerFiles& files, const std::string& name) {
   const std::size_t dot = name.find('.');
   const std::string behind =
-      dot == std::string::npos ? std::string() : "*" + name.substr(dot);   // "*.example.com"
+      dot == std::string::npos ? std::string() : "*" + name.substr(dot);  // "*.example.com"
   std::vector<std::size_t> chosen;
   for (const std::string& wanted : {name, behind}) {
     for (std::size_t i = 0; i < files.certificates.size() && !wanted.empty(); ++i) {
@@ -135,7 +135,8 @@ bool ServerContext::fill(const config::ListenerTls& tls, const ServerFiles& file
   const LoadedCertificate& first = files.certificates.front();
   Chosen chosen = first.names.empty() ? Chosen{} : carriers(files, first.names.front());
   // The first certificate itself, whatever others carry its name.
-  std::erase_if(chosen, [&](std::size_t i) { return files.certificates[i].key_type == first.key_type; });
+  std::erase_if(chosen,
+                [&](std::size_t i) { return files.certificates[i].key_type == first.key_type; });
   chosen.insert(chosen.begin(), 0);
   default_ = context_for(tls, files, chosen, error);
   return default_ != nullptr;
@@ -183,7 +184,7 @@ SSL_CTX* ServerContext::find(std::string_view name) const {
 int ServerContext::on_name(SSL* ssl, int*, void* self) {
   const char* asked = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
   if (!asked) return SSL_TLSEXT_ERR_NOACK;
-  char name[256];   // a longer one is no host name (RFC 1035 §2.3.4)
+  char name[256];  // a longer one is no host name (RFC 1035 §2.3.4)
   std::size_t bytes = ::strnlen(asked, sizeof name);
   if (bytes == sizeof name) return SSL_TLSEXT_ERR_NOACK;
   std::transform(asked, asked + bytes, name,
@@ -225,10 +226,11 @@ int ServerContext::on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv,
   char digest[] = "SHA256";
   const OSSL_PARAM parameters[] = {
       OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, key.mac.data(), key.mac.size()),
-      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0), OSSL_PARAM_construct_end()};
-  const bool set =
-      EVP_MAC_CTX_set_params(mac, parameters) == 1 &&
-      EVP_CipherInit_ex(cipher, self.ticket_cipher_.get(), nullptr, key.cipher.data(), iv, sealing) == 1;
+      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+      OSSL_PARAM_construct_end()};
+  const bool set = EVP_MAC_CTX_set_params(mac, parameters) == 1 &&
+                   EVP_CipherInit_ex(cipher, self.ticket_cipher_.get(), nullptr, key.cipher.data(),
+                                     iv, sealing) == 1;
   OPENSSL_cleanse(&key, sizeof key);
   if (!set) return -1;
   // 2: opened, and a new ticket is to follow. In TLS 1.3 one follows anyway.

@@ -82,16 +82,16 @@ std::vector<CertificatePtr> read_certificates(const Loading& from) {
   ERR_clear_error();
   while (X509* one = PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)) out.emplace_back(one);
   const unsigned long error = ERR_peek_last_error();
-  const bool at_end = ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
+  const bool at_end =
+      ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
   if (!at_end) {
     from.fault("holds a broken certificate: " + take_error(),
                "PEM blocks of BEGIN CERTIFICATE, the server's own first");
     out.clear();
   } else if (out.empty()) {
-    from.fault("holds no certificate",
-               text->find("PRIVATE KEY") != std::string::npos
-                   ? "it holds a private key; are cert and key exchanged?"
-                   : "PEM blocks of BEGIN CERTIFICATE are wanted");
+    from.fault("holds no certificate", text->find("PRIVATE KEY") != std::string::npos
+                                           ? "it holds a private key; are cert and key exchanged?"
+                                           : "PEM blocks of BEGIN CERTIFICATE are wanted");
   }
   ERR_clear_error();
   return out;
@@ -136,7 +136,8 @@ std::string lower(std::string text) {
 // subjectAltName's DNS names (RFC 6125 §6.4); the common name only where there are none.
 std::vector<std::string> names_of(X509* leaf) {
   std::vector<std::string> names;
-  auto* all = static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(leaf, NID_subject_alt_name, nullptr, nullptr));
+  auto* all =
+      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(leaf, NID_subject_alt_name, nullptr, nullptr));
   for (int i = 0; i < sk_GENERAL_NAME_num(all); ++i) {
     const GENERAL_NAME* name = sk_GENERAL_NAME_value(all, i);
     if (name->type != GEN_DNS) continue;
@@ -146,8 +147,8 @@ std::vector<std::string> names_of(X509* leaf) {
   GENERAL_NAMES_free(all);
   if (!names.empty()) return names;
   char common[256];
-  const int size = X509_NAME_get_text_by_NID(X509_get_subject_name(leaf), NID_commonName, common,
-                                             sizeof common);
+  const int size =
+      X509_NAME_get_text_by_NID(X509_get_subject_name(leaf), NID_commonName, common, sizeof common);
   if (size > 0) names.push_back(lower({common, static_cast<std::size_t>(size)}));
   return names;
 }
@@ -201,7 +202,8 @@ void find_doubles(const config::ListenerTls& tls, const ServerFiles& files,
       const auto known = [&](const std::string& name) {
         return std::find(other.names.begin(), other.names.end(), name) != other.names.end();
       };
-      if (one.key_type != other.key_type || !std::all_of(one.names.begin(), one.names.end(), known)) {
+      if (one.key_type != other.key_type ||
+          !std::all_of(one.names.begin(), one.names.end(), known)) {
         continue;
       }
       faults.push_back({"certificates[" + std::to_string(i) + "].cert", tls.certificates[i].cert,

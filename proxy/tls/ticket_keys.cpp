@@ -7,7 +7,9 @@
 
 namespace switchback::tls {
 
-TicketKeys::~TicketKeys() { OPENSSL_cleanse(keys_.data(), sizeof keys_); }
+TicketKeys::~TicketKeys() {
+  OPENSSL_cleanse(keys_.data(), sizeof keys_);
+}
 
 void TicketKeys::set_rotation(Nanos rotation_ns) {
   const std::lock_guard lock(mutex_);
@@ -30,7 +32,7 @@ void TicketKeys::rotate_locked(Nanos now_ns) {
   const bool random = RAND_bytes(fresh.name.data(), fresh.name.size()) == 1 &&
                       RAND_priv_bytes(fresh.cipher.data(), fresh.cipher.size()) == 1 &&
                       RAND_priv_bytes(fresh.mac.data(), fresh.mac.size()) == 1;
-  if (!random) return;   // the old one goes on
+  if (!random) return;  // the old one goes on
   fresh.made_ns = now_ns;
   std::move_backward(keys_.begin(), keys_.end() - 1, keys_.end());
   keys_[0] = fresh;

@@ -17,7 +17,9 @@ std::string path_of(std::size_t listener) {
 ListenerContexts ListenerTls::load(const config::Config& config, unsigned workers) {
   std::vector<std::shared_ptr<const tls::ServerFiles>> files;
   std::string errors;
-  const auto add = [&errors](const std::string& text) { errors += (errors.empty() ? "" : "\n") + text; };
+  const auto add = [&errors](const std::string& text) {
+    errors += (errors.empty() ? "" : "\n") + text;
+  };
   for (std::size_t i = 0; i < config.listeners.size(); ++i) {
     files.emplace_back();
     if (!config.listeners[i].tls) continue;
@@ -52,7 +54,8 @@ ListenerContexts ListenerTls::load(const config::Config& config, unsigned worker
   if (!errors.empty()) throw std::runtime_error(errors);
   keys_ = std::move(keys);
   for (std::size_t i = 0; i < config.listeners.size(); ++i) {
-    if (config.listeners[i].tls) keys_[i]->set_rotation(to_nanos(config.listeners[i].tls->ticket_rotation));
+    if (config.listeners[i].tls)
+      keys_[i]->set_rotation(to_nanos(config.listeners[i].tls->ticket_rotation));
   }
   return contexts;
 }

@@ -54,7 +54,7 @@ TEST_CASE("large bodies go both ways at once through small socket buffers, in pi
   Wire wire(version, true);
   wire.shake(1 << 20);
   exchange(wire, pattern(700'000), pattern(900'001), 3000, piece);
-  CHECK(wire.reactor.buffers().lent_bytes() == 0);   // nothing is held once all is over
+  CHECK(wire.reactor.buffers().lent_bytes() == 0);  // nothing is held once all is over
 }
 
 TEST_CASE("a reader that takes nothing holds a bounded amount of ciphertext") {
@@ -104,7 +104,7 @@ TEST_CASE("records are small at first and full once the connection streams") {
     records.push_back(bytes);
     at += 5 + bytes;
   }
-  REQUIRE(records.size() == 13);   // 8 of 4 KiB, 4 of 16 KiB, the rest
+  REQUIRE(records.size() == 13);  // 8 of 4 KiB, 4 of 16 KiB, the rest
   CHECK(records.front() == 4096 + 17);
   CHECK(records[7] == 4096 + 17);
   CHECK(records[8] == 16384 + 17);
@@ -191,6 +191,6 @@ TEST_CASE("a peer that goes away, and one with no version in common") {
     CHECK(wire.server->layer().failure() == Failure::version);
     wire.relay(1 << 20);
     wire.client->shake();
-    CHECK(wire.client->status == HandshakeStatus::failed);   // the alert came through
+    CHECK(wire.client->status == HandshakeStatus::failed);  // the alert came through
   }
 }

@@ -35,7 +35,9 @@ inline Context server_context(int version) {
   return context;
 }
 
-inline Context client_context() { return Context(SSL_CTX_new(TLS_client_method())); }
+inline Context client_context() {
+  return Context(SSL_CTX_new(TLS_client_method()));
+}
 
 // One end: a stream with a layer, its worker's reactor shared with the other end.
 class End final : public net::EventHandler {
@@ -88,7 +90,7 @@ class End final : public net::EventHandler {
 };
 
 inline void small_buffers(int fd) {
-  const int bytes = 4096;   // the kernel doubles it and has a floor of its own
+  const int bytes = 4096;  // the kernel doubles it and has a floor of its own
   ::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
   ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
 }
@@ -147,8 +149,8 @@ class Wire {
     std::string buffer(std::min<std::size_t>(bytes, 1 << 20), '\0');
     const ssize_t there = ::recv(from, buffer.data(), buffer.size(), MSG_DONTWAIT | MSG_PEEK);
     if (there <= 0) return 0;
-    const ssize_t taken = ::send(to, buffer.data(), static_cast<std::size_t>(there),
-                                 MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t taken =
+        ::send(to, buffer.data(), static_cast<std::size_t>(there), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (taken <= 0) return 0;
     return static_cast<std::size_t>(
         ::recv(from, buffer.data(), static_cast<std::size_t>(taken), MSG_DONTWAIT));
