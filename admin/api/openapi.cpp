@@ -258,19 +258,19 @@ constexpr char document[] =
      {"draining": {"type": "boolean"}, "in_flight": {"type": "object", "required": ["request",
      "stream", "tunnel"], "properties": {"request": {"type": "integer", "minimum": 0}, "stream":
      {"type": "integer", "minimum": 0}, "tunnel": {"type": "integer", "minimum": 0}}},
-     "connections_per_server": {"type": "integer", "minimum": 0, "description": "The limit; 0 is
- none."}, "waiting": {"type": "integer", "minimum": 0, "description": "Requests that wait for a
- connection to a server."}, "servers":
+     "connections_per_server": {"type": "integer", "minimum": 0, "description":
+      "The limit; 0 is none."}, "waiting": {"type": "integer", "minimum": 0, "description":
+      "Requests that wait for a connection to a server."}, "servers":
      {"type": "array", "items": {"type": "object", "required": ["address", "healthy", "health",
      "weight", "share", "in_flight", "connections", "ejected_ms", "ejection", "ejections",
      "reason"], "properties": {"address": {"type": "string"}, "healthy":
      {"type": "boolean"}, "health": {"enum": ["unknown", "healthy", "failing", "unreachable"]},
      "weight": {"type": "integer", "minimum": 0}, "share": {"type": "integer", "minimum": 0,
-     "maximum": 100, "description": "Per cent of its weight that counts now: less in slow start, 0
- while it takes no new requests."}, "in_flight": {"type": "integer", "minimum": 0},
-     "connections": {"type": "integer", "minimum": 0, "description": "Of all workers, idle ones
- included."}, "ejected_ms": {"type": "integer", "minimum": 0, "description": "How long it stays
- out for failing real requests; 0: it is not ejected."}, "ejection": {"type": "string",
+     "maximum": 100, "description":
+      "Per cent of its weight that counts now: less in slow start, 0 while it takes no new requests."}, "in_flight": {"type": "integer", "minimum": 0},
+     "connections": {"type": "integer", "minimum": 0, "description":
+      "Of all workers, idle ones included."}, "ejected_ms": {"type": "integer", "minimum": 0, "description":
+      "How long it stays out for failing real requests; 0: it is not ejected."}, "ejection": {"type": "string",
      "description": "Why it is ejected."}, "ejections": {"type": "integer", "minimum": 0},
      "reason": {"type": "string", "description": "Of the last failed check."}}}}, "names": {"type":
       "array", "description": "DNS names that stand for servers here.", "items": {"$ref":

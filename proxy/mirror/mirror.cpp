@@ -65,8 +65,10 @@ Skip Mirror::judge(const exchange::TapSubject& subject) const {
 
 bool Mirror::take_slot() {
   std::atomic<unsigned>& in_flight = run_->totals->in_flight;
-  if (in_flight.fetch_add(1, std::memory_order_relaxed) < rules_->in_flight) return true;
-  in_flight.fetch_sub(1, std::memory_order_relaxed);
+  unsigned taken = in_flight.load(std::memory_order_relaxed);
+  while (taken < rules_->in_flight) {   // never above the limit, not even for a moment
+    if (in_flight.compare_exchange_weak(taken, taken + 1, std::memory_order_relaxed)) return true;
+  }
   return false;
 }
 

@@ -77,7 +77,8 @@ std::string parse_key(const std::string& path, const std::string& text, Owned<EV
   bool asked = false;
   out.reset(PEM_read_bio_PrivateKey(from.get(), nullptr, no_passphrase, &asked));
   if (out) return {};
-  const bool none = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+  // OpenSSL 3 says "unsupported" to a text without a key, as it does to a key it does not know.
+  const bool none = text.find("PRIVATE KEY-----") == std::string::npos;
   const std::string reason = openssl_reason();
   if (asked) {
     return path + ": is protected by a passphrase; store it without one, readable to the proxy only";

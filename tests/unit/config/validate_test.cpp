@@ -55,9 +55,9 @@ TEST_CASE("a listener on every address leaves its port to no other") {
                  "blue: { servers: [\"127.0.0.1:1\"] } } }\n");
   };
   CHECK(both("[::]:80", "0.0.0.0:80") ==
-        "f:1:38: [::]:80 takes the connections of 0.0.0.0:80 already (keep one of them, or give "
+        "f:1:36: [::]:80 takes the connections of 0.0.0.0:80 already (keep one of them, or give "
         "each a port of its own)\n");
-  CHECK_THAT(both("0.0.0.0:80", "[::]:80"), ContainsSubstring("f:1:22: [::]:80 takes"));
+  CHECK_THAT(both("0.0.0.0:80", "[::]:80"), ContainsSubstring("f:1:15: [::]:80 takes"));
   CHECK_THAT(both("0.0.0.0:80", "127.0.0.1:80"), ContainsSubstring("takes the connections of"));
   CHECK_THAT(both("[::]:80", "[::1]:80"), ContainsSubstring("takes the connections of"));
   CHECK(both("0.0.0.0:80", "[::1]:80") == "");
