@@ -22,7 +22,7 @@ void Exchange::reset(Downstream& downstream, const http::RequestHead& head) {
   last_server_ = nullptr;
   replay_bytes_ = 0;
   phase_ = Phase::connecting;
-  reason_ = Reason::none;
+  reason_ = counted_reason_ = Reason::none;
   after_answer_ = Ending::reusable;
   request_ended_ = head.body == BodyKind::none ||
                    (head.body == BodyKind::length && head.content_length == 0);

@@ -146,6 +146,7 @@ class Exchange final : public UpstreamUser,
   guard::Pace upload_, download_;   // limits.min_rate: of a client's body; of a client's reading
   std::uint64_t taken_seen_ = 0;    // by the client's machine, when last looked at
   http::Reason reason_ = http::Reason::none;
+  http::Reason counted_reason_ = http::Reason::none;   // an own answer's, before it is sent
   Ending after_answer_ = Ending::reusable;
   bool claimed_ = false;            // a ticket was entered for this request
   bool request_ended_ = false;

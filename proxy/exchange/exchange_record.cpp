@@ -7,7 +7,7 @@
 namespace switchback::exchange {
 
 void Exchange::record_stats() {
-  if (reason_ != http::Reason::none) context_.count(reason_);
+  if (reason_ != http::Reason::none && reason_ != counted_reason_) context_.count(reason_);
   if (!claimed_) return;
   stats::ColorStats& stats = color_stats();
   const Nanos now = context_.reactor.now_ns();

@@ -304,6 +304,9 @@ void Exchange::on_shutdown_limit() {
 void Exchange::answer(Reason reason, std::string_view fields) {
   if (phase_ == Phase::queued) leave_queue();
   reason_ = reason;
+  // Whoever has the answer finds it counted.
+  if (reason != Reason::none) context_.count(reason);
+  counted_reason_ = reason;
   phase_ = Phase::answering;
   status_ = static_cast<std::uint16_t>(reason == Reason::none ? 200 : http::status_of(reason));
   disarm_timer();

@@ -233,8 +233,8 @@ int ServerContext::on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv,
                                      iv, sealing) == 1;
   OPENSSL_cleanse(&key, sizeof key);
   if (!set) return -1;
-  // 2: opened, and a new ticket is to follow. In TLS 1.3 one follows anyway.
-  return found == TicketKeys::Found::older ? 2 : 1;
+  // 2: opened, and a new ticket is to follow, which in TLS 1.3 is for one use (RFC 8446 §C.4).
+  return found == TicketKeys::Found::older || SSL_version(ssl) == TLS1_3_VERSION ? 2 : 1;
 }
 
 }  // namespace switchback::tls

@@ -46,7 +46,9 @@ class TlsClient {
       SSL_CTX_use_certificate_chain_file(context_.get(), options.cert.c_str());
       SSL_CTX_use_PrivateKey_file(context_.get(), options.key.c_str(), SSL_FILETYPE_PEM);
     }
-    SSL_CTX_set_session_cache_mode(context_.get(), SSL_SESS_CACHE_CLIENT);
+    // Without a store of its own: one that is freed spoils the sessions in it.
+    SSL_CTX_set_session_cache_mode(context_.get(),
+                                   SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_set_app_data(context_.get(), this);
     SSL_CTX_sess_set_new_cb(context_.get(), [](SSL* ssl, SSL_SESSION* session) {
       auto* self = static_cast<TlsClient*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
@@ -68,6 +70,8 @@ class TlsClient {
     if (SSL_connect(ssl_.get()) != 1) note_error();
   }
   ~TlsClient() {
+    // A connection that was merely dropped makes OpenSSL give its session up.
+    SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     if (fd_ >= 0) ::close(fd_);
   }
   TlsClient(const TlsClient&) = delete;
