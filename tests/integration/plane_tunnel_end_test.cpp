@@ -57,7 +57,9 @@ TEST_CASE("a server may only switch to what it was offered", "[tunnel]") {
 }
 
 TEST_CASE("what a server said before it went is not lost with it", "[tunnel]") {
-  const std::string last_words = body_of(300'000);
+  // No more than the proxy's socket takes at once: what is still in the server's own queue when the
+  // reset comes is lost to its kernel, whatever a proxy does.
+  const std::string last_words = body_of(50'000);
   Signal gone;
   TestServer server(raw_server([&](RawClient& end) {
     end.send(switched);
