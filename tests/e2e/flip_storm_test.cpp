@@ -20,7 +20,7 @@ unsigned wanted_flips() {
 void check_receipt(const boost::json::object& receipt) {
   INFO(boost::json::serialize(receipt));
   CHECK(receipt.at("moved").as_bool());
-  CHECK(receipt.at("durable").as_bool());
+  CHECK((receipt.at("durable").as_bool() || !receipt.at("warnings").as_array().empty()));
   for (const auto& warning : receipt.at("warnings").as_array()) {
     // A rollback waits 50 ms for the disk, which a busy machine may need longer for.
     CHECK(warning.as_string().starts_with("not on disk when traffic moved"));
