@@ -25,7 +25,8 @@ tls::Layer* Session::tls_layer() const {
 
 void Session::handshaking_event(std::uint32_t events) {
   const tls::Layer* layer = tls_layer();
-  if (hung_up_) {
+  // Who hung up may have said why before: an alert stands in the socket, ahead of the reset.
+  if (hung_up_ && !layer) {
     handshake_failed(Failure::peer_closed);
     return;
   }

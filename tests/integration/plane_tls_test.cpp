@@ -331,8 +331,8 @@ TEST_CASE("what is no handshake is answered or closed, and counted") {
   CHECK(https.failures(tls::Failure::not_tls) == 1);
   CHECK(https.failures(tls::Failure::protocol) == 1);
   CHECK(https.failures(tls::Failure::alpn) == 1);
-  CHECK(https.failures(tls::Failure::peer_alert) == 1);
-  CHECK(https.failures(tls::Failure::peer_closed) == 0);
+  // A reset can overtake the alert in the client's kernel; then only the end is seen.
+  CHECK(https.failures(tls::Failure::peer_alert) + https.failures(tls::Failure::peer_closed) == 1);
   CHECK(https.plane->reason_count(http::Reason::tls_handshake_failed) == 6);
 }
 
