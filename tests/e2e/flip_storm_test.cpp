@@ -64,6 +64,13 @@ TEST_CASE("flip storm", "[storm]") {
     switched_ms.push_back(answer.body.at("stages_ms").as_object().at("switched").to_number<double>());
     REQUIRE(storm.wait_for_answers(100));
   }
+  // Flips that come faster than a drain's patience are turned round and close no tunnel: the last
+  // one is left alone.
+  storm.set_stage("");
+  color = color == "blue" ? "green" : "blue";
+  REQUIRE(flip_to(instance.socket(), color).status == 200);
+  storm.set_stage(color);
+  CHECK(until([&] { return storm.closes() > 0; }));
   storm.stop();
   std::sort(switched_ms.begin(), switched_ms.end());
   std::cout << "flip storm: " << flips << " flips, " << storm.summary() << "; switched ms p50 "
@@ -81,6 +88,6 @@ TEST_CASE("flip storm", "[storm]") {
   const auto history =
       admin_call(instance.socket(), "GET", "/v1/services/shop/flips?limit=1000").body;
   const auto& receipts = history.at("flips").as_array();
-  CHECK(receipts.size() == std::min<std::size_t>(flips, 1000));
+  CHECK(receipts.size() == std::min<std::size_t>(flips + 1, 1000));
   for (const auto& receipt : receipts) check_receipt(receipt.as_object());
 }
