@@ -1,4 +1,6 @@
 // Flips on the running data plane: what began stays, what begins moves, every receipt adds up.
+#include <set>
+
 #include "tests/integration/plane.hpp"
 #include "tests/support/catch.hpp"
 
@@ -182,9 +184,11 @@ TEST_CASE("a shut door holds requests in order, and they take the color active t
     CHECK(answer.field("X-Served-By") == "green");
     CHECK(answer.body == body_of(i));
   }
-  const auto seen = two.green.seen();
-  REQUIRE(seen.size() == 3);
-  for (std::size_t i = 0; i < 3; ++i) CHECK(seen[i].target == "/ok?bytes=" + std::to_string(i));
+  // They leave in order (door_test), each on a connection of its own: which of these the server's
+  // threads hear first is theirs.
+  std::set<std::string> targets;
+  for (const auto& request : two.green.seen()) targets.insert(request.target);
+  CHECK(targets == std::set<std::string>{"/ok?bytes=0", "/ok?bytes=1", "/ok?bytes=2"});
 }
 
 TEST_CASE("a reload changes pools and keeps what runs", "[flip]") {
