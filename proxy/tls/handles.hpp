@@ -11,18 +11,24 @@
 
 namespace switchback::tls {
 
-template <auto Free>
-struct Freed {
-  template <class T>
-  void operator()(T* object) const {
-    Free(object);
-  }
+struct OpensslDeleter {
+  void operator()(X509* p) const { X509_free(p); }
+  void operator()(EVP_PKEY* p) const { EVP_PKEY_free(p); }
+  void operator()(EVP_CIPHER* p) const { EVP_CIPHER_free(p); }
+  void operator()(X509_STORE* p) const { X509_STORE_free(p); }
+  void operator()(SSL_CTX* p) const { SSL_CTX_free(p); }
+  void operator()(SSL* p) const { SSL_free(p); }
+  void operator()(SSL_SESSION* p) const { SSL_SESSION_free(p); }
+  void operator()(BIO* p) const { BIO_free(p); }
 };
-using BioPtr = std::unique_ptr<BIO, Freed<BIO_free>>;
-using KeyPtr = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
-using CertificatePtr = std::unique_ptr<X509, Freed<X509_free>>;
-using ContextPtr = std::unique_ptr<SSL_CTX, Freed<SSL_CTX_free>>;
-using CipherPtr = std::unique_ptr<EVP_CIPHER, Freed<EVP_CIPHER_free>>;
+template <class T>
+using Owned = std::unique_ptr<T, OpensslDeleter>;
+
+using BioPtr = Owned<BIO>;
+using KeyPtr = Owned<EVP_PKEY>;
+using CertificatePtr = Owned<X509>;
+using ContextPtr = Owned<SSL_CTX>;
+using CipherPtr = Owned<EVP_CIPHER>;
 
 // The oldest error in this thread's queue, in words; empties the queue.
 std::string take_error();

@@ -5,25 +5,12 @@
 // the file, not the configuration key (the caller puts that in front).
 #pragma once
 
-#include <openssl/ssl.h>
-
-#include <memory>
 #include <string>
 #include <vector>
 
-namespace switchback::tls {
+#include "proxy/tls/handles.hpp"
 
-struct OpensslDeleter {
-  void operator()(X509* p) const { X509_free(p); }
-  void operator()(EVP_PKEY* p) const { EVP_PKEY_free(p); }
-  void operator()(X509_STORE* p) const { X509_STORE_free(p); }
-  void operator()(SSL_CTX* p) const { SSL_CTX_free(p); }
-  void operator()(SSL* p) const { SSL_free(p); }
-  void operator()(SSL_SESSION* p) const { SSL_SESSION_free(p); }
-  void operator()(BIO* p) const { BIO_free(p); }
-};
-template <class T>
-using Owned = std::unique_ptr<T, OpensslDeleter>;
+namespace switchback::tls {
 
 // The whole file, at most max_pem_bytes of it.
 inline constexpr std::size_t max_pem_bytes = 16 * 1024 * 1024;
