@@ -1,4 +1,5 @@
 #include "tests/conformance/vectors.hpp"
+#include "tests/support/places.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -109,7 +110,7 @@ std::vector<std::string> Case::all(std::string_view key) const {
 }
 
 std::vector<Case> load(const std::string& folder) {
-  const std::filesystem::path root = SWITCHBACK_SOURCE_DIR "/tests/conformance";
+  const std::filesystem::path root = switchback::test::in_source("tests/conformance");
   std::vector<std::filesystem::path> files;
   for (const auto& entry : std::filesystem::directory_iterator(root / folder))
     files.push_back(entry.path());

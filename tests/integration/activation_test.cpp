@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "tests/integration/instance.hpp"
+#include "tests/support/places.hpp"
 #include "tests/support/raw_client.hpp"
 
 using namespace switchback;
@@ -37,10 +38,11 @@ struct ListeningSocket {
 struct Activated {
   Activated(const std::string& server, const std::string& listeners, std::vector<int> fds,
             const std::string& names, std::vector<std::string> environment = {}) {
-    folder.write("switchback.yaml", "listeners:\n" + listeners +
-                                        "services:\n  shop:\n    blue: { servers: [\"" + server +
-                                        "\"] }\nadmin:\n  socket: admin.sock\n"
-                                        "state_dir: state\nworkers: 2\nlog: { path: access.log }\n");
+    folder.write("switchback.yaml",
+                 "listeners:\n" + listeners + "services:\n  shop:\n    blue: { servers: [\"" +
+                     server +
+                     "\"] }\nadmin:\n  socket: admin.sock\n"
+                     "state_dir: state\nworkers: 2\nlog: { path: access.log }\n");
     ProcessOptions options;
     options.environment = std::move(environment);
     options.environment.push_back("LISTEN_FDS=" + std::to_string(fds.size()));
@@ -48,7 +50,7 @@ struct Activated {
     options.descriptors = std::move(fds);
     process = std::make_unique<Process>(
         std::vector<std::string>{"/bin/sh", "-c", "export LISTEN_PID=$$; exec \"$@\"", "sh",
-                                 SWITCHBACK_PROGRAM, "serve", "--config",
+                                 switchback::test::switchback_program(), "serve", "--config",
                                  folder.file("switchback.yaml")},
         options);
   }
@@ -116,15 +118,15 @@ TEST_CASE("a socket that was passed is served, and handed on twice without a ref
   TestServer server("blue");
   const ListeningSocket socket;
   const std::string listeners = "  - bind: fd:web\n";
-  auto running = std::make_unique<Activated>(server.address(), listeners,
-                                             std::vector<int>{socket.fd}, "web");
+  auto running =
+      std::make_unique<Activated>(server.address(), listeners, std::vector<int>{socket.fd}, "web");
   CHECK(running->process->wait_for_line("listening on http://" + socket.address));
   running->wait_until_up();
   Clients clients(socket.address);
   REQUIRE(clients.more(200));
   SECTION("old and new overlap: the old one drains while the new one accepts") {
     for (int i = 0; i < 2; ++i) {
-      RawClient held(socket.address);   // keeps whichever has it from ending
+      RawClient held(socket.address);  // keeps whichever has it from ending
       held.send("GET /hold HTTP/1.1\r\nHost: shop\r\n\r\n");
       REQUIRE(server.wait_for_held(1));
       auto next = std::make_unique<Activated>(server.address(), listeners,
@@ -175,7 +177,8 @@ TEST_CASE("sockets that cannot be used keep serve from starting, in one line") {
     return running.process->err();
   };
   CHECK_THAT(fault("fd:web", {}, ""), ContainsSubstring("no socket was passed to this process"));
-  CHECK_THAT(fault("fd:web", {good.fd}, "api"), ContainsSubstring("only api; set FileDescriptorName=web"));
+  CHECK_THAT(fault("fd:web", {good.fd}, "api"),
+             ContainsSubstring("only api; set FileDescriptorName=web"));
   CHECK_THAT(fault("fd:web", {udp.fd}, "web"), ContainsSubstring("is not a stream socket"));
   CHECK_THAT(fault("fd:web", {mute.fd}, "web"), ContainsSubstring("does not listen"));
   CHECK_THAT(fault("fd:web", {good.fd, mute.fd}, "web:web"), ContainsSubstring("does not listen"));

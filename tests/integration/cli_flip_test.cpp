@@ -2,6 +2,7 @@
 #include <thread>
 
 #include "tests/integration/instance.hpp"
+#include "tests/support/places.hpp"
 
 using namespace switchback::test;
 
@@ -118,8 +119,8 @@ TEST_CASE("the drain is followed to its end on request") {
   RawClient client(shop.instance.address);
   client.send("GET /hold HTTP/1.1\r\nHost: shop\r\n\r\n");
   REQUIRE(shop.blue.wait_for_held(1));
-  Process flip(
-      {SWITCHBACK_PROGRAM, "flip", "shop", "--wait", "drained", "--admin", shop.instance.socket()});
+  Process flip({switchback::test::switchback_program(), "flip", "shop", "--wait", "drained",
+                "--admin", shop.instance.socket()});
   REQUIRE(flip.wait_for_line("every worker sends new requests to GREEN"));
   CHECK(flip.running());
   shop.blue.release_held();

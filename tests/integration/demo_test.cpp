@@ -2,6 +2,7 @@
 #include <filesystem>
 
 #include "tests/integration/instance.hpp"
+#include "tests/support/places.hpp"
 
 using namespace switchback::test;
 
@@ -17,9 +18,9 @@ std::string admin_of(Process& demo) {
 Process start_demo(const TempDir& folder, const std::string& duration) {
   ProcessOptions options;
   options.environment = {"TMPDIR=" + folder.path()};
-  return Process(
-      {SWITCHBACK_PROGRAM, "demo", "--port", "0", "--admin-port", "0", "--duration", duration},
-      options);
+  return Process({switchback::test::switchback_program(), "demo", "--port", "0", "--admin-port",
+                  "0", "--duration", duration},
+                 options);
 }
 
 }  // namespace
@@ -63,9 +64,9 @@ TEST_CASE("the demo takes other ports where its own are in use") {
   const auto port = std::to_string(taken.port());
   ProcessOptions options;
   options.environment = {"TMPDIR=" + folder.path()};
-  Process demo(
-      {SWITCHBACK_PROGRAM, "demo", "--port", port, "--admin-port", port, "--duration", "600"},
-      options);
+  Process demo({switchback::test::switchback_program(), "demo", "--port", port, "--admin-port",
+                port, "--duration", "600"},
+               options);
   const auto line = demo.wait_for_line("switchback demo   http://127.0.0.1:");
   REQUIRE(line);
   CHECK(line->find(":" + port + " ") == std::string::npos);

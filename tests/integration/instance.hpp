@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tests/support/catch.hpp"
+#include "tests/support/places.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/temp_dir.hpp"
 #include "tests/support/test_server.hpp"
@@ -19,7 +20,7 @@ namespace switchback::test {
 // Runs `switchback ARGUMENTS…` to its end.
 inline Finished command(std::vector<std::string> arguments,
                         std::vector<std::string> environment = {}) {
-  arguments.insert(arguments.begin(), SWITCHBACK_PROGRAM);
+  arguments.insert(arguments.begin(), switchback::test::switchback_program());
   ProcessOptions options;
   options.environment = std::move(environment);
   return run(std::move(arguments), options);
@@ -37,7 +38,7 @@ struct InstanceOptions {
   std::string more;          // … at the top
   std::vector<std::string> environment;
   std::string state_dir = "state";
-  std::vector<std::string> wrapper;       // a command that runs the program, before its own words
+  std::vector<std::string> wrapper;  // a command that runs the program, before its own words
 };
 
 // `switchback serve`, restarted at will over the same state.
@@ -63,9 +64,10 @@ class Instance {
   void start() {
     ProcessOptions process_options;
     process_options.environment = options_.environment;
-    process = std::make_unique<Process>(
-        std::vector<std::string>{SWITCHBACK_PROGRAM, "serve", "--config", config()},
-        process_options);
+    process =
+        std::make_unique<Process>(std::vector<std::string>{switchback::test::switchback_program(),
+                                                           "serve", "--config", config()},
+                                  process_options);
     const auto line = process->wait_for_line("listening on ");
     REQUIRE(line);
     address = line->substr(line->find("http://"));

@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "tests/support/catch.hpp"
+#include "tests/support/places.hpp"
 #include "tests/tidy/functions.hpp"
 #include "tests/tidy/modules.hpp"
 #include "tests/tidy/source_tree.hpp"
@@ -15,7 +16,7 @@ constexpr std::size_t file_lines_hard = 600;
 constexpr std::size_t function_lines_hard = 70;
 
 const std::vector<File>& tree() {
-  static const std::vector<File> files = read_tree(SWITCHBACK_SOURCE_DIR);
+  static const std::vector<File> files = read_tree(switchback::test::in_source(""));
   return files;
 }
 

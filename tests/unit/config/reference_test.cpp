@@ -2,12 +2,13 @@
 
 #include "config/fields.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/places.hpp"
 #include "tests/unit/config/golden.hpp"
 
 using namespace switchback::config;
 
 TEST_CASE("the committed reference page is the one the table makes") {
-  const std::string committed = read_whole(SWITCHBACK_SOURCE_DIR "/docs/configuration.md");
+  const std::string committed = read_whole(switchback::test::in_source("docs/configuration.md"));
   // After a change of the table, `unit_config "[write-reference]"` writes the page anew.
   CHECK((committed == reference_markdown()));
 }
@@ -24,6 +25,6 @@ TEST_CASE("the page has every key, with its default where it has one") {
 }
 
 TEST_CASE("write the reference page anew", "[.][write-reference]") {
-  std::ofstream(SWITCHBACK_SOURCE_DIR "/docs/configuration.md", std::ios::binary)
+  std::ofstream(switchback::test::in_source("docs/configuration.md"), std::ios::binary)
       << reference_markdown();
 }

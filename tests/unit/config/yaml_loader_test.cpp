@@ -7,6 +7,7 @@
 
 #include "config/starter.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/places.hpp"
 #include "tests/unit/config/golden.hpp"
 
 using namespace switchback::config;
@@ -14,7 +15,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const std::string data_folder = SWITCHBACK_SOURCE_DIR "/tests/unit/config/data";
+const std::string data_folder = switchback::test::in_source("tests/unit/config/data");
 
 Config loaded(const std::string& text, const std::string& file = "f.yaml") {
   LoadResult result = load_text(text, file);
@@ -59,7 +60,7 @@ TEST_CASE("every faulty file is told as its .expected says") {
 
 TEST_CASE("the examples and the starter file load without a word") {
   std::size_t files = 0;
-  for (const auto& entry : fs::directory_iterator(SWITCHBACK_SOURCE_DIR "/config/examples")) {
+  for (const auto& entry : fs::directory_iterator(switchback::test::in_source("config/examples"))) {
     INFO(entry.path().string());
     ++files;
     const LoadResult result = load_file(entry.path().string());
@@ -111,7 +112,8 @@ TEST_CASE("the least file has the documented defaults") {
 }
 
 TEST_CASE("everything in the model can be set") {
-  const Config config = loaded(read_whole(SWITCHBACK_SOURCE_DIR "/config/examples/edge.yaml"));
+  const Config config =
+      loaded(read_whole(switchback::test::in_source("config/examples/edge.yaml")));
   CHECK(config.listeners.size() == 3);
   CHECK(config.listeners[2].bind.kind == AddressKind::unix_path);
   const Service& shop = config.services.at(0);
@@ -217,7 +219,8 @@ TEST_CASE("faults name the place, the value and the mend") {
        "f:5:29: services.shop.outlier.max_ejected: \"50\" is not a percentage from 0% to 100% (for "
        "example 50%)"},
       {"redirect_https: \"true\"",
-       "f:5:21: services.shop.redirect_https: expected true or false, found \"true\" (write true or "
+       "f:5:21: services.shop.redirect_https: expected true or false, found \"true\" (write true "
+       "or "
        "false, without quotes)"},
   };
   for (const auto& [key, expected] : cases) {

@@ -8,6 +8,7 @@
 #include "proxy/net/socket.hpp"
 #include "proxy/proxy_protocol/crc32c.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/places.hpp"
 
 using namespace switchback;
 using namespace switchback::proxy_protocol;
@@ -18,7 +19,9 @@ struct Vector {
   std::string name, bytes, expected;
 };
 
-int hex_digit(char c) { return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10; }
+int hex_digit(char c) {
+  return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
+}
 
 char hex_byte(const std::string& text, std::size_t at) {
   return static_cast<char>(hex_digit(text.at(at)) << 4 | hex_digit(text.at(at + 1)));
@@ -53,8 +56,7 @@ std::string bytes_of(const std::string& line) {
 }
 
 std::vector<Vector> read_vectors(const std::string& name) {
-  std::ifstream file(std::string(SWITCHBACK_SOURCE_DIR) + "/tests/unit/proxy/proxy_protocol/data/" +
-                     name);
+  std::ifstream file(switchback::test::in_source("tests/unit/proxy/proxy_protocol/data/" + name));
   REQUIRE(file);
   std::vector<Vector> out;
   Vector now;
@@ -81,9 +83,9 @@ std::string text_of(const sockaddr_storage& address) {
 
 const char* name_of(Fault fault) {
   static constexpr const char* names[] = {
-      "none",       "no_signature", "bad_line",   "line_too_long", "bad_address",
-      "bad_port",   "bad_version",  "bad_command", "bad_family",   "too_short",
-      "too_long",   "bad_tlv",      "bad_checksum"};
+      "none",     "no_signature", "bad_line",    "line_too_long", "bad_address",
+      "bad_port", "bad_version",  "bad_command", "bad_family",    "too_short",
+      "too_long", "bad_tlv",      "bad_checksum"};
   return names[static_cast<std::size_t>(fault)];
 }
 
@@ -91,7 +93,8 @@ std::string outcome(const Decoded& got, const Header& header, std::size_t size) 
   if (got.status == Status::need_more) return "more";
   if (got.status == Status::rejected) return std::string("rejected ") + name_of(got.fault);
   std::string out = "complete " + std::to_string(header.version);
-  out += header.local ? " local" : " " + text_of(header.source) + " > " + text_of(header.destination);
+  out +=
+      header.local ? " local" : " " + text_of(header.source) + " > " + text_of(header.destination);
   if (header.tls) out += " tls";
   if (size > got.consumed) out += " rest " + std::to_string(size - got.consumed);
   return out;
@@ -128,9 +131,13 @@ void check_file(const std::string& file, std::size_t at_least) {
 
 }  // namespace
 
-TEST_CASE("version 1 as its vectors say, wherever it is cut") { check_file("v1.vectors", 50); }
+TEST_CASE("version 1 as its vectors say, wherever it is cut") {
+  check_file("v1.vectors", 50);
+}
 
-TEST_CASE("version 2 as its vectors say, wherever it is cut") { check_file("v2.vectors", 60); }
+TEST_CASE("version 2 as its vectors say, wherever it is cut") {
+  check_file("v2.vectors", 60);
+}
 
 TEST_CASE("CRC-32C fits the values of RFC 3720 B.4") {
   CHECK(crc32c("123456789", 9) == 0xe3069283u);

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "tests/support/catch.hpp"
+#include "tests/support/places.hpp"
 
 using namespace switchback;
 
@@ -45,8 +46,8 @@ std::string from_hex(const std::string& text) {
 }  // namespace
 
 TEST_CASE("every vector is written as it stands", "[proxy-protocol]") {
-  std::ifstream file(SWITCHBACK_SOURCE_DIR
-                     "/tests/unit/proxy/proxy_protocol/encode_vectors.txt");
+  std::ifstream file(
+      switchback::test::in_source("tests/unit/proxy/proxy_protocol/encode_vectors.txt"));
   unsigned cases = 0;
   for (std::string line; std::getline(file, line);) {
     if (line.empty() || line[0] == '#') continue;

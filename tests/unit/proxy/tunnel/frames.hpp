@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "proxy/tunnel/frame_tracker.hpp"
+#include "tests/support/places.hpp"
 
 namespace switchback::tunnel::test {
 
@@ -32,7 +33,7 @@ inline std::string bytes_of(const std::string& text) {
 }
 
 inline std::vector<FrameCase> frame_cases() {
-  std::ifstream file(SWITCHBACK_SOURCE_DIR "/tests/unit/proxy/tunnel/frames.txt");
+  std::ifstream file(switchback::test::in_source("tests/unit/proxy/tunnel/frames.txt"));
   std::vector<FrameCase> cases;
   for (std::string line; std::getline(file, line);) {
     if (line.empty() || line[0] == '#') continue;
