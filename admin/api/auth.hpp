@@ -14,7 +14,7 @@
 #include <unordered_map>
 #include <variant>
 
-#include "admin/api/access.hpp"
+#include "admin/people/access.hpp"
 #include "admin/api/problem.hpp"
 #include "proxy/base/clock.hpp"
 
@@ -65,9 +65,9 @@ struct AuthCounters {
 class Authenticator {
  public:
   explicit Authenticator(const config::Admin& admin) : access_(admin) {}
-  void set_access(const config::Admin& admin) { access_ = Access(admin); }
+  void set_access(const config::Admin& admin) { access_ = people::Access(admin); }
   Decision decide(const web::Request& request, const Need& need, Nanos now_ns);
-  const Access& access() const { return access_; }
+  const people::Access& access() const { return access_; }
   const AuthCounters& counters() const { return counters_; }
 
  private:
@@ -77,7 +77,7 @@ class Authenticator {
   Refusal failed_token(const web::Request& request, const Need& need, bool sent, Nanos now_ns);
   Decision with_role(release::Actor actor, const Need& need, const std::string& where);
 
-  Access access_;
+  people::Access access_;
   FailureLimit failures_;
   AuthCounters counters_;
 };

@@ -11,7 +11,7 @@
 
 #include "admin/api/api.hpp"
 #include "admin/api/body.hpp"
-#include "admin/api/token.hpp"
+#include "admin/people/token.hpp"
 #include "admin/release/receipt_json.hpp"
 #include "config/units.hpp"
 
@@ -31,7 +31,7 @@ struct Waiting {
 };
 
 std::string fingerprint(std::string_view path, const FlipBody& body) {
-  return sha256_hex(
+  return people::sha256_hex(
       json::serialize(json::array{json::value(path), json::value(body.to.value_or("")),
                                   json::value(body.reason), json::value(body.force)}));
 }

@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <memory>
 
-#include "admin/api/token.hpp"
+#include "admin/people/token.hpp"
 #include "admin/cli/exit_codes.hpp"
 #include "admin/cli/globals.hpp"
 #include "admin/cli/json_view.hpp"
@@ -17,7 +17,7 @@ struct TokenOptions {
 };
 
 int token_new(const TokenOptions& options, const Globals& globals) {
-  const auto token = api::make_token(options.name);
+  const auto token = people::make_token(options.name);
   if (globals.json) {
     const json::object out{{"name", options.name},
                            {"role", options.role},

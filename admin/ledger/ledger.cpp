@@ -61,6 +61,9 @@ struct Ledger::Impl {
   std::mutex listener_mutex;
   std::optional<Listener> listener;
   std::optional<Snapshot> snapshot;
+  std::vector<std::pair<Table, Ledger::OnRows>> waiting_for_rows;
+  std::array<std::vector<Row>, table_count> rows;  // as they were found
+  bool rows_known = false;
   std::map<std::string, std::string> alarms;
 
   // The lane's own.
@@ -199,6 +202,10 @@ Status Ledger::Impl::ready_once() {
   if (!status) return status;
   loaded = true;
   std::lock_guard lock(listener_mutex);
+  rows = fresh.rows;
+  rows_known = true;
+  for (const auto& [table, then] : std::exchange(waiting_for_rows, {}))
+    then(rows[static_cast<std::size_t>(table)]);
   if (listener) {
     listener->loaded(std::move(fresh));
   } else {
@@ -281,8 +288,20 @@ std::optional<Snapshot> Ledger::attach(Listener listener) {
   return std::exchange(impl_->snapshot, std::nullopt);
 }
 
+void Ledger::when_loaded(Table table, OnRows then) {
+  std::unique_lock lock(impl_->listener_mutex);
+  if (!impl_->rows_known) {
+    impl_->waiting_for_rows.emplace_back(table, std::move(then));
+    return;
+  }
+  auto found = impl_->rows[static_cast<std::size_t>(table)];
+  lock.unlock();
+  then(std::move(found));
+}
+
 void Ledger::detach() {
   std::lock_guard lock(impl_->listener_mutex);
+  impl_->waiting_for_rows.clear();
   impl_->listener.reset();
 }
 

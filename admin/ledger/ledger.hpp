@@ -88,6 +88,10 @@ class Ledger {
 
   // Alarms that stand are told at once. Returns what was loaded, or nullopt: `loaded` tells later.
   std::optional<Snapshot> attach(Listener listener);
+  // What stood in `table` when the file was first read: on the caller if that is over, else on the
+  // lane. For rooms that keep rows of their own; call it before detach().
+  using OnRows = std::function<void(std::vector<Row>)>;
+  void when_loaded(Table table, OnRows then);
   void detach();  // after it, no listener function runs any more
 
   void put(FlipRow row);

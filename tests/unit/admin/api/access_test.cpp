@@ -108,7 +108,7 @@ TEST_CASE("TCP without tokens over a real socket: local reads, no changes, no fo
 
 TEST_CASE("TCP with tokens over a real socket: roles, reload") {
   config::Admin admin;
-  const auto reader = api::make_token("dash"), oncall = api::make_token("oncall");
+  const auto reader = people::make_token("dash"), oncall = people::make_token("oncall");
   admin.tokens = {{"dash", Role::read, reader.sha256}, {"oncall", Role::operate, oncall.sha256}};
   ApiFixture f(admin);
   const auto ask = [&](const std::string& method, const std::string& path,
@@ -135,7 +135,7 @@ TEST_CASE("TCP with tokens over a real socket: roles, reload") {
 
 TEST_CASE("many wrong tokens over TCP never shut the unix socket") {
   config::Admin admin;
-  admin.tokens = {{"ci", Role::operate, api::make_token("ci").sha256}};
+  admin.tokens = {{"ci", Role::operate, people::make_token("ci").sha256}};
   ApiFixture f(admin);
   unsigned last = 0;
   for (int i = 0; i < 20; ++i) {

@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "admin/api/admin_server.hpp"
-#include "admin/api/token.hpp"
+#include "admin/people/token.hpp"
 #include "admin/http/client.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/temp_dir.hpp"

@@ -5,7 +5,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
-#include "admin/api/token.hpp"
+#include "admin/people/token.hpp"
 #include "tests/support/catch.hpp"
 
 namespace switchback {
@@ -117,7 +117,7 @@ TEST_CASE("rules may name users and groups; names nobody bears match nobody and 
 
 TEST_CASE("a token over the unix socket counts where it gives more than the peer has") {
   auto admin = with_rules();
-  const auto token = api::make_token("ci");
+  const auto token = people::make_token("ci");
   admin.tokens = {{"ci", Role::deploy, token.sha256}};
   Authenticator auth(admin);
   auto request = unix_request(nobody_uid, 5);
@@ -155,7 +155,7 @@ TEST_CASE("TCP without tokens: reads from loopback with a loopback Host, changes
 
 TEST_CASE("TCP with tokens: the role of the token, for everything but probes and local metrics") {
   config::Admin admin;
-  const auto reader = api::make_token("dash"), operate = api::make_token("oncall");
+  const auto reader = people::make_token("dash"), operate = people::make_token("oncall");
   admin.tokens = {{"dash", Role::read, reader.sha256}, {"oncall", Role::operate, operate.sha256}};
   Authenticator auth(admin);
   const Need open{Gate::open, Role::read, false, ""}, metrics{Gate::metrics, Role::read, false, ""};
@@ -179,7 +179,7 @@ TEST_CASE("TCP with tokens: the role of the token, for everything but probes and
 
 TEST_CASE("a browser on another site changes nothing, with a token or without") {
   config::Admin admin;
-  const auto token = api::make_token("ci");
+  const auto token = people::make_token("ci");
   admin.tokens = {{"ci", Role::admin, token.sha256}};
   Authenticator auth(admin);
   const auto with = [&](const char* name, const char* value, bool over_unix = false) {
@@ -207,7 +207,7 @@ TEST_CASE("a browser on another site changes nothing, with a token or without") 
 
 TEST_CASE("wrong tokens are limited by address, right ones and the unix socket never") {
   config::Admin admin;
-  const auto token = api::make_token("ci");
+  const auto token = people::make_token("ci");
   admin.tokens = {{"ci", Role::operate, token.sha256}};
   Authenticator auth(admin);
   const auto wrong = tcp_request(false, "x", "Bearer guess");
@@ -240,17 +240,17 @@ TEST_CASE("new rules and tokens hold from the next request on") {
 }
 
 TEST_CASE("tokens: shape, hash, no two alike") {
-  const auto a = api::make_token("CI_deploy bot"), b = api::make_token("CI_deploy bot");
+  const auto a = people::make_token("CI_deploy bot"), b = people::make_token("CI_deploy bot");
   CHECK(a.text.starts_with("sbt_cideploybot_"));
   CHECK(a.text.size() == std::string("sbt_cideploybot_").size() + 64);
   CHECK(a.text != b.text);
-  CHECK(a.sha256 == api::sha256_hex(a.text));
-  CHECK(api::make_token("!!").text.starts_with("sbt_token_"));
-  CHECK(api::sha256_hex("abc") ==
+  CHECK(a.sha256 == people::sha256_hex(a.text));
+  CHECK(people::make_token("!!").text.starts_with("sbt_token_"));
+  CHECK(people::sha256_hex("abc") ==
         "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-  CHECK(api::equal_in_constant_time("abc", "abc"));
-  CHECK_FALSE(api::equal_in_constant_time("abc", "abd"));
-  CHECK_FALSE(api::equal_in_constant_time("abc", "abcd"));
+  CHECK(people::equal_in_constant_time("abc", "abc"));
+  CHECK_FALSE(people::equal_in_constant_time("abc", "abd"));
+  CHECK_FALSE(people::equal_in_constant_time("abc", "abcd"));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "admin/api/access.hpp"
+#include "admin/people/access.hpp"
 
 #include <grp.h>
 #include <pwd.h>
@@ -9,9 +9,9 @@
 #include <cstdio>
 #include <memory>
 
-#include "admin/api/token.hpp"
+#include "admin/people/token.hpp"
 
-namespace switchback::api {
+namespace switchback::people {
 namespace {
 
 constexpr std::size_t most_user_names = 65'536;
@@ -104,4 +104,4 @@ const config::Token* Access::find_token(std::string_view text) const {
   return found;
 }
 
-}  // namespace switchback::api
+}  // namespace switchback::people

@@ -1,4 +1,4 @@
-#include "admin/api/token.hpp"
+#include "admin/people/token.hpp"
 
 #include <openssl/rand.h>
 #include <openssl/sha.h>
@@ -7,7 +7,7 @@
 
 #include "proxy/base/assert.hpp"
 
-namespace switchback::api {
+namespace switchback::people {
 namespace {
 
 std::string hex(const unsigned char* bytes, std::size_t size) {
@@ -57,4 +57,4 @@ bool equal_in_constant_time(std::string_view a, std::string_view b) {
   return difference == 0;
 }
 
-}  // namespace switchback::api
+}  // namespace switchback::people

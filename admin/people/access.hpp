@@ -13,7 +13,7 @@
 #include "admin/http/message.hpp"
 #include "config/model.hpp"
 
-namespace switchback::api {
+namespace switchback::people {
 
 class Access {
  public:
@@ -45,4 +45,4 @@ class Access {
   std::vector<std::string> warnings_;
 };
 
-}  // namespace switchback::api
+}  // namespace switchback::people

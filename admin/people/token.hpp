@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace switchback::api {
+namespace switchback::people {
 
 struct NewToken {
   std::string text;    // shown once, to whoever made it
@@ -20,4 +20,4 @@ std::string sha256_hex(std::string_view text);
 // Time depends on the sizes only.
 bool equal_in_constant_time(std::string_view a, std::string_view b);
 
-}  // namespace switchback::api
+}  // namespace switchback::people
