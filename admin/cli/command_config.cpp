@@ -24,8 +24,10 @@ json::object diagnostic_object(const config::Diagnostic& fault) {
 
 // The certificates and keys too, as a start would read them.
 void check_named_files(config::LoadResult& loaded) {
+  auto found = worker::check_listener_files(*loaded.config);
+  for (auto& fault : worker::check_server_files(*loaded.config)) found.push_back(std::move(fault));
   bool sound = true;
-  for (const auto& [path, fault] : worker::check_listener_files(*loaded.config)) {
+  for (const auto& [path, fault] : found) {
     const auto at = loaded.places.at(path);
     loaded.diagnostics.push_back({loaded.config->file, at.line, at.column,
                                   path + ": " + fault.file + " " + fault.message, fault.hint,
@@ -39,14 +41,7 @@ int check(const std::string& file, const Globals& globals) {
   auto loaded = config::load_file(file);
   // Files that the configuration names are read too, as `serve` would.
   if (loaded.config) check_named_files(loaded);
-  bool valid = loaded.config.has_value();
-  if (valid) {
-    for (auto& [path, message] : worker::server_wire_faults(*loaded.config)) {
-      const auto at = loaded.places.at(path);
-      loaded.diagnostics.push_back({file, at.line, at.column, std::move(message), "", false});
-      valid = false;
-    }
-  }
+  const bool valid = loaded.config.has_value();
   if (globals.json) {
     json::array diagnostics;
     for (const auto& fault : loaded.diagnostics) diagnostics.push_back(diagnostic_object(fault));

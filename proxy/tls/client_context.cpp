@@ -1,7 +1,6 @@
 #include "proxy/tls/client_context.hpp"
 
 #include <arpa/inet.h>
-#include <openssl/err.h>
 #include <openssl/sha.h>
 #include <openssl/x509v3.h>
 
@@ -29,7 +28,7 @@ int keep_session(SSL* ssl, SSL_SESSION* session) {
   auto* store = static_cast<SessionStore*>(SSL_get_ex_data(ssl, store_index()));
   if (store == nullptr) return 0;
   store->put(Owned<SSL_SESSION>(session));
-  return 1;   // it is ours now
+  return 1;  // it is ours now
 }
 
 std::string environment_or(const char* name, const char* otherwise) {
@@ -45,96 +44,112 @@ bool is_hashed_name(const std::string& name) {
 
 // All roots of the system, read now: OpenSSL by itself would read a folder's files when they are
 // needed, on a worker in the middle of a handshake.
-std::string read_system_roots(std::string& text) {
+bool read_system_roots(PemFile& ca) {
   const std::string file = environment_or("SSL_CERT_FILE", X509_get_default_cert_file());
-  if (read_pem(file, text).empty() && !text.empty()) return {};
-  const std::string folder = environment_or("SSL_CERT_DIR", X509_get_default_cert_dir());
-  std::error_code error;
-  std::string one;
-  for (auto at = std::filesystem::directory_iterator(folder, error);
-       !error && at != std::filesystem::directory_iterator(); at.increment(error)) {
-    if (!is_hashed_name(at->path().filename().string())) continue;
-    if (read_pem(at->path().string(), one).empty()) text += one + "\n";
-  }
-  if (!text.empty()) return {};
-  return "the system's certificate store (" + file + ", " + folder +
-         ") is empty; install ca-certificates or name a PEM file in ca";
-}
-
-std::string parse_roots(const std::string& path, const std::string& text, Owned<X509_STORE>& out) {
-  std::vector<Owned<X509>> roots;
-  if (auto fault = parse_certificates(path, text, roots); !fault.empty()) return fault;
-  out.reset(X509_STORE_new());
-  for (const auto& root : roots) {
-    if (!out || X509_STORE_add_cert(out.get(), root.get()) != 1) {
-      return path + ": " + openssl_reason();
+  std::string text;
+  if (!read_pem(file, text).message.empty()) {
+    text.clear();
+    const std::string folder = environment_or("SSL_CERT_DIR", X509_get_default_cert_dir());
+    std::error_code error;
+    std::string one;
+    for (auto at = std::filesystem::directory_iterator(folder, error);
+         !error && at != std::filesystem::directory_iterator(); at.increment(error)) {
+      if (!is_hashed_name(at->path().filename().string())) continue;
+      if (read_pem(at->path().string(), one).message.empty()) text += one + "\n";
+    }
+    if (text.empty()) {
+      ca.fault("is empty (" + file + ", " + folder + ")",
+               "install ca-certificates or name a PEM file in ca");
+      return false;
     }
   }
-  return {};
+  ca.set_text(std::move(text));
+  return true;
+}
+
+Owned<X509_STORE> parse_roots(const PemFile& ca) {
+  const std::vector<CertificatePtr> roots = ca.certificates();
+  if (roots.empty()) return nullptr;
+  Owned<X509_STORE> store(X509_STORE_new());
+  for (const auto& root : roots) {
+    if (store && X509_STORE_add_cert(store.get(), root.get()) == 1) continue;
+    ca.fault("cannot be used: " + take_error());
+    return nullptr;
+  }
+  return store;
 }
 
 // What the files hold.
-struct Material {
-  std::string ca_text, cert_text, key_text;
-  Owned<X509_STORE> roots;
-  KeyPair own;
+class Material {
+ public:
+  Material(const config::PoolTls& settings, std::vector<FileFault>& faults)
+      : settings_(settings),
+        ca_("tls.ca", settings.ca.empty() ? "the system's certificate store" : settings.ca, faults),
+        cert_("tls.cert", settings.cert, faults),
+        // A key may stand in the certificate's file.
+        key_("tls.key", settings.key.empty() ? settings.cert : settings.key, faults) {}
 
-  std::string read(const config::PoolTls& settings) {
-    if (settings.verify) {
-      const std::string fault = settings.ca.empty() ? read_system_roots(ca_text)
-                                                    : read_pem(settings.ca, ca_text);
-      if (!fault.empty()) return "tls.ca " + fault;
-    }
-    if (settings.cert.empty()) return {};
-    if (auto fault = read_pem(settings.cert, cert_text); !fault.empty()) return "tls.cert " + fault;
-    // A key may stand in the certificate's file.
-    if (auto fault = read_pem(settings.key.empty() ? settings.cert : settings.key, key_text);
-        !fault.empty()) {
-      return "tls.key " + fault;
-    }
-    return {};
+  bool read() {
+    bool sound = true;
+    if (settings_.verify) sound = settings_.ca.empty() ? read_system_roots(ca_) : ca_.read();
+    if (settings_.cert.empty()) return sound;
+    sound = cert_.read() && sound;
+    return key_.read() && sound;
   }
 
-  std::string parse(const config::PoolTls& settings) {
-    if (settings.verify) {
-      const std::string name = settings.ca.empty() ? "of the system" : settings.ca;
-      if (auto fault = parse_roots(name, ca_text, roots); !fault.empty()) return "tls.ca " + fault;
-    }
-    if (settings.cert.empty()) return {};
-    const std::string& key = settings.key.empty() ? settings.cert : settings.key;
-    if (auto fault = parse_key_pair(settings.cert, cert_text, key, key_text, own); !fault.empty()) {
-      return "tls.cert " + fault;
-    }
-    return {};
+  bool parse() {
+    if (settings_.verify) roots = parse_roots(ca_);
+    const bool own_is_sound = settings_.cert.empty() || parse_key_pair(cert_, key_, own);
+    return own_is_sound && (roots || !settings_.verify);
   }
 
-  std::string fingerprint(const config::PoolTls& settings) const {
+  std::string fingerprint() const {
     std::string all;
-    for (const std::string* part : {&settings.ca, &settings.sni, &settings.cert, &settings.key,
-                                    &ca_text, &cert_text, &key_text}) {
+    for (const std::string* part : {&settings_.ca, &settings_.sni, &settings_.cert, &settings_.key,
+                                    &ca_.text(), &cert_.text(), &key_.text()}) {
       all += std::to_string(part->size()) + ":" + *part;
     }
-    all += settings.verify ? "v" : "n";
+    all += settings_.verify ? "v" : "n";
     unsigned char digest[SHA256_DIGEST_LENGTH];
     SHA256(reinterpret_cast<const unsigned char*>(all.data()), all.size(), digest);
     return {reinterpret_cast<const char*>(digest), sizeof digest};
   }
+
+  // What OpenSSL refuses is the certificate's fault.
+  bool use_own(SSL_CTX* context) const {
+    if (!own.leaf) return true;
+    bool used = SSL_CTX_use_certificate(context, own.leaf.get()) == 1 &&
+                SSL_CTX_use_PrivateKey(context, own.key.get()) == 1;
+    for (const auto& link : own.chain) {
+      used = used && SSL_CTX_add1_chain_cert(context, link.get()) == 1;
+    }
+    if (!used) cert_.fault("cannot be used: " + take_error());
+    return used;
+  }
+
+  Owned<X509_STORE> roots;
+  KeyPair own;
+
+ private:
+  const config::PoolTls& settings_;
+  PemFile ca_, cert_, key_;
 };
 
-std::string make_one(const Material& material, bool verify, Owned<SSL_CTX>& out) {
+bool make_one(const Material& material, bool verify, std::vector<FileFault>& faults,
+              ContextPtr& out) {
   out.reset(SSL_CTX_new(TLS_client_method()));
   SSL_CTX* context = out.get();
   if (context == nullptr || SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 ||
       SSL_CTX_set_alpn_protos(context, http_1_1, sizeof http_1_1 - 1) != 0) {
-    return "tls: " + openssl_reason();
+    faults.push_back({"tls", "OpenSSL", take_error(), "", false});
+    return false;
   }
   SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(context, keep_session);
   SSL_CTX_set_verify(context, verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
   if (material.roots) SSL_CTX_set1_cert_store(context, material.roots.get());
-  if (!material.own.empty() && !material.own.use(context)) return "tls.cert: " + openssl_reason();
-  return {};
+  return material.use_own(context);
 }
 
 }  // namespace
@@ -147,7 +162,7 @@ ServerName server_name(const config::PoolTls& settings, const config::Address& s
     wanted.ip = name;
     return wanted;
   }
-  if (name.ends_with('.')) name.pop_back();   // RFC 6066 §3: without the trailing dot
+  if (name.ends_with('.')) name.pop_back();  // RFC 6066 §3: without the trailing dot
   wanted.sni = wanted.host = name;
   return wanted;
 }
@@ -181,23 +196,22 @@ ClientContext::Made ClientContext::make(
     const config::PoolTls& settings, std::size_t count,
     const std::vector<std::shared_ptr<const ClientContext>>& before) {
   Made made;
-  Material material;
-  made.error = material.read(settings);
-  if (!made.error.empty()) return made;
-  const std::string fingerprint = material.fingerprint(settings);
+  Material material(settings, made.faults);
+  if (!material.read()) return made;
+  const std::string fingerprint = material.fingerprint();
   if (before.size() == count && count > 0 && before.front()->fingerprint_ == fingerprint) {
     made.contexts = before;
     return made;
   }
-  made.error = material.parse(settings);
-  for (std::size_t i = 0; i < count && made.error.empty(); ++i) {
+  bool sound = material.parse();
+  for (std::size_t i = 0; i < count && sound; ++i) {
     std::shared_ptr<ClientContext> one(new ClientContext);
-    made.error = make_one(material, settings.verify, one->context_);
+    sound = make_one(material, settings.verify, made.faults, one->context_);
     one->fingerprint_ = fingerprint;
     one->verify_ = settings.verify;
     made.contexts.push_back(std::move(one));
   }
-  if (!made.error.empty()) made.contexts.clear();
+  if (!sound) made.contexts.clear();
   return made;
 }
 
@@ -220,7 +234,7 @@ Owned<SSL> ClientContext::connect(const ServerName& name, SessionStore* sessions
   if (sessions == nullptr) return ssl;
   SSL_set_ex_data(ssl.get(), store_index(), sessions);
   if (const Owned<SSL_SESSION> session = sessions->take()) {
-    SSL_set_session(ssl.get(), session.get());   // refused: a full handshake, no harm
+    SSL_set_session(ssl.get(), session.get());  // refused: a full handshake, no harm
   }
   return ssl;
 }

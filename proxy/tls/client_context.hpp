@@ -7,7 +7,8 @@
 // never an IP literal (RFC 6066 §3).
 //
 // Threads: made on the control thread; a context is used by one worker. Ownership: shared_ptr; an
-// SSL keeps its SSL_CTX alive by itself. Errors: making gives text; connecting gives null when out of memory.
+// SSL keeps its SSL_CTX alive by itself. Errors: making gives faults; connecting gives null when
+// out of memory.
 #pragma once
 
 #include <array>
@@ -22,9 +23,9 @@ namespace switchback::tls {
 
 // Who a server has to be.
 struct ServerName {
-  std::string sni;    // sent; empty: none
-  std::string host;   // the certificate must be for this name …
-  std::string ip;     // … or for this address; both empty: for nobody in particular
+  std::string sni;   // sent; empty: none
+  std::string host;  // the certificate must be for this name …
+  std::string ip;    // … or for this address; both empty: for nobody in particular
 };
 ServerName server_name(const config::PoolTls& settings, const config::Address& server);
 
@@ -33,21 +34,21 @@ ServerName server_name(const config::PoolTls& settings, const config::Address& s
 class SessionStore {
  public:
   static constexpr std::size_t limit = 8;
-  void put(Owned<SSL_SESSION> session);   // over the limit the oldest goes
-  Owned<SSL_SESSION> take();              // the newest one that can still be resumed; null: none
+  void put(Owned<SSL_SESSION> session);  // over the limit the oldest goes
+  Owned<SSL_SESSION> take();             // the newest one that can still be resumed; null: none
   void clear();
   std::size_t size() const { return count_; }
 
  private:
-  std::array<Owned<SSL_SESSION>, limit> sessions_;   // oldest first
+  std::array<Owned<SSL_SESSION>, limit> sessions_;  // oldest first
   std::size_t count_ = 0;
 };
 
 class ClientContext {
  public:
   struct Made {
-    std::vector<std::shared_ptr<const ClientContext>> contexts;   // as many as were asked for
-    std::string error;   // "tls.ca /etc/roots.pem: No such file or directory"
+    std::vector<std::shared_ptr<const ClientContext>> contexts;  // as many as asked for, or none
+    std::vector<FileFault> faults;  // keys "tls.ca", "tls.cert", "tls.key"; warnings among them
   };
   // Reads the files. When neither settings nor files have changed since `before` was made, that is
   // what comes back, so that connections and sessions go on.
@@ -59,12 +60,12 @@ class ClientContext {
   Owned<SSL> connect(const ServerName& name, SessionStore* sessions) const;
   // For Asio, which makes its SSLs by itself: the SSL_CTX, and what connect() does to each.
   SSL_CTX* native() const { return context_.get(); }
-  bool prepare(SSL* ssl, const ServerName& name) const;   // false: out of memory
+  bool prepare(SSL* ssl, const ServerName& name) const;  // false: out of memory
 
  private:
   ClientContext() = default;
   Owned<SSL_CTX> context_;
-  std::string fingerprint_;   // of the settings and the files' contents
+  std::string fingerprint_;  // of the settings and the files' contents
   bool verify_ = true;
 };
 

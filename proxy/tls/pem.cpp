@@ -2,10 +2,10 @@
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <system_error>
 
 namespace switchback::tls {
@@ -17,93 +17,120 @@ int no_passphrase(char*, int, int, void* asked) {
   return -1;
 }
 
-Owned<BIO> reader_of(const std::string& text) {
-  return Owned<BIO>(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+BioPtr reader_of(const std::string& text) {
+  return BioPtr(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+}
+
+bool holds(const std::string& text, const char* label) {
+  return text.find(label) != std::string::npos;
 }
 
 }  // namespace
 
-std::string openssl_reason() {
-  const unsigned long error = ERR_peek_last_error();
-  const char* reason = ERR_reason_error_string(error);
-  std::string text = reason ? reason : "unknown fault";
+std::string take_error() {
+  const unsigned long error = ERR_peek_error();
   ERR_clear_error();
-  return text;
+  const char* reason = error ? ERR_reason_error_string(error) : nullptr;
+  return reason ? reason : "refused by OpenSSL";
 }
 
-std::string read_pem(const std::string& path, std::string& text) {
+std::string FileFault::text() const {
+  return file + ": " + message + (hint.empty() ? "" : " (" + hint + ")");
+}
+
+ReadFault read_pem(const std::string& path, std::string& text) {
   text.clear();
+  struct stat about {};
+  // A pipe would hold the start up for ever.
+  if (::stat(path.c_str(), &about) == 0 && !S_ISREG(about.st_mode)) return {"is not a file", ""};
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"), std::fclose);
-  const auto fault = [&](int error) {
-    return path + ": " + std::generic_category().message(error) +
-           (error == EACCES ? "; let the user that runs switchback read it" : "");
+  const auto fault = [](int error) -> ReadFault {
+    return {std::generic_category().message(error),
+            error == EACCES ? "let the user that runs switchback read it" : ""};
   };
   if (!file) return fault(errno);
   char piece[16 * 1024];
   while (const std::size_t n = std::fread(piece, 1, sizeof piece, file.get())) {
     text.append(piece, n);
-    if (text.size() > max_pem_bytes) return path + ": larger than 16 MiB; is it a PEM file?";
+    if (text.size() > max_pem_bytes) return {"is larger than 16 MiB", "is it a PEM file?"};
   }
   if (std::ferror(file.get())) return fault(errno);
+  if (text.empty()) return {"is empty", "PEM blocks are wanted"};
   return {};
 }
 
-std::string parse_certificates(const std::string& path, const std::string& text,
-                               std::vector<Owned<X509>>& out) {
-  out.clear();
-  const Owned<BIO> from = reader_of(text);
-  for (;;) {
-    Owned<X509> one(PEM_read_bio_X509(from.get(), nullptr, nullptr, nullptr));
-    if (one) {
-      out.push_back(std::move(one));
-      continue;
-    }
-    const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-    const std::string reason = openssl_reason();
-    if (!at_end) {
-      return path + ": certificate " + std::to_string(out.size() + 1) + " is broken (" + reason +
-             "); write the file anew";
-    }
-    break;
-  }
-  if (out.empty()) {
-    return path + ": holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)";
-  }
-  return {};
+void PemFile::fault(std::string message, std::string hint) const {
+  faults_.push_back({key_, file_, std::move(message), std::move(hint), false});
 }
 
-std::string parse_key(const std::string& path, const std::string& text, Owned<EVP_PKEY>& out) {
-  const Owned<BIO> from = reader_of(text);
-  bool asked = false;
-  out.reset(PEM_read_bio_PrivateKey(from.get(), nullptr, no_passphrase, &asked));
-  if (out) return {};
-  // OpenSSL 3 says "unsupported" to a text without a key, as it does to a key it does not know.
-  const bool none = text.find("PRIVATE KEY-----") == std::string::npos;
-  const std::string reason = openssl_reason();
-  if (asked) {
-    return path + ": is protected by a passphrase; store it without one, readable to the proxy only";
-  }
-  if (none) return path + ": holds no private key in PEM form (-----BEGIN PRIVATE KEY-----)";
-  return path + ": the private key cannot be read (" + reason + ")";
+void PemFile::warn(std::string message, std::string hint) const {
+  faults_.push_back({key_, file_, std::move(message), std::move(hint), true});
 }
 
-std::string parse_key_pair(const std::string& cert_path, const std::string& cert_text,
-                           const std::string& key_path, const std::string& key_text, KeyPair& out) {
-  if (auto fault = parse_certificates(cert_path, cert_text, out.chain); !fault.empty()) return fault;
-  if (auto fault = parse_key(key_path, key_text, out.key); !fault.empty()) return fault;
-  if (X509_check_private_key(out.chain.front().get(), out.key.get()) == 1) return {};
+bool PemFile::read() {
+  ReadFault found = read_pem(file_, text_);
+  if (found.message.empty()) return true;
+  fault(std::move(found.message), std::move(found.hint));
+  return false;
+}
+
+std::vector<CertificatePtr> PemFile::certificates() const {
+  std::vector<CertificatePtr> out;
+  const BioPtr bio = reader_of(text_);
   ERR_clear_error();
-  return key_path + ": is not the key of the first certificate in " + cert_path +
-         "; the server's own certificate comes first, then what leads to the root";
+  while (X509* one = PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)) out.emplace_back(one);
+  const unsigned long error = ERR_peek_last_error();
+  const bool at_end =
+      ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
+  if (!at_end) {
+    fault("certificate " + std::to_string(out.size() + 1) + " is broken: " + take_error(),
+          "PEM blocks of BEGIN CERTIFICATE, the server's own first");
+    out.clear();
+  } else if (out.empty()) {
+    fault("holds no certificate", holds(text_, "PRIVATE KEY")
+                                      ? "it holds a private key; are cert and key exchanged?"
+                                      : "PEM blocks of BEGIN CERTIFICATE are wanted");
+  }
+  ERR_clear_error();
+  return out;
 }
 
-bool KeyPair::use(SSL_CTX* context) const {
-  if (SSL_CTX_use_certificate(context, chain.front().get()) != 1) return false;
-  if (SSL_CTX_use_PrivateKey(context, key.get()) != 1) return false;
-  for (std::size_t i = 1; i < chain.size(); ++i) {
-    if (SSL_CTX_add1_chain_cert(context, chain[i].get()) != 1) return false;
+KeyPtr PemFile::private_key() const {
+  const BioPtr bio = reader_of(text_);
+  bool asked = false;
+  ERR_clear_error();
+  KeyPtr key(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, &asked));
+  if (asked) {
+    fault("is encrypted with a passphrase, which nobody is there to type",
+          "`openssl pkey -in FILE -out NEW` writes it without one; guard it by its mode");
+    key.reset();
+  } else if (!key) {
+    fault("holds no private key that can be read: " + take_error(),
+          holds(text_, "BEGIN CERTIFICATE") && !holds(text_, "PRIVATE KEY")
+              ? "it holds a certificate; are cert and key exchanged?"
+              : "a PEM block of BEGIN PRIVATE KEY is wanted");
+  } else {
+    struct stat about {};
+    if (::stat(file_.c_str(), &about) == 0 && (about.st_mode & S_IROTH)) {
+      warn("can be read by everybody on this machine", "chmod 600, or 640 with a group");
+    }
   }
-  return true;
+  ERR_clear_error();
+  return key;
+}
+
+bool parse_key_pair(const PemFile& cert, const PemFile& key, KeyPair& out) {
+  out.chain = cert.certificates();
+  out.key = key.private_key();
+  if (out.chain.empty() || !out.key) return false;
+  out.leaf = std::move(out.chain.front());
+  out.chain.erase(out.chain.begin());
+  if (X509_check_private_key(out.leaf.get(), out.key.get()) == 1) return true;
+  ERR_clear_error();
+  key.fault(
+      "does not belong to the certificate " + cert.file(),
+      "the server's own certificate stands first in its file; give the key it was asked for with");
+  return false;
 }
 
 }  // namespace switchback::tls

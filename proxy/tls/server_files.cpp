@@ -1,132 +1,13 @@
 #include "proxy/tls/server_files.hpp"
 
-#include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/sha.h>
-#include <sys/stat.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <ctime>
-#include <fstream>
-#include <iterator>
-#include <optional>
 
 namespace switchback::tls {
 
-std::string take_error() {
-  const unsigned long error = ERR_peek_error();
-  ERR_clear_error();
-  const char* reason = error ? ERR_reason_error_string(error) : nullptr;
-  return reason ? reason : "refused by OpenSSL";
-}
-
-std::string FileFault::text() const {
-  return file + ": " + message + (hint.empty() ? "" : " (" + hint + ")");
-}
-
 namespace {
-
-constexpr std::size_t max_file_bytes = 4 * 1024 * 1024;
-
-class Loading {
- public:
-  Loading(std::string key, std::string file, std::vector<FileFault>& faults)
-      : key_(std::move(key)), file_(std::move(file)), faults_(faults) {}
-
-  void fault(std::string message, std::string hint = {}) const {
-    faults_.push_back({key_, file_, std::move(message), std::move(hint), false});
-  }
-  void warn(std::string message, std::string hint = {}) const {
-    faults_.push_back({key_, file_, std::move(message), std::move(hint), true});
-  }
-  const std::string& file() const { return file_; }
-
-  std::optional<std::string> bytes() const {
-    struct stat about {};
-    if (::stat(file_.c_str(), &about) == 0 && !S_ISREG(about.st_mode)) {
-      fault("is not a file", "");
-      return std::nullopt;
-    }
-    errno = 0;
-    std::ifstream in(file_, std::ios::binary);
-    std::string text{std::istreambuf_iterator<char>(in), {}};
-    if (!in || text.empty()) {
-      const int error = errno;
-      fault(error != 0 ? std::strerror(error) : "is empty",
-            error == EACCES ? "switchback has to be able to read it" : "");
-      return std::nullopt;
-    }
-    if (text.size() > max_file_bytes) {
-      fault("is larger than 4 MiB");
-      return std::nullopt;
-    }
-    return text;
-  }
-
- private:
-  std::string key_, file_;
-  std::vector<FileFault>& faults_;
-};
-
-BioPtr memory(const std::string& text) {
-  return BioPtr(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-}
-
-std::vector<CertificatePtr> read_certificates(const Loading& from) {
-  std::vector<CertificatePtr> out;
-  const auto text = from.bytes();
-  if (!text) return out;
-  const BioPtr bio = memory(*text);
-  ERR_clear_error();
-  while (X509* one = PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)) out.emplace_back(one);
-  const unsigned long error = ERR_peek_last_error();
-  const bool at_end =
-      ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
-  if (!at_end) {
-    from.fault("holds a broken certificate: " + take_error(),
-               "PEM blocks of BEGIN CERTIFICATE, the server's own first");
-    out.clear();
-  } else if (out.empty()) {
-    from.fault("holds no certificate", text->find("PRIVATE KEY") != std::string::npos
-                                           ? "it holds a private key; are cert and key exchanged?"
-                                           : "PEM blocks of BEGIN CERTIFICATE are wanted");
-  }
-  ERR_clear_error();
-  return out;
-}
-
-int note_passphrase(char*, int, int, void* asked) {
-  *static_cast<bool*>(asked) = true;
-  return -1;
-}
-
-KeyPtr read_key(const Loading& from) {
-  const auto text = from.bytes();
-  if (!text) return nullptr;
-  const BioPtr bio = memory(*text);
-  bool asked = false;
-  ERR_clear_error();
-  KeyPtr key(PEM_read_bio_PrivateKey(bio.get(), nullptr, note_passphrase, &asked));
-  if (asked) {
-    from.fault("is encrypted with a passphrase, which nobody is there to type",
-               "`openssl pkey -in FILE -out NEW` writes it without one; guard it by its mode");
-    key.reset();
-  } else if (!key) {
-    from.fault("holds no private key that can be read: " + take_error(),
-               text->find("BEGIN CERTIFICATE") != std::string::npos
-                   ? "it holds a certificate; are cert and key exchanged?"
-                   : "a PEM block of BEGIN PRIVATE KEY is wanted");
-  } else {
-    struct stat about {};
-    if (::stat(from.file().c_str(), &about) == 0 && (about.st_mode & S_IROTH)) {
-      from.warn("can be read by everybody on this machine", "chmod 600, or 640 with a group");
-    }
-  }
-  ERR_clear_error();
-  return key;
-}
 
 std::string lower(std::string text) {
   for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
@@ -168,7 +49,7 @@ std::string date_of(std::int64_t seconds) {
   return text;
 }
 
-void judge(const Loading& from, const LoadedCertificate& certificate) {
+void judge(const PemFile& from, const LoadedCertificate& certificate) {
   constexpr std::int64_t soon = 7 * 24 * 3600;
   const std::int64_t now = std::time(nullptr);
   const std::int64_t begins = seconds_of(X509_get0_notBefore(certificate.leaf.get()));
@@ -223,19 +104,10 @@ std::string digest_of(const std::string& text) {
 
 bool load_certificate(const config::Certificate& from, const std::string& key,
                       std::vector<FileFault>& faults, LoadedCertificate& out) {
-  const Loading cert_file(key + ".cert", from.cert, faults);
-  const Loading key_file(key + ".key", from.key, faults);
-  out.chain = read_certificates(cert_file);
-  out.key = read_key(key_file);
-  if (out.chain.empty() || !out.key) return false;
-  out.leaf = std::move(out.chain.front());
-  out.chain.erase(out.chain.begin());
-  if (X509_check_private_key(out.leaf.get(), out.key.get()) != 1) {
-    ERR_clear_error();
-    key_file.fault("does not belong to the certificate " + from.cert,
-                   "give the key that this certificate was asked for with");
-    return false;
-  }
+  PemFile cert_file(key + ".cert", from.cert, faults);
+  PemFile key_file(key + ".key", from.key, faults);
+  const bool readable = cert_file.read();
+  if (!key_file.read() || !readable || !parse_key_pair(cert_file, key_file, out)) return false;
   out.names = names_of(out.leaf.get());
   out.key_type = EVP_PKEY_get_base_id(out.key.get());
   out.not_after = seconds_of(X509_get0_notAfter(out.leaf.get()));
@@ -269,13 +141,10 @@ std::shared_ptr<const ServerFiles> load_server_files(const config::ListenerTls& 
   }
   if (sound) find_doubles(tls, *files, faults);
   if (!tls.client_ca.empty()) {
-    const Loading from("client_ca", tls.client_ca, faults);
-    files->client_authorities = read_certificates(from);
-    if (files->client_authorities.empty()) {
-      sound = false;
-    } else if (const auto text = from.bytes()) {
-      files->client_authority_digest = digest_of(*text);
-    }
+    PemFile from("client_ca", tls.client_ca, faults);
+    if (from.read()) files->client_authorities = from.certificates();
+    if (files->client_authorities.empty()) sound = false;
+    files->client_authority_digest = digest_of(from.text());
   }
   if (!sound || files->certificates.empty()) return nullptr;
   return files;

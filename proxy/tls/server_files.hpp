@@ -1,6 +1,6 @@
 // The files behind a listener's `tls`: certificates, keys, the authority of clients. Read and
-// judged once, by the control thread (start, reload) or by `switchback check`; the workers' contexts
-// are made from what is in memory, so all of them are of one piece.
+// judged once, by the control thread (start, reload) or by `switchback check`; the workers'
+// contexts are made from what is in memory, so all of them are of one piece.
 //
 // Errors: every fault of every file, each with the key of the configuration it belongs to.
 #pragma once
@@ -10,33 +10,20 @@
 #include <vector>
 
 #include "config/model.hpp"
-#include "proxy/tls/handles.hpp"
+#include "proxy/tls/pem.hpp"
 
 namespace switchback::tls {
 
-// What is wrong with a file. `key`: below listeners[i].tls or a pool's tls, "certificates[0].key".
-struct FileFault {
-  std::string key;
-  std::string file;
-  std::string message;   // "is encrypted with a passphrase, which nobody is there to type"
-  std::string hint;      // what mends it
-  bool warning = false;
-  std::string text() const;   // "FILE: message (hint)"
-};
-
-struct LoadedCertificate {
-  CertificatePtr leaf;
-  std::vector<CertificatePtr> chain;
-  KeyPtr key;
-  std::vector<std::string> names;   // lower case; "*.example.com" among them
-  int key_type = 0;                 // EVP_PKEY_RSA, EVP_PKEY_EC, …
-  std::int64_t not_after = 0;       // seconds since 1970
+struct LoadedCertificate : KeyPair {
+  std::vector<std::string> names;  // lower case; "*.example.com" among them
+  int key_type = 0;                // EVP_PKEY_RSA, EVP_PKEY_EC, …
+  std::int64_t not_after = 0;      // seconds since 1970
 };
 
 struct ServerFiles {
-  std::vector<LoadedCertificate> certificates;   // in configuration order; at least one
+  std::vector<LoadedCertificate> certificates;  // in configuration order; at least one
   std::vector<CertificatePtr> client_authorities;
-  std::string client_authority_digest;           // of the file's bytes
+  std::string client_authority_digest;  // of the file's bytes
 };
 
 // Null when a fault is no mere warning.

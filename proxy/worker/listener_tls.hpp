@@ -8,6 +8,7 @@
 
 #include "config/model.hpp"
 #include "proxy/tls/server_context.hpp"
+#include "proxy/worker/named_fault.hpp"
 
 namespace switchback::worker {
 
@@ -25,12 +26,7 @@ class ListenerTls {
   std::vector<std::shared_ptr<tls::TicketKeys>> keys_;
 };
 
-// What `switchback check` says of the files that a configuration names. `path` of a fault: where it
-// stands in the configuration.
-struct NamedFault {
-  std::string path;
-  tls::FileFault fault;
-};
+// For `switchback check`.
 std::vector<NamedFault> check_listener_files(const config::Config& config);
 
 }  // namespace switchback::worker

@@ -1,5 +1,7 @@
 #include "proxy/worker/server_wires.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <stdexcept>
 
 namespace switchback::worker {
@@ -13,23 +15,25 @@ std::string path_of(const config::Service& service, Color color) {
   return "services." + service.name + "." + std::string(to_string(color));
 }
 
-// "tls.ca FILE: why", or "".
-std::string make_wires(const config::Pool& pool, std::size_t count,
-                       const std::vector<upstream::Wire>& before,
-                       std::vector<upstream::Wire>& out) {
+// Whether they could be made.
+bool make_wires(const config::Pool& pool, std::size_t count,
+                const std::vector<upstream::Wire>& before, std::vector<upstream::Wire>& out,
+                std::vector<tls::FileFault>& faults) {
   out.assign(count, {});
   for (upstream::Wire& wire : out) wire.proxy_header = pool.proxy_protocol;
-  if (!pool.tls) return {};
+  if (!pool.tls) return true;
   std::vector<std::shared_ptr<const tls::ClientContext>> known;
   for (const upstream::Wire& wire : before) {
     if (wire.tls) known.push_back(wire.tls);
   }
   auto made = tls::ClientContext::make(*pool.tls, count, known);
-  for (std::size_t i = 0; i < count && made.error.empty(); ++i) {
+  faults = std::move(made.faults);
+  if (made.contexts.size() != count) return false;
+  for (std::size_t i = 0; i < count; ++i) {
     out[i].tls = std::move(made.contexts[i]);
     out[i].tls_settings = *pool.tls;
   }
-  return made.error;
+  return true;
 }
 
 }  // namespace
@@ -37,25 +41,38 @@ std::string make_wires(const config::Pool& pool, std::size_t count,
 ServerWires make_server_wires(const config::Service& service, std::size_t count,
                               const ServerWires& before) {
   ServerWires wires;
+  std::string errors;
   for (const Color color : {Color::blue, Color::green}) {
-    const std::string fault = make_wires(pool_of(service, color), count, before[index_of(color)],
-                                         wires[index_of(color)]);
-    if (!fault.empty()) throw std::runtime_error(path_of(service, color) + "." + fault);
+    std::vector<tls::FileFault> faults;
+    make_wires(pool_of(service, color), count, before[index_of(color)], wires[index_of(color)],
+               faults);
+    for (const tls::FileFault& fault : faults) {
+      const std::string text = path_of(service, color) + "." + fault.key + ": " + fault.text();
+      if (fault.warning) {
+        spdlog::warn("{}", text);
+      } else {
+        errors += (errors.empty() ? "" : "\n") + text;
+      }
+    }
   }
+  if (!errors.empty()) throw std::runtime_error(errors);
   return wires;
 }
 
-std::vector<WireFault> server_wire_faults(const config::Config& config) {
-  std::vector<WireFault> faults;
+std::vector<NamedFault> check_server_files(const config::Config& config) {
+  std::vector<NamedFault> found;
   std::vector<upstream::Wire> wires;
   for (const config::Service& service : config.services) {
     for (const Color color : {Color::blue, Color::green}) {
-      const std::string path = path_of(service, color);
-      std::string fault = make_wires(pool_of(service, color), 1, {}, wires);
-      if (!fault.empty()) faults.push_back({path + ".tls", path + "." + fault});
+      std::vector<tls::FileFault> faults;
+      make_wires(pool_of(service, color), 1, {}, wires, faults);
+      for (tls::FileFault& fault : faults) {
+        const std::string path = path_of(service, color) + "." + fault.key;
+        found.push_back({path, std::move(fault)});
+      }
     }
   }
-  return faults;
+  return found;
 }
 
 }  // namespace switchback::worker

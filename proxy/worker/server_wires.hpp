@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "proxy/worker/named_fault.hpp"
 #include "proxy/worker/snapshot.hpp"
 
 namespace switchback::worker {
@@ -16,11 +17,7 @@ namespace switchback::worker {
 ServerWires make_server_wires(const config::Service& service, std::size_t count,
                               const ServerWires& before);
 
-// What that would throw, for every service of a configuration: for `switchback check`.
-struct WireFault {
-  std::string path;      // of the configuration: "services.shop.blue.tls"
-  std::string message;
-};
-std::vector<WireFault> server_wire_faults(const config::Config& config);
+// What that would say, for every service of a configuration: for `switchback check`.
+std::vector<NamedFault> check_server_files(const config::Config& config);
 
 }  // namespace switchback::worker

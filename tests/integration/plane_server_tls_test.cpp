@@ -278,7 +278,7 @@ TEST_CASE("files are read again at a reload: sound ones replace, broken ones ref
   } catch (const std::runtime_error& error) {
     fault = error.what();
   }
-  CHECK(fault.find("services.shop.blue.tls.ca " + ca) == 0);
+  CHECK(fault.find("services.shop.blue.tls.ca: " + ca) == 0);
   CHECK(ask() == 200);   // what was in force stays
 }
 

@@ -22,7 +22,7 @@ Owned<SSL_SESSION> session(int version) {
   Owned<SSL_SESSION> made(SSL_SESSION_new());
   SSL_SESSION_set_protocol_version(made.get(), version);
   const unsigned char id[] = "0123456789abcdef0123456789abcdef";
-  SSL_SESSION_set1_id(made.get(), id, 32);   // one without would not be resumable
+  SSL_SESSION_set1_id(made.get(), id, 32);  // one without would not be resumable
   return made;
 }
 
@@ -48,7 +48,8 @@ TEST_CASE("names are sent and verified, addresses are verified only", "[client-c
   CHECK(server_name(settings, unix_socket).host.empty());
 }
 
-TEST_CASE("the newest session first; one of TLS 1.3 once, one of TLS 1.2 again", "[client-context]") {
+TEST_CASE("the newest session first; one of TLS 1.3 once, one of TLS 1.2 again",
+          "[client-context]") {
   SessionStore store;
   CHECK(store.take() == nullptr);
   for (std::size_t i = 0; i < SessionStore::limit + 3; ++i) store.put(session(TLS1_3_VERSION));
@@ -65,13 +66,14 @@ TEST_CASE("the newest session first; one of TLS 1.3 once, one of TLS 1.2 again",
   CHECK(store.size() == 1);
 }
 
-TEST_CASE("nothing changed: the same contexts; settings or files changed: others", "[client-context]") {
+TEST_CASE("nothing changed: the same contexts; settings or files changed: others",
+          "[client-context]") {
   Authority authority, next("the next one");
   config::PoolTls settings;
   settings.ca = authority.folder().file("copy.pem");
   std::filesystem::copy_file(authority.ca(), settings.ca);
   const auto first = ClientContext::make(settings, 3);
-  REQUIRE(first.error.empty());
+  REQUIRE(first.faults.empty());
   REQUIRE(first.contexts.size() == 3);
   CHECK(ClientContext::make(settings, 3, first.contexts).contexts == first.contexts);
   settings.sni = "app.internal";
@@ -80,7 +82,7 @@ TEST_CASE("nothing changed: the same contexts; settings or files changed: others
   std::filesystem::copy_file(next.ca(), settings.ca,
                              std::filesystem::copy_options::overwrite_existing);
   const auto second = ClientContext::make(settings, 3, first.contexts);
-  CHECK(second.error.empty());
+  CHECK(second.faults.empty());
   CHECK(second.contexts != first.contexts);
 }
 
@@ -95,21 +97,27 @@ TEST_CASE("a file that cannot be used is named with its key, the cause and the m
     settings.ca = ca;
     settings.cert = cert;
     settings.key = key;
-    return ClientContext::make(settings, 1).error;
+    std::string said;
+    const auto made = ClientContext::make(settings, 1);
+    for (const auto& one : made.faults) {
+      if (!one.warning) said += one.key + ": " + one.text();
+    }
+    CHECK(said.empty() == (made.contexts.size() == 1));
+    return said;
   };
   const std::string missing = folder.file("missing.pem"), text = folder.write("text", "hello\n");
   const std::string locked = folder.file("locked.key"), both = folder.file("both.pem");
   Authority::openssl({"ec", "-in", own.key, "-aes256", "-passout", "pass:secret", "-out", locked});
   folder.write("both.pem", folder.read("own-1.key") + folder.read("own-1.pem"));
-  CHECK(fault(missing, "", "") == "tls.ca " + missing + ": No such file or directory");
-  CHECK_THAT(fault(text, "", ""), ContainsSubstring("tls.ca " + text + ": holds no certificate"));
+  CHECK(fault(missing, "", "") == "tls.ca: " + missing + ": No such file or directory");
+  CHECK_THAT(fault(text, "", ""), ContainsSubstring("tls.ca: " + text + ": holds no certificate"));
   CHECK_THAT(fault(own.key, "", ""), ContainsSubstring("holds no certificate"));
-  CHECK_THAT(fault(authority.ca(), own.cert, missing), ContainsSubstring("tls.key " + missing));
+  CHECK_THAT(fault(authority.ca(), own.cert, missing), ContainsSubstring("tls.key: " + missing));
   CHECK_THAT(fault(authority.ca(), own.cert, text), ContainsSubstring("holds no private key"));
   CHECK_THAT(fault(authority.ca(), own.cert, other.key),
-             ContainsSubstring("is not the key of the first certificate"));
+             ContainsSubstring("does not belong to the certificate"));
   CHECK_THAT(fault(authority.ca(), own.cert, locked), ContainsSubstring("passphrase"));
   CHECK(fault(authority.ca(), own.cert, own.key).empty());
   CHECK(fault(authority.ca(), both, "").empty());
-  CHECK_THAT(fault(folder.path(), "", ""), ContainsSubstring("Is a directory"));
+  CHECK_THAT(fault(folder.path(), "", ""), ContainsSubstring("is not a file"));
 }

@@ -89,7 +89,7 @@ TEST_CASE("files that cannot be used are refused, each with its cause and its me
   std::string torn = f.text(f.good.cert);
   torn.resize(torn.size() / 2);
   CHECK_THAT(f.error(folder.write("torn.pem", torn), f.good.key),
-             ContainsSubstring("holds a broken certificate"));
+             ContainsSubstring("certificate 1 is broken"));
   CHECK_THAT(f.error(f.good.cert, f.good.key, folder.write("no-ca.pem", "x")),
              ContainsSubstring("client_ca holds no certificate"));
   const std::string locked = folder.file("locked.key");
