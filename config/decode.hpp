@@ -42,6 +42,12 @@ template <>
 std::vector<Choice<Protocol>> choices_of();
 template <>
 std::vector<Choice<ProxyHeader>> choices_of();
+template <>
+std::vector<Choice<JsonKind>> choices_of();
+template <>
+std::vector<Choice<HookMoment>> choices_of();
+template <>
+std::vector<Choice<BakeMode>> choices_of();
 
 template <typename T>
 std::vector<std::string_view> choice_names() {

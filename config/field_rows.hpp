@@ -1,7 +1,7 @@
 // How the rows of the field table are written: `member<&Timeouts::connect>("timeouts", "connect",
 // "…").range(0, one_day)`. The member's type decides how it is read, shown and compared.
 //
-// Included by field_table.cpp only.
+// Included by the tables of fields (field_table*.cpp) only.
 #pragma once
 
 #include <type_traits>

@@ -1,6 +1,7 @@
 // The rows of the field table, in the order of the file. Changing a row changes what is read, what
 // is refused, what a reload says and the reference page; docs/configuration.md is made anew.
 #include "config/field_rows.hpp"
+#include "config/field_table_verify.hpp"
 
 namespace switchback::config {
 
@@ -178,9 +179,13 @@ std::vector<Field> later_service_fields() {
                              "max-age of Strict-Transport-Security on answers over HTTPS, in place "
                              "of the server's own; 0 is none.")
           .range(0, 20 * 365 * one_day),
-      later("service", "verify", "Proof that a flip worked."),
+      optional_section<&Service::verify>("service", "verify", "Proof that a flip worked.")
+          .holds("verify")
+          .or_else("a flip is not proved"),
       later("service", "database", "Whether the old release can still use the database."),
-      later("service", "bake", "Watching a release for a while after its flip."),
+      section<&Service::bake>("service", "bake",
+                              "Watching a release for a while after its flip.")
+          .holds("bake"),
       later("service", "holdback", "A share of requests kept on the old color."),
   };
 }
@@ -514,7 +519,7 @@ const std::vector<Field>& all_fields() {
     std::vector<Field> rows;
     for (auto part : {top_fields, listener_fields, tls_fields, service_fields, later_service_fields,
                       match_and_pool_fields, check_fields, timeout_fields, limit_fields,
-                      drain_and_trust_fields, client_and_mirror_fields, admin_fields, access_fields, log_fields}) {
+                      drain_and_trust_fields, client_and_mirror_fields, verify_fields, admin_fields, access_fields, log_fields}) {
       for (Field& field : part()) rows.push_back(std::move(field));
     }
     return rows;

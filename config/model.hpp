@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "config/verify_model.hpp"
+
 namespace switchback::config {
 
 using Duration = std::chrono::milliseconds;
@@ -204,6 +206,8 @@ struct Service {
   std::string preview_header = "X-Switchback-Preview";   // empty: no preview
   Forwarded forwarded;
   Mirror mirror;
+  std::optional<Verify> verify;   // none: a flip is not proved
+  Bake bake;
   bool redirect_https = false;   // cleartext requests are sent to the same address by HTTPS
   Duration hsts = 0s;            // Strict-Transport-Security's max-age on answers over HTTPS; 0: none
   friend bool operator==(const Service&, const Service&) = default;

@@ -20,6 +20,10 @@ struct Defaults {
   Server server;
   AccessRule access;
   Token token;
+  Probe probe;
+  JsonExpectation json;
+  Stream stream;
+  Hook hook;
 
   const void* of(std::string_view section) const {
     if (section.empty()) return &config;
@@ -30,6 +34,10 @@ struct Defaults {
     if (section == "certificate") return &certificate;
     if (section == "access") return &access;
     if (section == "token") return &token;
+    if (section == "probe") return &probe;
+    if (section == "json") return &json;
+    if (section == "stream") return &stream;
+    if (section == "hook") return &hook;
     if (section == "balance") return &service.balance;
     // The others are members of the structs above.
     for (const Field& field : all_fields()) {

@@ -9,6 +9,7 @@
 #include "admin/cli/exit_codes.hpp"
 #include "admin/cli/globals.hpp"
 #include "admin/cli/json_view.hpp"
+#include "admin/verify/plan.hpp"
 #include "config/starter.hpp"
 #include "config/yaml_loader.hpp"
 #include "proxy/worker/listener_tls.hpp"
@@ -37,11 +38,23 @@ void check_named_files(config::LoadResult& loaded) {
   if (!sound) loaded.config.reset();
 }
 
+// What the plans say that only their compiler understands: patterns, places, names of probes.
+bool check_plans(config::LoadResult& loaded) {
+  bool sound = true;
+  for (auto& fault : verify::plan_faults(*loaded.config)) {
+    const auto at = loaded.places.at(fault.path);
+    loaded.diagnostics.push_back({loaded.config->file, at.line, at.column, std::move(fault.message),
+                                  std::move(fault.hint), fault.warning});
+    sound = sound && fault.warning;
+  }
+  return sound;
+}
+
 int check(const std::string& file, const Globals& globals) {
   auto loaded = config::load_file(file);
   // Files that the configuration names are read too, as `serve` would.
   if (loaded.config) check_named_files(loaded);
-  const bool valid = loaded.config.has_value();
+  const bool valid = loaded.config && check_plans(loaded);
   if (globals.json) {
     json::array diagnostics;
     for (const auto& fault : loaded.diagnostics) diagnostics.push_back(diagnostic_object(fault));

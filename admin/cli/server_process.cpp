@@ -9,6 +9,7 @@
 
 #include "admin/api/admin_server.hpp"
 #include "admin/release/make_controller.hpp"
+#include "admin/verify/plan.hpp"
 #include "proxy/log/access_log.hpp"
 
 namespace switchback::cli {
@@ -47,7 +48,15 @@ struct ServerProcess::Impl {
   std::uint64_t subscription = 0;
 };
 
+// What `check` would tell: a plan that cannot be followed is not started with. Throws.
+static void refuse_faulty_plans(const config::Config& config) {
+  for (const auto& fault : verify::plan_faults(config))
+    if (!fault.warning)
+      throw std::runtime_error(fault.message + (fault.hint.empty() ? "" : " (" + fault.hint + ")"));
+}
+
 void ServerProcess::Impl::start_all() {
+  refuse_faulty_plans(config);
   store = state::StateStore::open(config.state_dir, config.run_dir);
   ledger = ledger::Ledger::open({.path = config.state_dir + "/ledger.db"});
   observer = release::make_observer(io);
@@ -97,6 +106,7 @@ release::Controller& ServerProcess::controller() {
 std::string ServerProcess::adopt(config::Config fresh, const std::string& changes) {
   // New services need their slots first: those can fail, and then nothing has changed yet.
   try {
+    refuse_faulty_plans(fresh);
     const auto seeds = impl_->store->seeds(fresh);
     impl_->plane->reload(fresh, seeds);
   } catch (const std::exception& error) {
