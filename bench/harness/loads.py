@@ -10,7 +10,7 @@ import json
 import re
 import subprocess
 
-from .rig import LOAD_CORES, die, which
+from .rig import LOAD_CORES, die
 
 REPORT_LUA = """
 %s
@@ -111,7 +111,7 @@ def run_own(rig, port, tls, load, seconds, around):
 
 def run(rig, port, tls, load, seconds, around):
     """(what was seen, around() before, around() after) of one window of load."""
-    own = tls or load.get("rate") or load.get("generator") == "own" or not which("wrk")
+    own = tls or load.get("rate")
     if own:
         return run_own(rig, port, tls, load, seconds, around)
     return run_wrk(rig, port, load, seconds, around)
