@@ -1,4 +1,4 @@
-"""The table's arithmetic: medians, paired ratios, verdicts. Pure functions, tested by themselves."""
+"""The table's arithmetic: medians, paired ratios, verdicts. Pure functions."""
 import math
 
 
@@ -11,10 +11,10 @@ def median(values):
 
 
 def rotated(names, turn):
-    """The order of a round: it starts with another one each time, and every second one runs backwards."""
+    """The order of a round: every second one runs backwards, each pair starts one on."""
     if not names:
         return []
-    shift = turn % len(names)
+    shift = turn // 2 % len(names)
     order = list(names[shift:]) + list(names[:shift])
     return order[::-1] if turn % 2 else order
 
@@ -32,9 +32,9 @@ def better_peer(by_proxy, peers, more_is_better=False):
 
 
 def paired_ratios(ours, theirs):
-    """Ours to theirs, round by round; rounds where either is missing or theirs is not above 0 are left out."""
-    return [a / b for a, b in zip(ours, theirs)
-            if a is not None and b is not None and not math.isnan(a) and not math.isnan(b) and b > 0]
+    """Ours to theirs, round by round, without rounds where one is missing or theirs is 0."""
+    there = [(a, b) for a, b in zip(ours, theirs) if len(usable([a, b])) == 2]
+    return [a / b for a, b in there if b > 0]
 
 
 def verdict(value, bar, goal, more_is_better=False):

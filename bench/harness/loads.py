@@ -1,5 +1,5 @@
-"""The load generators: wrk for plain requests as fast as they go, bench_load for everything else (TLS,
-fixed rates, handshakes, idle connections). Both give the same facts.
+"""The load generators: wrk for plain requests as fast as they go, bench_load for everything else
+(TLS, fixed rates, handshakes, idle connections). Both give the same facts.
 
 bench_load opens its connections before the measured window; `around` is called right before and
 right after the window, so that connecting is in nobody's figure. With wrk it is, and is small: 64
@@ -16,8 +16,9 @@ REPORT_LUA = """
 %s
 done = function(summary, latency, requests)
   local e = summary.errors
-  io.write(string.format("RESULT %%d %%d %%d %%d %%d %%d %%d %%d %%d\\n", summary.requests, summary.duration,
-    e.connect, e.read, e.write, e.timeout, e.status, latency:percentile(50), latency:percentile(99)))
+  io.write(string.format("RESULT %%d %%d %%d %%d %%d %%d %%d %%d %%d\\n",
+    summary.requests, summary.duration, e.connect, e.read, e.write, e.timeout, e.status,
+    latency:percentile(50), latency:percentile(99)))
 end
 """
 
@@ -25,7 +26,8 @@ end
 def lua_for(load):
     if load.get("method", "GET") == "GET":
         return REPORT_LUA % ""
-    return REPORT_LUA % f'wrk.method = "{load["method"]}"\nwrk.body = string.rep("x", {load["body"]})'
+    body = f'wrk.body = string.rep("x", {load["body"]})'
+    return REPORT_LUA % f'wrk.method = "{load["method"]}"\n{body}'
 
 
 def wrk_command(rig, port, load, seconds, cores=LOAD_CORES, threads=1):
@@ -111,7 +113,8 @@ def run_own(rig, port, tls, load, seconds, around):
 
 def run(rig, port, tls, load, seconds, around):
     """(what was seen, around() before, around() after) of one window of load."""
-    own = tls or load.get("rate")
-    if own:
+    # bench_load reads no chunks, wrk takes whole seconds only.
+    short = seconds < 1 and "chunked" not in load["path"]
+    if tls or load.get("rate") or short:
         return run_own(rig, port, tls, load, seconds, around)
     return run_wrk(rig, port, load, seconds, around)

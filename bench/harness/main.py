@@ -11,25 +11,29 @@ GROUPS = ("plain", "log", "fresh", "none", "allocations")   # variants, in the o
 
 def read_options():
     parser = argparse.ArgumentParser(
-        prog="./dev bench", description="switchback beside nginx and HAProxy, row by row, in one interleaved run",
+        prog="./dev bench",
+        description="switchback beside nginx and HAProxy, row by row, in one interleaved run",
         epilog="example: ./dev bench --only 1k,tls1k,hs-p256 --rounds 5")
-    parser.add_argument("--only", metavar="ROW,…", help="only these rows (--list names them)")
-    parser.add_argument("--quick", action="store_true", help="fewer rows and rounds: about 4 minutes for 20")
-    parser.add_argument("--rounds", type=int, help="windows of each row and proxy (default 5; quick: 2)")
-    parser.add_argument("--seconds", type=float, default=1, help="of each window (default 1; wrk takes whole ones)")
-    parser.add_argument("--proxies", metavar="NAME,…", help="only these: " + ", ".join(report.COLUMNS))
-    parser.add_argument("--json", metavar="FILE", help="where the figures go (default: bench/results/)")
-    parser.add_argument("--list", action="store_true", help="name the rows and end")
-    parser.add_argument("--show", nargs="+", metavar="FILE", help="print the table of saved runs and end")
-    parser.add_argument("--switchback", metavar="PATH", help="the program (default: build/release/switchback)")
-    parser.add_argument("--tools", metavar="DIR", help="where the helpers are built (default: build/release/bench)")
+    add = parser.add_argument
+    add("--only", metavar="ROW,…", help="only these rows (--list names them)")
+    add("--quick", action="store_true", help="fewer rows and rounds: 4 minutes instead of 16")
+    add("--rounds", type=int, help="windows of each row and proxy (default 5; quick: 2)")
+    add("--seconds", type=float, default=1, help="of a window (default 1; wrk takes whole ones)")
+    add("--proxies", metavar="NAME,…", help="only these: " + ", ".join(report.COLUMNS))
+    add("--json", metavar="FILE", help="where the figures go (default: bench/results/)")
+    add("--list", action="store_true", help="name the rows and end")
+    add("--show", nargs="+", metavar="FILE", help="print the table of saved runs and end")
+    add("--switchback", metavar="PATH", help="the program (default: build/release/switchback)")
+    add("--tools", metavar="DIR",
+        help="where the helpers are built (default: build/release/bench, else compiled here)")
     return parser.parse_args()
 
 
 def list_rows():
     for row in rows.ROWS:
-        lines = ", ".join(line.unit for line in row.lines)
-        print(f"{row.name:18}{row.section}: {row.label} [{lines}]{'  (quick)' if row.quick else ''}")
+        units = ", ".join(line.unit for line in row.lines)
+        quick = "  (quick)" if row.quick else ""
+        print(f"{row.name:18}{row.section}: {row.label} [{units}]{quick}")
 
 
 def half_rate(rig, instances, row, seconds):
@@ -38,8 +42,8 @@ def half_rate(rig, instances, row, seconds):
     for name in rows.PEERS:
         if name in instances and name != "haproxy_splice":
             load = {k: v for k, v in row.load.items() if k != "rate"}
-            seen = loads.run(rig, instances[name].ports[row.port], row.port != "plain", load, seconds,
-                             lambda: None)[0]
+            port, tls = instances[name].ports[row.port], row.port != "plain"
+            seen = loads.run(rig, port, tls, load, seconds, lambda: None)[0]
             most = max(most, seen["good"] / seen["seconds"])
     if not most:
         die(f"row {row.name} needs nginx or HAProxy, whose half load it measures at")
@@ -114,13 +118,15 @@ def run_group(rig, variant, group, names, options, results):
 
 
 def run(options, chosen):
-    need("wrk", "taskset", "openssl", *(["strace"] if any(r.kind == "syscalls" for r in chosen) else []))
+    tracer = ["strace"] if any(row.kind == "syscalls" for row in chosen) else []
+    need("wrk", "taskset", "openssl", *tracer)
     stop_on_signals()
     rig = Rig(options.tools)
     rig.switchback = find_switchback(options.switchback)
     facts = host_facts(rig.switchback)
     if facts["load_average"][0] > 0.5:
-        note(f"load average {facts['load_average'][0]:.1f}: this machine is busy with other things; figures will scatter")
+        note(f"load average {facts['load_average'][0]:.1f}: other things run here as well; "
+             "figures will scatter")
     names = options.proxies.split(",") if options.proxies else list(report.COLUMNS)
     for name in names:
         if name not in report.COLUMNS:
@@ -154,10 +160,11 @@ def main():
         began = time.monotonic()
         results, facts = run(options, chosen)
         settings = {"rounds": options.rounds, "seconds": options.seconds, "quick": options.quick}
-        path = options.json or os.path.join(BENCH, "results", f"local-{time.strftime('%Y%m%d-%H%M%S')}.json")
+        own_name = time.strftime("local-%Y%m%d-%H%M%S.json")
+        path = options.json or os.path.join(BENCH, "results", own_name)
         report.save(path, report.as_data(results, facts, settings))
-        print(f"{options.rounds} rounds of {options.seconds:g} s, {time.monotonic() - began:.0f} s in all; "
-              f"figures: {os.path.relpath(path)}")
+        print(f"{options.rounds} rounds of {options.seconds:g} s, {time.monotonic() - began:.0f} s "
+              f"in all; figures: {os.path.relpath(path)}")
     print(f"{facts['cpu']}, {facts['cores']} cores, Linux {facts['kernel']}; " +
           "; ".join(v for v in facts["versions"].values() if v))
     print(report.table(results))

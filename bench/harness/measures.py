@@ -43,12 +43,12 @@ def direct(rig, settings):
 
 
 def idle_connections(rig):
-    """As many of 10,000 as the limit of open files leaves room for; servers need some for themselves."""
+    """As many of 10,000 as the limit of open files leaves room for."""
     return min(IDLE_WANTED, (rig.files - 1000) // 2)
 
 
 def idle(rig, instance, row, name, settings):
-    """What one more idle connection takes of the proxy's own memory (the kernel's is not counted)."""
+    """Own memory of the proxy for one more idle connection (the kernel's is not counted)."""
     port, tls = port_of(instance, row, name), row.port != "plain"
     warm = {"path": "/0", "connections": 64}
     with loads.own_process(rig, loads.own_command(rig, port, tls, warm, 0)):
@@ -112,8 +112,8 @@ def background_load(rig, port, row, seconds):
 
 
 def syscalls(rig, instance, row, name, settings):
-    """System calls per request, counted by strace; the backend counts the requests. strace slows a proxy
-    down, so that batches are smaller than in earnest."""
+    """System calls per request, counted by strace; the backend counts the requests. strace slows a
+    proxy down, so that batches are smaller than in earnest."""
     out, seconds = rig.path("strace.txt"), 1.5
     running = background_load(rig, port_of(instance, row, name), row, seconds + 4)
     attach = [a for pid in instance.pids for a in ("-p", str(pid))]
@@ -147,8 +147,8 @@ def allocation_file(rig, name):
 
 
 def allocations(rig, instance, row, name, settings):
-    """Heap allocations per request, counted by a preloaded library; what the proxy allocates without
-    any request (health checks, timers) is counted before and taken off."""
+    """Heap allocations per request, counted by a preloaded library; what the proxy allocates
+    without any request (health checks, timers) is counted before and taken off."""
     path, seconds = allocation_file(rig, name), 2
     start = allocation_counts(path)
     time.sleep(seconds)

@@ -1,5 +1,5 @@
-"""How each proxy is configured and started: one worker, kept connections to the backend, no access log
-(variant "log": JSON on all sides), X-Forwarded-For added, TLS at OpenSSL's defaults on all sides.
+"""How each proxy is configured and started: one worker, kept connections to the backend, no access
+log (variant "log": JSON on all sides), X-Forwarded-For added, TLS at OpenSSL's defaults.
 
 Each instance has a cleartext port and two TLS ports, one with a P-256 and one with an RSA-2048
 certificate. HAProxy has a further port where it splices.
@@ -82,14 +82,14 @@ http {{
   }}{tls}
 }}
 """)
-    process = rig.start([which("nginx"), "-p", folder, "-e", "stderr", "-c", conf], cores, env, "nginx")
-    return process, ports
+    command = [which("nginx"), "-p", folder, "-e", "stderr", "-c", conf]
+    return rig.start(command, cores, env, "nginx"), ports
 
 
 HAPROXY_LOG = ("log global\n  log-format '{\"time\":\"%tr\",\"client\":\"%ci\",\"method\":\"%HM\","
                "\"host\":\"%[capture.req.hdr(0)]\",\"target\":\"%HU\",\"protocol\":\"%HV\","
-               "\"status\":%ST,\"server\":\"%s\",\"bytes_in\":%U,\"bytes_out\":%B,\"connect_ms\":%Tc,"
-               "\"first_byte_ms\":%Tr,\"total_ms\":%Ta,\"user_agent\":\"%[capture.req.hdr(1)]\"}'\n"
+               "\"status\":%ST,\"server\":\"%s\",\"bytes_in\":%U,\"bytes_out\":%B,"
+               "\"connect_ms\":%Tc,\"first_byte_ms\":%Tr,\"total_ms\":%Ta,\"user_agent\":\"%[capture.req.hdr(1)]\"}'\n"
                "  http-request capture req.hdr(host) len 64\n"
                "  http-request capture req.hdr(user-agent) len 64")
 
@@ -167,7 +167,9 @@ hosts:
 def switchback(rig, variant, workers, env, cores):
     folder, ports = rig.path("switchback"), ports_for("plain", "p256", "rsa")
     os.makedirs(os.path.join(folder, "state"), exist_ok=True)
-    access = f"{{ access: json, path: {folder}/access.log }}" if variant == "log" else "{ access: off }"
+    access = "{ access: off }"
+    if variant == "log":
+        access = f"{{ access: json, path: {folder}/access.log }}"
     listeners = f"  - bind: 127.0.0.1:{ports['plain']}\n"
     for kind in ("p256", "rsa"):
         cert, key = rig.certificate(kind)
@@ -196,7 +198,8 @@ def floor(rig, variant, workers, env, cores):
     return process, {"plain": port}
 
 
-STARTERS = {"switchback": switchback, "nginx": nginx, "haproxy": haproxy, "h2o": h2o, "floor": floor}
+STARTERS = {"switchback": switchback, "nginx": nginx, "haproxy": haproxy, "h2o": h2o,
+            "floor": floor}
 
 
 def lacking(rig, names):

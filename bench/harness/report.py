@@ -8,7 +8,7 @@ from . import figures, rows
 
 COLUMNS = {"switchback": "switchback", "nginx": "nginx", "haproxy": "HAProxy",
            "haproxy_splice": "HAP. splice", "h2o": "h2o", "floor": "floor"}
-LABEL, CELL = 30, 18
+LABEL, UNIT, CELL = 30, 17, 18
 
 
 def values_of(line, samples, proxy):
@@ -25,7 +25,8 @@ def evaluate(row, line, samples):
     """Everything a line of the table says, as data."""
     values = {p: values_of(line, samples, p) for p in samples if p != "direct"}
     medians = {p: figures.median(figures.usable(v)) for p, v in values.items()}
-    better = figures.better_peer(values, [p for p in rows.PEERS if p in values], line.more_is_better)
+    peers = [p for p in rows.PEERS if p in values]
+    better = figures.better_peer(values, peers, line.more_is_better)
     ratios = figures.paired_ratios(values.get("switchback", []), values[better]) if better else []
     ratio = figures.median(ratios)
     judged = medians.get("switchback", math.nan) if line.absolute else ratio
@@ -77,9 +78,8 @@ def table(results):
     there = [row for row in rows.ROWS if row.name in results]
     columns = [p for p in COLUMNS if any(results[r.name].get(p) for r in there)]
     out, section, missed = [], None, []
-    head = (f"{'':{LABEL}}{'':21}" + "".join(f"{COLUMNS[c]:>{CELL}}" for c in columns) +
-            f"  {'ours / better peer':36}{'bar / goal':18}")
-    out.append(head)
+    names = "".join(f"{COLUMNS[c]:>{CELL}}" for c in columns)
+    out.append(f"{'':{LABEL + UNIT}}{names}  {'ours / better peer':36}{'bar / goal':18}")
     for row in there:
         samples = results[row.name]
         if row.section != section:
@@ -87,15 +87,17 @@ def table(results):
             out += ["", f"{section}"]
         for line in row.lines:
             evaluated = evaluate(row, line, samples)
-            text = f"  {row.label:{LABEL - 2}}{line.unit:21}"
-            text += "".join(f"{cell(line, evaluated, samples, c) if samples.get(c) else '':>{CELL}}"
-                            for c in columns)
+            text = f"  {row.label:{LABEL - 2}}{line.unit:{UNIT}}"
+            for column in columns:
+                shown = cell(line, evaluated, samples, column) if samples.get(column) else ""
+                text += f"{shown:>{CELL}}"
             text += f"  {ratio_text(evaluated):36}{limit_text(line):18}{evaluated['verdict']}"
             out.append(text.rstrip())
             if evaluated["verdict"] == "MISSED":
                 missed.append(f"{row.name} {line.unit}")
         for proxy, (failed, every) in failures(samples).items():
-            out.append(f"  ! {COLUMNS.get(proxy, proxy)}: {failed:,} of {every:,} failed{why(samples[proxy])}")
+            name = COLUMNS.get(proxy, proxy)
+            out.append(f"  ! {name}: {failed:,} of {every:,} failed{why(samples[proxy])}")
     out += ["", "missed: " + (", ".join(missed) if missed else "nothing that was measured")]
     return "\n".join(out)
 
@@ -108,10 +110,11 @@ def why(samples):
 
 
 NOTES = """
-CPU µs: run time of all threads of a proxy per good request (user+system; the split is sampled). @: how busy
-its core was. Ratios are paired, round by round; (least..most). Single windows scatter by 15 % on a
-shared machine: differences below 10 % are no findings. h2o and the floor are no peers here; the floor
-only carries bytes. Added latencies are against the same load straight at the backend, in cleartext.
+CPU µs: run time of all threads of a proxy per good request (user+system; the split is sampled).
+@: how busy its core was. Ratios are paired, round by round; (least..most). Single windows scatter
+by 15 % on a shared machine: differences below 10 % are no findings. h2o and the floor are no peers
+here; the floor only carries bytes. Added latencies are against the same load straight at the backend,
+in cleartext.
 """
 SCALE_NOTE = """Scaling: {cores} cores. {text}
 """
@@ -122,13 +125,15 @@ def notes(results, facts):
     if "scale" in results:
         cores = facts["cores"]
         said = ("Load and backend have cores of their own." if cores >= 4 else
-                "Proxy, load and backend share them, so two workers cannot carry twice as much here; what "
-                "can be seen is whether a request costs more CPU with two workers, and how they share.")
+                "Proxy, load and backend share them, so two workers cannot carry twice as much; what "
+                "can be seen is whether a request costs more CPU with two workers, and how they "
+                "share the work.")
         text += "\n" + SCALE_NOTE.format(cores=cores, text=said).strip()
     for name in ("idle", "idle-tls"):
         counts = {s["connections"] for v in results.get(name, {}).values() for s in v}
         if counts:
-            text += f"\n{rows.BY_NAME[name].label}: {max(counts):,} of 10,000 connections (limit of open files)."
+            text += (f"\n{rows.BY_NAME[name].label}: {max(counts):,} of 10,000 connections "
+                     "(what the limit of open files allows; fewer with --quick).")
     return text
 
 

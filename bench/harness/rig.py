@@ -1,7 +1,7 @@
 """The rig: a scratch folder, the processes in it, the programs they need, and what machine this is.
 
-Proxies run on the first core, backend and load on the second; loopback. Whatever was started is ended
-by its own process id, also after Ctrl-C.
+Proxies run on the first core, backend and load on the second; loopback. Whatever was started is
+ended by its own process id, also after Ctrl-C.
 """
 import atexit
 import os

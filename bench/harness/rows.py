@@ -51,7 +51,8 @@ INSIDE = "inside"
 
 
 def plain(name, label, bar, goal, *lines, proxies=WITH_FLOOR, quick=False, **load):
-    return Row(name, label, SATURATED, (cpu(bar, goal), *lines), proxies=proxies, quick=quick, load=load)
+    return Row(name, label, SATURATED, (cpu(bar, goal), *lines), proxies=proxies, quick=quick,
+               load=load)
 
 
 def tls(name, label, bar, goal, *lines, port="p256", quick=False, **load):
@@ -68,6 +69,12 @@ def low(name, label, port="plain", proxies=WITH_FLOOR, variant="plain", quick=Fa
                load=dict(load, rate=LOW_RATE))
 
 
+def allocations(name, label, path, quick=False):
+    lines = (Line("allocations", "heap allocs/req", 0, 0, absolute=True),)
+    return Row(name, label, INSIDE, lines, kind="allocations", variant="allocations",
+               proxies=COMMON, quick=quick, load={"path": path})
+
+
 def post(size):
     return {"method": "POST", "body": size, "path": "/0"}
 
@@ -76,7 +83,8 @@ ROWS = (
     plain("0", "0 B", 0.9, 0.7, RPS, path="/0", quick=True),
     plain("1k", "1 KiB", 0.9, 0.7, RPS, path="/1k", proxies=WITH_FLOOR + ("h2o",), quick=True),
     plain("64k", "64 KiB", 0.9, 0.65, GB, path="/64k", proxies=WITH_SPLICE, quick=True),
-    plain("1m", "1 MiB", 1.0, 0.85, GB, path="/1m", connections=32, proxies=WITH_SPLICE, quick=True),
+    plain("1m", "1 MiB", 1.0, 0.85, GB, path="/1m", connections=32, proxies=WITH_SPLICE,
+          quick=True),
     plain("chunked64k", "64 KiB chunked", 0.9, 0.65, path="/chunked64k"),
     plain("post1k", "POST 1 KiB", 0.9, 0.7, **post(1024)),
     plain("post64k", "POST 64 KiB", 0.9, 0.65, proxies=WITH_SPLICE, **post(65536)),
@@ -91,10 +99,10 @@ ROWS = (
     tls("hs-p256", "full handshake P-256", 1.0, 0.9, RPS, path="/0", close=True, quick=True),
     tls("hs-rsa", "full handshake RSA-2048", 1.0, 0.9, RPS, port="rsa", path="/0", close=True,
         quick=True),
-    tls("hs-resumed", "resumed handshake (P-256)", 1.0, 0.9, RPS, path="/0", close=True, resume=True,
-        quick=True),
-    tls("hs-resumed-rsa", "resumed handshake (RSA)", 1.0, 0.9, RPS, port="rsa", path="/0", close=True,
-        resume=True),
+    tls("hs-resumed", "resumed handshake (P-256)", 1.0, 0.9, RPS, path="/0", close=True,
+        resume=True, quick=True),
+    tls("hs-resumed-rsa", "resumed handshake (RSA)", 1.0, 0.9, RPS, port="rsa", path="/0",
+        close=True, resume=True),
     low("low-0", "0 B", path="/0"),
     low("low-1k", "1 KiB", path="/1k", quick=True),
     low("low-64k", "64 KiB", path="/64k"),
@@ -113,17 +121,14 @@ ROWS = (
         variant="fresh", port="p256", proxies=COMMON + ("h2o",)),
     Row("scale", "two workers for one, 1 KiB", "scaling (see the note below)",
         (Line("gain", "req/s ratio", more_is_better=True), Line("growth", "CPU ratio"),
-         Line("share", "share of the busier worker")), kind="scale", variant="none", proxies=COMMON,
+         Line("share", "busier worker")), kind="scale", variant="none", proxies=COMMON,
         load={"path": "/1k"}),
     Row("syscalls-1", "1 connection", INSIDE, (Line("calls", "syscalls/req"),), kind="syscalls",
         load={"path": "/1k", "connections": 1}),
     Row("syscalls-64", "64 connections", INSIDE, (Line("calls", "syscalls/req"),), kind="syscalls",
         load={"path": "/1k"}, quick=True),
-    Row("allocations", "1 KiB", INSIDE, (Line("allocations", "heap allocations/req", 0, 0, absolute=True),),
-        kind="allocations", variant="allocations", proxies=COMMON, load={"path": "/1k"}, quick=True),
-    Row("allocations-64k", "64 KiB", INSIDE,
-        (Line("allocations", "heap allocations/req", 0, 0, absolute=True),),
-        kind="allocations", variant="allocations", proxies=COMMON, load={"path": "/64k"}),
+    allocations("allocations", "1 KiB", "/1k", quick=True),
+    allocations("allocations-64k", "64 KiB", "/64k"),
 )
 BY_NAME = {row.name: row for row in ROWS}
 
