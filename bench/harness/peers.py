@@ -89,7 +89,8 @@ http {{
 HAPROXY_LOG = ("log global\n  log-format '{\"time\":\"%tr\",\"client\":\"%ci\",\"method\":\"%HM\","
                "\"host\":\"%[capture.req.hdr(0)]\",\"target\":\"%HU\",\"protocol\":\"%HV\","
                "\"status\":%ST,\"server\":\"%s\",\"bytes_in\":%U,\"bytes_out\":%B,"
-               "\"connect_ms\":%Tc,\"first_byte_ms\":%Tr,\"total_ms\":%Ta,\"user_agent\":\"%[capture.req.hdr(1)]\"}'\n"
+               "\"connect_ms\":%Tc,\"first_byte_ms\":%Tr,\"total_ms\":%Ta,"
+               "\"user_agent\":\"%[capture.req.hdr(1)]\"}'\n"
                "  http-request capture req.hdr(host) len 64\n"
                "  http-request capture req.hdr(user-agent) len 64")
 
