@@ -4,6 +4,7 @@
 //   bench_backend PORT        (0: any; the port is printed)
 //
 //   GET /0 /1k /64k /1m       bodies of so many bytes, with Content-Length
+//   GET /1g                   1 GiB, with Content-Length
 //   GET /chunked64k           64 KiB in four chunks
 //   POST or PUT anywhere      swallows the body (Content-Length or chunked), answers with none
 //   GET /requests             how many requests came before, as a decimal number
@@ -50,6 +51,9 @@ const std::string answer_0 = with_length(0);
 const std::string answer_1k = with_length(1024);
 const std::string answer_64k = with_length(64 * 1024);
 const std::string answer_1m = with_length(1024 * 1024);
+constexpr std::size_t mebibyte = 1024 * 1024;
+constexpr std::size_t mebibytes_of_1g = 1024;
+const std::string_view body_1m = std::string_view(answer_1m).substr(answer_1m.size() - mebibyte);
 const std::string answer_chunked = chunked();
 const std::string answer_404 = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
 
@@ -109,8 +113,9 @@ class ChunkSkipper {
 struct Connection {
   int fd = -1;
   std::string in;
-  std::string_view out;    // what is left of the answer
-  std::string own_answer;  // one that is not made beforehand
+  std::string_view out;       // what is left of the answer
+  std::string own_answer;     // one that is not made beforehand
+  std::size_t mebibytes = 0;  // that follow `out`
   std::size_t body_left = 0;
   std::unique_ptr<ChunkSkipper> chunks;
   bool in_body = false;
@@ -122,7 +127,11 @@ int epoll = -1;
 
 // False: the connection is done.
 bool flush(Connection& c) {
-  while (!c.out.empty()) {
+  while (!c.out.empty() || c.mebibytes > 0) {
+    if (c.out.empty()) {
+      --c.mebibytes;
+      c.out = body_1m;
+    }
     const ssize_t n = ::send(c.fd, c.out.data(), c.out.size(), MSG_NOSIGNAL);
     if (n < 0) return errno == EAGAIN;
     c.out.remove_prefix(static_cast<std::size_t>(n));
@@ -157,6 +166,12 @@ bool take_head(Connection& c, std::string_view& data) {
   } else {
     ++requests;
   }
+  if (path == "/1g") {
+    c.own_answer =
+        "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(mebibytes_of_1g * mebibyte) +
+        "\r\n\r\n";
+    c.mebibytes = mebibytes_of_1g;
+  }
   const bool sink = method == "POST" || method == "PUT";
   const std::string& answer = !c.own_answer.empty() ? c.own_answer
                               : sink                ? answer_0
@@ -164,7 +179,10 @@ bool take_head(Connection& c, std::string_view& data) {
   if (c.close_after && &answer != &c.own_answer) c.own_answer = answer;
   if (c.close_after) c.own_answer.insert(c.own_answer.find("\r\n") + 2, "Connection: close\r\n");
   c.out = c.own_answer.empty() ? answer : c.own_answer;
-  if (method == "HEAD") c.out = c.out.substr(0, c.out.find("\r\n\r\n") + 4);
+  if (method == "HEAD") {
+    c.out = c.out.substr(0, c.out.find("\r\n\r\n") + 4);
+    c.mebibytes = 0;
+  }
   c.chunks.reset();
   if (!field(head, "transfer-encoding:").empty()) c.chunks = std::make_unique<ChunkSkipper>();
   c.body_left = std::strtoul(std::string(field(head, "content-length:")).c_str(), nullptr, 10);

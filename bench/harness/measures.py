@@ -2,6 +2,7 @@
 import os
 import re
 import signal
+import socket
 import struct
 import subprocess
 import time
@@ -64,6 +65,37 @@ def idle(rig, instance, row, name, settings):
         standing = loads.parse_own(process.stdout.readline())["standing"]
     return {"good": standing, "connections": count, "failures": count - standing,
             "bytes_per_connection": (after - before) / max(standing, 1)}
+
+
+def read_head_and_stop(port, path):
+    """A client that asks, reads the head of the answer, and then nothing more."""
+    client = socket.create_connection(("127.0.0.1", port), timeout=5)
+    client.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+    head = client.recv(512)
+    if not head.startswith(b"HTTP/1.1 200"):
+        client.close()
+        return None
+    return client
+
+
+def stalled(rig, instance, row, name, settings):
+    """Own memory of the proxy for one more large answer whose client has stopped reading."""
+    clients, count = [], 32
+    with loads.own_process(rig, loads.own_command(rig, instance.ports["plain"], False,
+                                                  {"path": "/1k"}, 0)):
+        pass
+    before = kernel.resident_bytes(instance.pids)
+    try:
+        for _ in range(count):
+            clients.append(read_head_and_stop(instance.ports["plain"], row.load["path"]))
+        time.sleep(2)   # whatever is going to be buffered has been
+        after = kernel.resident_bytes(instance.pids)
+    finally:
+        good = [c for c in clients if c]
+        for client in good:
+            client.close()
+    return {"good": len(good), "failures": count - len(good),
+            "bytes_per_stream": (after - before) / max(len(good), 1)}
 
 
 def scale(rig, _instance, row, name, settings):
@@ -164,5 +196,5 @@ def allocations(rig, instance, row, name, settings):
             "bytes": size / requests, "raw_allocations": made, "idle_allocations": idle_count}
 
 
-BY_KIND = {"load": load, "idle": idle, "scale": scale, "syscalls": syscalls,
+BY_KIND = {"load": load, "idle": idle, "stalled": stalled, "scale": scale, "syscalls": syscalls,
            "allocations": allocations}

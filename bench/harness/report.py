@@ -69,8 +69,7 @@ def ratio_text(evaluated):
 def limit_text(line):
     if line.bar is None:
         return ""
-    text = f"{line.bar:g} / {line.goal:g}" if line.goal is not None else f"{line.bar:g}"
-    return text + (" " + line.unit if line.absolute and line.bar else "")
+    return f"{line.bar:,g} / {line.goal:,g}" if line.bar < 1e6 else f"{line.bar:,} / {line.goal:,}"
 
 
 def table(results):
@@ -79,7 +78,7 @@ def table(results):
     columns = [p for p in COLUMNS if any(results[r.name].get(p) for r in there)]
     out, section, missed = [], None, []
     names = "".join(f"{COLUMNS[c]:>{CELL}}" for c in columns)
-    out.append(f"{'':{LABEL + UNIT}}{names}  {'ours / better peer':36}{'bar / goal':18}")
+    out.append(f"{'':{LABEL + UNIT}}{names}  {'ours / better peer':36}{'bar / goal':22}")
     for row in there:
         samples = results[row.name]
         if row.section != section:
@@ -91,7 +90,7 @@ def table(results):
             for column in columns:
                 shown = cell(line, evaluated, samples, column) if samples.get(column) else ""
                 text += f"{shown:>{CELL}}"
-            text += f"  {ratio_text(evaluated):36}{limit_text(line):18}{evaluated['verdict']}"
+            text += f"  {ratio_text(evaluated):36}{limit_text(line):22}{evaluated['verdict']}"
             out.append(text.rstrip())
             if evaluated["verdict"] == "MISSED":
                 missed.append(f"{row.name} {line.unit}")
