@@ -156,9 +156,9 @@ void Run::start_due() {
   while (!idle_.empty()) {
     // Looked at each time: connections that are refused at once come straight back.
     const std::int64_t now = now_ns();
-    if (now >= end_ns_) return;
     const std::int64_t due = options_.rate > 0 ? due_ns(next_) : now;
-    if (due > now || due >= end_ns_) return;
+    // What was due before the end is still sent after it: being late is what latencies are to show.
+    if (due > now || due >= end_ns_ || now >= end_ns_ + grace_ns) return;
     Connection* connection = idle_.back();
     idle_.pop_back();
     ++next_;
@@ -173,18 +173,16 @@ void Run::measure() {
   for (;;) {
     start_due();
     const std::int64_t now = now_ns();
-    if (now >= end_ns_ && (under_way_ == 0 || now >= end_ns_ + grace_ns)) break;
+    const bool more_due = options_.rate > 0 && due_ns(next_) < end_ns_;
+    if (now >= end_ns_ && !more_due && under_way_ == 0) break;
+    if (now >= end_ns_ + grace_ns) break;
     std::int64_t until = now < end_ns_ ? end_ns_ : end_ns_ + grace_ns;
-    if (options_.rate > 0 && !idle_.empty()) until = std::min(until, std::max(now, due_ns(next_)));
-    if (options_.rate > 0 && due_ns(next_) >= end_ns_) until = now < end_ns_ ? end_ns_ : until;
+    if (more_due && !idle_.empty()) until = std::min(until, due_ns(next_));
     wait(until);
   }
-  seen_.seconds = options_.seconds;
+  seen_.seconds = static_cast<double>(now_ns() - start_ns_) / second;
   seen_.unanswered = under_way_;
-  if (options_.rate > 0) {
-    const auto planned = static_cast<std::uint64_t>(options_.seconds * options_.rate);
-    seen_.unsent = planned > next_ ? planned - next_ : 0;
-  }
+  while (options_.rate > 0 && due_ns(next_ + seen_.unsent) < end_ns_) ++seen_.unsent;
 }
 
 void Run::count_standing() {

@@ -33,7 +33,7 @@ struct Seen {
   std::uint64_t bad_status = 0;
   std::uint64_t failed = 0;  // connections refused, reset or closed early while a request was due
   std::uint64_t unanswered = 0;  // begun, without an answer within the grace time
-  std::uint64_t unsent = 0;      // due, but no connection was free until the end
+  std::uint64_t unsent = 0;      // due, but no connection was free until the grace time ended
   std::uint64_t reconnects = 0;  // kept-alive connections that the server closed between requests
   std::uint64_t resumed = 0;     // of all answers of the run, those on resumed TLS sessions
   std::uint64_t standing = 0;    // connections open at the end
