@@ -20,6 +20,7 @@ def read_options():
     add("--rounds", type=int, help="windows of each row and proxy (default 5; quick: 2)")
     add("--seconds", type=float, default=1, help="of a window (default 1; wrk takes whole ones)")
     add("--proxies", metavar="NAME,…", help="only these: " + ", ".join(report.COLUMNS))
+    add("--wrk", action="store_true", help="wrk is the load wherever it can be, as a check of ours")
     add("--json", metavar="FILE", help="where the figures go (default: bench/results/)")
     add("--list", action="store_true", help="name the rows and end")
     add("--show", nargs="+", metavar="FILE", help="print the table of saved runs and end")
@@ -55,6 +56,8 @@ def settings_for(rig, row, instances, options):
     if row.load.get("rate") == "half":
         settings["load"]["rate"] = half_rate(rig, instances, row, options.seconds)
         note(f"{row.name}: {settings['load']['rate']:,} requests a second")
+    if options.wrk:
+        settings["load"]["generator"] = "wrk"
     if options.quick:
         settings["idle"] = 2000
     return settings
@@ -159,7 +162,8 @@ def main():
             die(f"no row is called {unknown}; ./dev bench --list names them")
         began = time.monotonic()
         results, facts = run(options, chosen)
-        settings = {"rounds": options.rounds, "seconds": options.seconds, "quick": options.quick}
+        settings = {"rounds": options.rounds, "seconds": options.seconds, "quick": options.quick,
+                    "wrk": options.wrk}
         own_name = time.strftime("local-%Y%m%d-%H%M%S.json")
         path = options.json or os.path.join(BENCH, "results", own_name)
         report.save(path, report.as_data(results, facts, settings))
