@@ -120,16 +120,7 @@ def run_group(rig, variant, group, names, options, results):
         instances[name].stop()
 
 
-def run(options, chosen):
-    tracer = ["strace"] if any(row.kind == "syscalls" for row in chosen) else []
-    need("wrk", "taskset", "openssl", *tracer)
-    stop_on_signals()
-    rig = Rig(options.tools)
-    rig.switchback = find_switchback(options.switchback)
-    facts = host_facts(rig.switchback)
-    if facts["load_average"][0] > 0.5:
-        note(f"load average {facts['load_average'][0]:.1f}: other things run here as well; "
-             "figures will scatter")
+def chosen_proxies(rig, options):
     names = options.proxies.split(",") if options.proxies else list(report.COLUMNS)
     for name in names:
         if name not in report.COLUMNS:
@@ -139,41 +130,64 @@ def run(options, chosen):
     reasons = peers.lacking(rig, names)
     for name, reason in reasons.items():
         print(f"left out: {name} ({reason})")
-    names = [n for n in names if n not in reasons]
-    results = {}
+    return [n for n in names if n not in reasons]
+
+
+def run(rig, options, chosen, results):
+    """Fills `results`; what is in it when a run is broken off is good as far as it goes."""
+    names = chosen_proxies(rig, options)
     for variant in GROUPS:
         group = [row for row in chosen if row.variant == variant]
         if group:
             run_group(rig, variant, group, names, options, results)
-    return results, facts
+
+
+def show(results, facts):
+    print(f"{facts['cpu']}, {facts['cores']} cores, Linux {facts['kernel']}; " +
+          "; ".join(v for v in facts["versions"].values() if v))
+    print(report.table(results))
+    print()
+    print(report.notes(results, facts))
+
+
+def measure(options):
+    try:
+        chosen = rows.chosen(options.only.split(",") if options.only else None, options.quick)
+    except KeyError as unknown:
+        die(f"no row is called {unknown}; ./dev bench --list names them")
+    tracer = ["strace"] if any(row.kind == "syscalls" for row in chosen) else []
+    need("wrk", "taskset", "openssl", *tracer)
+    stop_on_signals()
+    rig = Rig(options.tools)
+    rig.switchback = find_switchback(options.switchback)
+    facts, results, began = host_facts(rig.switchback), {}, time.monotonic()
+    if facts["load_average"][0] > 0.5:
+        note(f"load average {facts['load_average'][0]:.1f}: other things run here as well; "
+             "figures will scatter")
+    try:
+        run(rig, options, chosen, results)
+    finally:
+        if results:
+            settings = {"rounds": options.rounds, "seconds": options.seconds,
+                        "quick": options.quick, "wrk": options.wrk}
+            own_name = time.strftime("local-%Y%m%d-%H%M%S.json")
+            path = options.json or os.path.join(BENCH, "results", own_name)
+            report.save(path, report.as_data(results, facts, settings))
+            print(f"{options.rounds} rounds of {options.seconds:g} s, "
+                  f"{time.monotonic() - began:.0f} s in all; figures: {os.path.relpath(path)}")
+            show(results, facts)
 
 
 def main():
     options = read_options()
     options.rounds = options.rounds or (2 if options.quick else 5)
     if options.list:
-        return list_rows()
-    if options.show:
+        list_rows()
+    elif options.show:
         results, facts, _ = report.merged(options.show)
+        show(results, facts)
     else:
-        try:
-            chosen = rows.chosen(options.only.split(",") if options.only else None, options.quick)
-        except KeyError as unknown:
-            die(f"no row is called {unknown}; ./dev bench --list names them")
-        began = time.monotonic()
-        results, facts = run(options, chosen)
-        settings = {"rounds": options.rounds, "seconds": options.seconds, "quick": options.quick,
-                    "wrk": options.wrk}
-        own_name = time.strftime("local-%Y%m%d-%H%M%S.json")
-        path = options.json or os.path.join(BENCH, "results", own_name)
-        report.save(path, report.as_data(results, facts, settings))
-        print(f"{options.rounds} rounds of {options.seconds:g} s, {time.monotonic() - began:.0f} s "
-              f"in all; figures: {os.path.relpath(path)}")
-    print(f"{facts['cpu']}, {facts['cores']} cores, Linux {facts['kernel']}; " +
-          "; ".join(v for v in facts["versions"].values() if v))
-    print(report.table(results))
-    print()
-    print(report.notes(results, facts))
+        measure(options)
 
 
 if __name__ == "__main__":

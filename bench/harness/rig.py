@@ -165,7 +165,7 @@ class Rig:
 
 
 def stop_on_signals():
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda n, _: sys.exit(128 + n))
 
 
