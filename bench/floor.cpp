@@ -30,6 +30,7 @@ struct End {
   bool readable = false;
   bool ended = false;  // nothing comes after what is there, so no event tells of the end
   std::string left;    // read from the other end, and not yet taken by this one
+  std::size_t left_from = 0;
 };
 
 struct Pair {
@@ -47,18 +48,32 @@ sockaddr_in loopback(std::uint16_t port) {
   return address;
 }
 
+// How much `to` takes at once; -1: broken.
+long give(End& to, const char* data, std::size_t size) {
+  std::size_t given = 0;
+  while (given < size) {
+    const ssize_t n = ::send(to.fd, data + given, size - given, MSG_NOSIGNAL);
+    if (n < 0 && errno != EAGAIN && errno != ENOTCONN) return -1;
+    if (n < 0) break;
+    given += static_cast<std::size_t>(n);
+  }
+  return static_cast<long>(given);
+}
+
 // What `to` does not take at once is kept. False: broken.
 bool pass(End& to, const char* data, std::size_t size) {
-  while (size > 0) {
-    const ssize_t n = ::send(to.fd, data, size, MSG_NOSIGNAL);
-    if (n < 0) {
-      if (errno != EAGAIN && errno != ENOTCONN) return false;
-      to.left.assign(data, size);
-      return true;
-    }
-    data += n;
-    size -= static_cast<std::size_t>(n);
-  }
+  const long given = give(to, data, size);
+  if (given < 0) return false;
+  to.left.assign(data + given, size - static_cast<std::size_t>(given));
+  to.left_from = 0;
+  return true;
+}
+
+bool give_rest(End& end) {
+  const long given = give(end, end.left.data() + end.left_from, end.left.size() - end.left_from);
+  if (given < 0) return false;
+  end.left_from += static_cast<std::size_t>(given);
+  if (end.left_from == end.left.size()) end.left.clear();
   return true;
 }
 
@@ -82,10 +97,7 @@ bool on_event(End& end, std::uint32_t events) {
   End& other = &end == &end.pair->client ? end.pair->server : end.pair->client;
   if (events & (EPOLLERR | EPOLLHUP)) return false;
   if (events & EPOLLOUT && !end.left.empty()) {
-    const std::string left = std::move(end.left);
-    end.left.clear();
-    if (!pass(end, left.data(), left.size())) return false;
-    if (!carry(other, end)) return false;
+    if (!give_rest(end) || !carry(other, end)) return false;
   }
   if (events & EPOLLRDHUP) end.ended = true;
   if (events & (EPOLLIN | EPOLLRDHUP)) end.readable = true;
