@@ -56,10 +56,8 @@ def plain(name, label, bar, goal, *lines, proxies=WITH_FLOOR, quick=False, **loa
 
 
 def tls(name, label, bar, goal, *lines, port="p256", quick=False, **load):
-    # h2o 2.2 refuses a good part of the tickets that it gave, so it has no place in resumed rows.
-    proxies = COMMON if load.get("resume") else COMMON + ("h2o",)
-    return Row(name, label, TLS, (cpu(bar, goal), *lines), port=port, proxies=proxies, quick=quick,
-               load=load)
+    return Row(name, label, TLS, (cpu(bar, goal), *lines), port=port, proxies=COMMON + ("h2o",),
+               quick=quick, load=load)
 
 
 def low(name, label, port="plain", proxies=WITH_FLOOR, variant="plain", quick=False, **load):

@@ -92,7 +92,12 @@ Outcome Connection::establish() {
       state_ = State::handshaking;
       tls_.reset(SSL_new(target_.tls));
       SSL_set_fd(tls_.get(), fd_);
-      if (target_.resume && last_session != nullptr) SSL_set_session(tls_.get(), last_session);
+      if (target_.resume && last_session != nullptr) {
+        // A copy: OpenSSL writes into the session of a handshake under way, and others share it.
+        SSL_SESSION* copy = SSL_SESSION_dup(last_session);
+        SSL_set_session(tls_.get(), copy);
+        SSL_SESSION_free(copy);
+      }
     }
   }
   if (state_ == State::handshaking) {
