@@ -12,6 +12,10 @@
 
 namespace switchback::net {
 
+// Descriptors from this number on are kept for what must not fail (admin, files, health checks). The
+// kernel gives the lowest free number, so a number tells how many are taken.
+int first_scarce_fd();
+
 void set_nodelay(int fd);   // TCP only; without effect on other sockets
 
 // Starts a connect on a new non-blocking, close-on-exec socket, with TCP_NODELAY where it is TCP.
