@@ -125,7 +125,9 @@ net::PipeRef Session::pipe_for_body() {
       !body_in_.empty() || stream_.layer() || !active_->exchange.takes_body_pipe()) {
     return {};
   }
-  return host_.reactor().pipes().take();
+  net::PipeRef pipe = host_.reactor().pipes().take();
+  if (!pipe) host_.context().stats->pipes_refused.add();
+  return pipe;
 }
 
 // False: stop reading.

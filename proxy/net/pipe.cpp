@@ -31,7 +31,7 @@ Pipe* PipePool::make() {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return nullptr;
   Pipe* const pipe = new Pipe{this, ends[0], ends[1]};
-  if (ends[0] >= first_scarce_fd_ || ends[1] >= first_scarce_fd_) {   // they are for clients
+  if (ends[0] >= first_scarce_fd_ || ends[1] >= first_scarce_fd_) {  // they are for clients
     close(pipe);
     return nullptr;
   }
@@ -48,10 +48,7 @@ PipeRef PipePool::take() {
   } else if (lent_ < most_pipes) {
     pipe = make();
   }
-  if (pipe == nullptr) {
-    ++refused_;
-    return {};
-  }
+  if (pipe == nullptr) return {};
   ++lent_;
   return PipeRef(pipe);
 }

@@ -2,8 +2,9 @@
 // bytes are never copied into this process.
 //
 // Threads: a pool and its pipes belong to one worker. Ownership: PipeRef is the only handle; it
-// gives the pipe back, and one that still holds bytes is closed instead of kept: they are somebody's.
-// Limits: so many pipes a worker, and none while descriptors are scarce. Who gets none copies.
+// gives the pipe back, and one that still holds bytes is closed instead of kept: they are
+// somebody's. Limits: so many pipes a worker, and none while descriptors are scarce. Who gets none
+// copies.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +19,7 @@ class PipePool;
 struct Pipe {
   PipePool* pool;
   int read_fd, write_fd;
-  std::size_t held = 0;   // bytes in it
+  std::size_t held = 0;  // bytes in it
 };
 
 class PipeRef {
@@ -44,11 +45,11 @@ class PipePool {
  public:
   // Bytes in a pipe at most: what a reader that stalls keeps of the kernel's memory.
   static constexpr std::size_t pipe_bytes = 256 * 1024;
-  static constexpr std::size_t worth_bytes = 64 * 1024;   // of what is left of a body
-  static constexpr std::size_t most_pipes = 64;    // lent at a time
-  static constexpr std::size_t most_free = 8;      // kept for later
+  static constexpr std::size_t worth_bytes = 64 * 1024;  // of what is left of a body
+  static constexpr std::size_t most_pipes = 64;          // lent at a time
+  static constexpr std::size_t most_free = 8;            // kept for later
 
-  static std::size_t share_of(std::uint64_t bytes) {   // of what is left, in one pipe
+  static std::size_t share_of(std::uint64_t bytes) {  // of what is left, in one pipe
     return bytes < pipe_bytes ? static_cast<std::size_t>(bytes) : pipe_bytes;
   }
 
@@ -57,10 +58,9 @@ class PipePool {
   PipePool(const PipePool&) = delete;
   PipePool& operator=(const PipePool&) = delete;
 
-  PipeRef take();   // empty: too many are lent, or descriptors are scarce
-  bool trim();      // closes those that are free; false: there were none
+  PipeRef take();  // empty: too many are lent, or descriptors are scarce
+  bool trim();     // closes those that are free; false: there were none
   std::size_t open() const { return lent_ + free_.size(); }
-  std::uint64_t refused() const { return refused_; }
 
  private:
   friend class PipeRef;
@@ -69,8 +69,7 @@ class PipePool {
   static void close(Pipe* pipe);
   std::vector<Pipe*> free_;
   std::size_t lent_ = 0;
-  std::uint64_t refused_ = 0;
-  int first_scarce_fd_ = -1;   // -1: not asked for yet
+  int first_scarce_fd_ = -1;  // -1: not asked for yet
 };
 
 inline void PipeRef::reset() {

@@ -196,7 +196,9 @@ net::PipeRef Connection::pipe_for_body() {
       stream_.layer() || !user_->takes_pipe()) {
     return {};
   }
-  return dialer_.reactor().pipes().take();
+  net::PipeRef pipe = dialer_.reactor().pipes().take();
+  if (!pipe) dialer_.stats().pipes_refused.add();
+  return pipe;
 }
 
 // False: stop reading.

@@ -93,10 +93,10 @@ void Worker::start(std::shared_ptr<const Snapshot> snapshot,
 
 void Worker::run(std::shared_ptr<const Snapshot> snapshot) {
   // A splice into a socket that is gone says it by a signal too, and no flag prevents that.
-  sigset_t none;
-  sigemptyset(&none);
-  sigaddset(&none, SIGPIPE);
-  ::pthread_sigmask(SIG_BLOCK, &none, nullptr);
+  sigset_t broken_pipe;
+  sigemptyset(&broken_pipe);
+  sigaddset(&broken_pipe, SIGPIPE);
+  ::pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
   refresh_wall_clock();
   adopt(std::move(snapshot));
   for (Entrance& entrance : entrances_) {
