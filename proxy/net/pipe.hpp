@@ -47,7 +47,7 @@ class PipePool {
   static constexpr std::size_t pipe_bytes = 256 * 1024;
   static constexpr std::size_t worth_bytes = 64 * 1024;  // of what is left of a body
   static constexpr std::size_t most_pipes = 64;          // lent at a time
-  static constexpr std::size_t most_free = 8;            // kept for later
+  static constexpr std::size_t most_free = 32;           // kept for later
 
   static std::size_t share_of(std::uint64_t bytes) {  // of what is left, in one pipe
     return bytes < pipe_bytes ? static_cast<std::size_t>(bytes) : pipe_bytes;
