@@ -9,11 +9,13 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <cstring>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <utility>
 
+#include "proxy/net/calls.hpp"
 #include "proxy/net/reactor.hpp"
 
 namespace switchback::net {
@@ -91,6 +93,12 @@ class Stream {
   // pieces go at once: with more, a write can be short while writable() stays set.
   Transfer write(std::span<const iovec> pieces);
 
+  // The same by way of a pipe, not when encrypted. Into an empty one: readable() stays until a
+  // read says would_block, since a pipe can be full of few bytes. Out of it: all it holds, or
+  // less and writable() is cleared.
+  Transfer read_into(Pipe& pipe, std::size_t most);
+  Transfer write_from(Pipe& pipe);
+
   // The socket itself, for the layer.
   Transfer raw_read(char* into, std::size_t room);
   Transfer raw_write(std::span<const iovec> pieces);
@@ -100,7 +108,11 @@ class Stream {
   std::uint64_t taken() const;
 
  private:
+  Transfer nothing_read(ssize_t n);   // 0, or less: errno
+  Transfer nothing_written(int error);
   static constexpr std::size_t max_pieces = 1024;   // IOV_MAX of Linux
+  // Up to here a copy costs less than the kernel's look at several pieces.
+  static constexpr std::size_t join_bytes = 2048;
 
   Reactor* reactor_ = nullptr;
   EventHandler* handler_ = nullptr;
@@ -129,20 +141,13 @@ inline Transfer Stream::raw_read(char* into, std::size_t room) {
   if (!readable_) return {IoStatus::would_block};
   ssize_t n;
   do {
-    n = ::recv(fd_, into, room, MSG_DONTWAIT);
+    n = call_recv(fd_, into, room, MSG_DONTWAIT);
   } while (__builtin_expect(n < 0 && errno == EINTR, 0));
   if (__builtin_expect(n > 0, 1)) {
     if (static_cast<std::size_t>(n) < room && !peer_closed_) readable_ = false;
     return {IoStatus::ok, static_cast<std::size_t>(n)};
   }
-  readable_ = false;
-  if (n == 0) {
-    if (reset_told_) return {IoStatus::error, 0, ECONNRESET};
-    return {IoStatus::end};
-  }
-  const int error = errno;
-  if (error == EAGAIN) return {IoStatus::would_block};
-  return {IoStatus::error, 0, error};
+  return nothing_read(n);
 }
 
 inline Transfer Stream::raw_write(std::span<const iovec> pieces) {
@@ -154,12 +159,20 @@ inline Transfer Stream::raw_write(std::span<const iovec> pieces) {
   ssize_t n;
   do {
     if (pieces.size() == 1) {
-      n = ::send(fd_, pieces[0].iov_base, wanted, MSG_NOSIGNAL | MSG_DONTWAIT);
+      n = call_send(fd_, pieces[0].iov_base, wanted, MSG_NOSIGNAL | MSG_DONTWAIT);
+    } else if (wanted <= join_bytes) {
+      char joined[join_bytes];
+      char* p = joined;
+      for (const iovec& piece : pieces) {
+        std::memcpy(p, piece.iov_base, piece.iov_len);
+        p += piece.iov_len;
+      }
+      n = call_send(fd_, joined, wanted, MSG_NOSIGNAL | MSG_DONTWAIT);
     } else {
       msghdr message{};
       message.msg_iov = const_cast<iovec*>(pieces.data());
       message.msg_iovlen = pieces.size();
-      n = ::sendmsg(fd_, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+      n = call_sendmsg(fd_, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     }
   } while (__builtin_expect(n < 0 && errno == EINTR, 0));
   if (__builtin_expect(n >= 0, 1)) {
@@ -167,11 +180,7 @@ inline Transfer Stream::raw_write(std::span<const iovec> pieces) {
     if (static_cast<std::size_t>(n) < wanted) writable_ = false;
     return {n > 0 ? IoStatus::ok : IoStatus::would_block, static_cast<std::size_t>(n)};
   }
-  const int error = errno;
-  writable_ = false;
-  if (error == EAGAIN) return {IoStatus::would_block};
-  if (error != EPIPE) reset_told_ = true;
-  return {IoStatus::error, 0, error};
+  return nothing_written(errno);
 }
 
 }  // namespace switchback::net
