@@ -25,9 +25,6 @@
 #include "proxy/base/color.hpp"
 #include "proxy/drain/switch_record.hpp"
 
-namespace switchback::ledger {
-struct Snapshot;
-}
 namespace switchback::worker {
 struct ServiceView;
 }
@@ -121,7 +118,6 @@ struct Rehearsal {
   std::optional<double> decided, persisted, switched;
 };
 using OnRehearsal = std::function<void(const Rehearsal&)>;
-using OnLoaded = std::function<void(const ledger::Snapshot&)>;
 
 struct Event {           // of the SSE stream
   std::uint64_t id = 0;  // grows by one
@@ -162,9 +158,6 @@ class Controller {
   // The whole way of a rollback but for the switch itself; a real switch of the service drops it.
   // `done` is called once, at the latest when the controller ends.
   virtual void rehearse(const std::string& /*service*/, Nanos /*begun_ns*/, OnRehearsal /*done*/) {}
-  // What the ledger held at the start: told at once, or when it could be read at last. The rows of
-  // its tables; flips and keys are not in it any more.
-  virtual void on_loaded(OnLoaded /*told*/) {}
   // An event of somebody else's for the stream; `json` is one line.
   virtual void tell(const std::string& /*type*/, const std::string& /*json*/) {}
 

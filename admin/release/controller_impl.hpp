@@ -42,7 +42,6 @@ class ControllerImpl : public Controller, private ControlObserver::Target {
   void set_policy(Policy* policy) override { policy_ = policy; }
   void name_releases(worker::ServiceView& view) const override;
   void rehearse(const std::string& service, Nanos begun_ns, OnRehearsal done) override;
-  void on_loaded(OnLoaded told) override;
   void tell(const std::string& type, const std::string& json) override;
   std::uint64_t subscribe(std::uint64_t last_id, OnEvent on_event) override;
   void unsubscribe(std::uint64_t handle) override;
@@ -142,8 +141,6 @@ class ControllerImpl : public Controller, private ControlObserver::Target {
   std::map<const drain::SwitchRecord*, Run> live_;  // stored, not all ended
   Policy* policy_ = nullptr;
   Rehearsals rehearsals_;
-  std::optional<ledger::Snapshot> loaded_;  // its tables, once they were read
-  std::vector<OnLoaded> told_when_loaded_;
 };
 
 }  // namespace switchback::release

@@ -35,15 +35,6 @@ void ControllerImpl::adopt_snapshot(ledger::Snapshot snapshot) {
   history_.add_older(std::move(older));
   for (const auto& row : snapshot.idempotency) keys_.restore(row);
   for (auto& [service, lane] : lanes_) recover(service, lane);
-  snapshot.flips.clear();
-  snapshot.idempotency.clear();
-  loaded_ = std::move(snapshot);
-  for (const auto& told : std::exchange(told_when_loaded_, {})) told(*loaded_);
-}
-
-void ControllerImpl::on_loaded(OnLoaded told) {
-  if (loaded_) return told(*loaded_);
-  told_when_loaded_.push_back(std::move(told));
 }
 
 // Where the ledger and the slots do not agree on what the last life did.
