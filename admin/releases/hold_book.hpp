@@ -13,9 +13,8 @@ namespace switchback::releases {
 class HoldBook {
  public:
   // Takes the place of one that stands (which is lifted by the same hand).
-  std::vector<Hold> place(Hold hold);   // what changed, the new one last
-  std::optional<Hold> lift(const std::string& service, const std::string& by,
-                           std::int64_t wall_us);
+  std::vector<Hold> place(Hold hold);  // what changed, the new one last
+  std::optional<Hold> lift(const std::string& service, const std::string& by, std::int64_t wall_us);
   const Hold* standing(const std::string& service, std::int64_t wall_us) const;
   std::vector<Hold> all(const std::string& service) const;  // newest first
   // Those whose time is up since the last call.

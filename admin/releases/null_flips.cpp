@@ -20,7 +20,7 @@ constexpr std::int64_t hour_us = 3'600'000'000;
 
 std::size_t bucket_of(double ms) {
   const auto us = static_cast<std::uint64_t>(std::max(0.0, ms * 1000));
-  const auto width = static_cast<std::size_t>(std::bit_width(us));   // us < 2^width
+  const auto width = static_cast<std::size_t>(std::bit_width(us));  // us < 2^width
   return std::clamp<std::size_t>(width, 4, 4 + null_flip_buckets - 1) - 4;
 }
 
@@ -42,8 +42,8 @@ std::optional<NullFlipHour> hour_from_row(const ledger::Row& row) {
   const auto* counts = object ? object->if_contains("counts") : nullptr;
   if (!counts || !counts->is_array()) return std::nullopt;
   for (std::size_t i = 0; i < std::min(counts->get_array().size(), hour.counts.size()); ++i) {
-    const auto count = counts->get_array()[i].try_to_number<std::uint64_t>();
-    if (count) hour.counts[i] = *count;
+    const auto count = counts->get_array()[i].to_number<std::uint64_t>(ec);
+    if (!ec) hour.counts[i] = count;
   }
   return hour;
 }
@@ -66,8 +66,7 @@ struct NullFlips::Impl : std::enable_shared_from_this<NullFlips::Impl> {
   void schedule(const std::string& name);
   void run(const std::string& name, std::function<void(const NullFlip&)> done);
   void finish(const std::string& name, NullFlip flip, Nanos begun_ns,
-              const release::Rehearsal& found,
-              const std::function<void(const NullFlip&)>& done);
+              const release::Rehearsal& found, const std::function<void(const NullFlip&)>& done);
   void count(const std::string& name, Service& service, const NullFlip& flip);
   void adopt(const std::vector<ledger::Row>& rows);
 
@@ -89,8 +88,7 @@ void NullFlips::Impl::schedule(const std::string& name) {
   if (period.count() <= 0) return;
   std::uniform_int_distribution<std::int64_t> jitter(period.count() * 3 / 4,
                                                      period.count() * 5 / 4);
-  service.timer =
-      std::make_unique<boost::asio::steady_timer>(io, config::Duration(jitter(random)));
+  service.timer = std::make_unique<boost::asio::steady_timer>(io, config::Duration(jitter(random)));
   service.timer->async_wait([weak = weak_from_this(), name](boost::system::error_code ec) {
     const auto self = weak.lock();
     if (ec || !self || self->stopped) return;
@@ -180,9 +178,8 @@ void NullFlips::Impl::adopt(const std::vector<ledger::Row>& rows) {
     for (std::size_t i = 0; i < same->counts.size(); ++i) same->counts[i] += old->counts[i];
   }
   for (auto& [name, service] : services) {
-    std::sort(service.hours.begin(), service.hours.end(), [](const auto& a, const auto& b) {
-      return a.hour_wall_us < b.hour_wall_us;
-    });
+    std::sort(service.hours.begin(), service.hours.end(),
+              [](const auto& a, const auto& b) { return a.hour_wall_us < b.hour_wall_us; });
     while (service.hours.size() > hours_kept) service.hours.pop_front();
   }
 }

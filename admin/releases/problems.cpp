@@ -37,10 +37,10 @@ Problem unknown_release(const std::string& service, const std::string& version,
   std::string names;
   for (std::size_t i = 0; i < known.size() && i < 5; ++i)
     names += (i ? ", " : "") + known[i].version;
-  return make(404, "unknown_release", service + " has no release " + version.substr(0, 64),
-              known.empty() ? "no release of it was ever registered"
-                            : "the newest registered: " + names,
-              "switchback release list " + service, 2);
+  return make(
+      404, "unknown_release", service + " has no release " + version.substr(0, 64),
+      known.empty() ? "no release of it was ever registered" : "the newest registered: " + names,
+      "switchback release list " + service, 2);
 }
 
 Problem color_is_active(const Release& release, Color color, const std::string& runs_there) {
@@ -57,15 +57,15 @@ Problem release_is_active(const Release& release) {
 }
 
 Problem not_quarantined(const Release& release) {
-  return make(409, "not_quarantined", release.version + " is not in quarantine",
-              "it is " + std::string(to_string(release.state)) + "; nothing keeps it from a promote",
-              command("show", release), 10);
+  return make(
+      409, "not_quarantined", release.version + " is not in quarantine",
+      "it is " + std::string(to_string(release.state)) + "; nothing keeps it from a promote",
+      command("show", release), 10);
 }
 
 Problem which_color(const std::string& service, const std::string& version) {
-  return make(422, "color_missing", "say which color it runs on",
-              "`color` is blue or green", "switchback release stage " + service + " " + version +
-                                              " --color green", 2);
+  return make(422, "color_missing", "say which color it runs on", "`color` is blue or green",
+              "switchback release stage " + service + " " + version + " --color green", 2);
 }
 
 Problem held(const Hold& hold, release::FlipKind kind) {
@@ -93,8 +93,8 @@ Problem quarantined(const Release& release, Color to) {
 
 Problem not_staged(const Release& release, Color standby) {
   return make(409, "release_not_staged", release.version + " runs on no color",
-              "it is " + std::string(to_string(release.state)) +
-                  "; deploy it to " + name_of(standby) + " and say so",
+              "it is " + std::string(to_string(release.state)) + "; deploy it to " +
+                  name_of(standby) + " and say so",
               command("stage", release) + " --color " + name_of(standby), 10);
 }
 

@@ -41,8 +41,8 @@ std::string version_fault(std::string_view version) {
   if (version.size() > 100) return "a version's name has at most 100 characters";
   if (version == "blue" || version == "green") return "a version cannot be named like a color";
   const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '.' || c == '_' || c == '-' || c == '+' || c == '~' || c == ':' || c == '@';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-' || c == '+' || c == '~' || c == ':' || c == '@';
   };
   if (!std::all_of(version.begin(), version.end(), allowed))
     return "a version's name is made of letters, digits and . _ - + ~ : @";
@@ -113,9 +113,11 @@ std::string Registry::clear_color(Color color, const std::string& service, const
       }
       before->reason = overwritten;
       put(*before, State::lost, overwritten, wall_us);
-      return version + " was what a rollback would go back to, and is lost: from now on a rollback "
-                       "goes to " + by + ". To keep a way back, promote " + by +
-             " soon, or put " + version + " back on " + name_of(color);
+      return version +
+             " was what a rollback would go back to, and is lost: from now on a rollback "
+             "goes to " +
+             by + ". To keep a way back, promote " + by + " soon, or put " + version + " back on " +
+             name_of(color);
     default:
       before->reason = overwritten;
       put(*before, State::rejected, overwritten, wall_us);
@@ -123,8 +125,8 @@ std::string Registry::clear_color(Color color, const std::string& service, const
   }
 }
 
-std::optional<release::Problem> Registry::place(Release& release, Color color,
-                                                const Situation& now, std::int64_t wall_us,
+std::optional<release::Problem> Registry::place(Release& release, Color color, const Situation& now,
+                                                std::int64_t wall_us,
                                                 std::vector<std::string>& warnings) {
   if (release.color == color) return std::nullopt;
   const auto& named = now.configured[index_of(color)];
@@ -145,9 +147,13 @@ std::optional<release::Problem> Registry::place(Release& release, Color color,
     return std::nullopt;
   }
   release.reason.clear();
-  const bool back = to_active ? false : now.rollback_target == color && named == release.version &&
-                                            there == nullptr;
-  put(release, to_active ? State::active : back ? State::standby_unfit : State::staged,
+  const bool back =
+      to_active ? false
+                : now.rollback_target == color && named == release.version && there == nullptr;
+  put(release,
+      to_active ? State::active
+      : back    ? State::standby_unfit
+                : State::staged,
       "on " + name_of(color), wall_us);
   return std::nullopt;
 }
@@ -193,16 +199,15 @@ Outcome Registry::stage(const std::string& service, const std::string& version, 
 }
 
 Outcome Registry::requalify(const std::string& service, const std::string& version,
-                            const std::string& reason, const Situation& now,
-                            std::int64_t wall_us) {
+                            const std::string& reason, const Situation& now, std::int64_t wall_us) {
   const auto at = releases_.find({service, version});
   if (at == releases_.end()) return problems::unknown_release(service, version, list(service));
   Release& release = at->second;
   if (release.state != State::rolled_back) return problems::not_quarantined(release);
   release.reason.clear();
-  const State next = !release.color                  ? State::registered
+  const State next = !release.color                ? State::registered
                      : release.color == now.active ? State::active
-                                                     : State::staged;
+                                                   : State::staged;
   put(release, next, "requalified: " + reason, wall_us);
   return Taken{release, false, {}};
 }
@@ -237,9 +242,9 @@ void Registry::moved(const std::string& service, Color to, release::FlipKind kin
   const bool rollback = kind == FlipKind::rollback || kind == FlipKind::auto_rollback;
   if (Release* left = mutable_on(service, other(to))) {
     if (rollback) {
-      left->reason = std::string(kind == FlipKind::rollback ? "rolled back"
-                                                            : "rolled back automatically") +
-                     (reason.empty() ? "" : ": " + reason);
+      left->reason =
+          std::string(kind == FlipKind::rollback ? "rolled back" : "rolled back automatically") +
+          (reason.empty() ? "" : ": " + reason);
       put(*left, State::rolled_back, left->reason, wall_us);
     } else {
       put(*left, State::standby_fit, "left by a promotion", wall_us);
@@ -258,8 +263,8 @@ void Registry::bake_ended(const std::string& service, Color active, std::int64_t
     put(*release, State::active, "its bake window is over", wall_us);
 }
 
-void Registry::observed(const std::string& service, Color standby, bool fit,
-                        const std::string& why, std::int64_t wall_us) {
+void Registry::observed(const std::string& service, Color standby, bool fit, const std::string& why,
+                        std::int64_t wall_us) {
   Release* release = mutable_on(service, standby);
   if (!release) return;
   switch (release->state) {
@@ -306,10 +311,10 @@ void Registry::configured(const std::string& service, Color color, const std::st
   if (at == releases_.end() || at->second.color) return;
   at->second.color = color;
   at->second.configured = version;
-  if (at->second.state == State::rolled_back) return put(at->second, State::rolled_back,
-                                                         "named by the configuration", wall_us);
-  put(at->second, color == now.active ? State::active : State::staged,
-      "named by the configuration", wall_us);
+  if (at->second.state == State::rolled_back)
+    return put(at->second, State::rolled_back, "named by the configuration", wall_us);
+  put(at->second, color == now.active ? State::active : State::staged, "named by the configuration",
+      wall_us);
 }
 
 // What is on no color goes first, the oldest before the others; what was rolled back lasts longest.
@@ -331,8 +336,10 @@ void Registry::restore(const ledger::Row& row) {
   // Two that claim one color: the newer word stands, and this life's above all.
   if (release->color)
     if (const Release* there = on(release->service, *release->color)) {
-      if (there->changed_wall_us >= release->changed_wall_us) release->color.reset();
-      else mutable_on(release->service, *release->color)->color.reset();
+      if (there->changed_wall_us >= release->changed_wall_us)
+        release->color.reset();
+      else
+        mutable_on(release->service, *release->color)->color.reset();
     }
   const Key key{release->service, release->version};
   releases_.try_emplace(key, std::move(*release));
@@ -342,14 +349,14 @@ ledger::Row to_row(const Release& r) {
   using ledger::Value;
   const auto text = [](const std::string& s) { return s.empty() ? Value() : Value(s); };
   const auto number = [](const std::optional<std::int64_t>& n) { return n ? Value(*n) : Value(); };
-  return {ledger::Table::release,
-          {r.service, r.version, text(r.git_commit),
-           r.first_commit_wall_us ? Value(r.first_commit_wall_us) : Value(), text(r.deployed_by),
-           number(r.commits), number(r.lines), Value(std::int64_t{r.unplanned}),
-           text(r.contract_sha), text(r.reversible), text(r.migration_id),
-           std::string(to_string(r.state)),
-           r.color ? Value(std::string(to_string(*r.color))) : Value(), r.registered_wall_us,
-           text(r.reason), r.changed_wall_us, text(r.configured)}};
+  return {
+      ledger::Table::release,
+      {r.service, r.version, text(r.git_commit),
+       r.first_commit_wall_us ? Value(r.first_commit_wall_us) : Value(), text(r.deployed_by),
+       number(r.commits), number(r.lines), Value(std::int64_t{r.unplanned}), text(r.contract_sha),
+       text(r.reversible), text(r.migration_id), std::string(to_string(r.state)),
+       r.color ? Value(std::string(to_string(*r.color))) : Value(), r.registered_wall_us,
+       text(r.reason), r.changed_wall_us, text(r.configured)}};
 }
 
 std::optional<Release> release_from_row(const ledger::Row& row) {

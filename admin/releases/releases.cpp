@@ -17,8 +17,8 @@ namespace switchback::releases {
 namespace json = boost::json;
 
 struct Releases::Impl : std::enable_shared_from_this<Releases::Impl> {
-  Impl(boost::asio::io_context& io, worker::DataPlane& p, release::Controller& c,
-       ledger::Ledger& l, ReleasesOptions o)
+  Impl(boost::asio::io_context& io, worker::DataPlane& p, release::Controller& c, ledger::Ledger& l,
+       ReleasesOptions o)
       : plane(p),
         controller(c),
         ledger(l),
@@ -65,8 +65,7 @@ void Releases::Impl::changed(const Change& change) {
   body["from_state"] = change.created ? json::value() : json::value(to_string(change.from));
   body["why"] = change.why;
   const std::string type =
-      "release." +
-      std::string(change.created ? "registered" : to_string(change.release.state));
+      "release." + std::string(change.created ? "registered" : to_string(change.release.state));
   tell(type.c_str(), std::move(body));
 }
 
@@ -127,13 +126,13 @@ void Releases::Impl::watch(const worker::ServiceView& view,
   const std::int64_t now_us = wall_us();
   for (const Color color : {Color::blue, Color::green}) {
     auto& capacity = capacity_of(view.service, color);
-    const bool risen = capacity.sample(monotonic_ns(), requests[index_of(color)],
-                                       fitness_of(view, color).healthy, color == view.active,
-                                       now_us);
+    const bool risen =
+        capacity.sample(monotonic_ns(), requests[index_of(color)], fitness_of(view, color).healthy,
+                        color == view.active, now_us);
     if (risen)
-      ledger.put({ledger::Table::capacity,
-                  {view.service, std::string(to_string(color)), capacity.peak_per_server(),
-                   now_us}});
+      ledger.put(
+          {ledger::Table::capacity,
+           {view.service, std::string(to_string(color)), capacity.peak_per_server(), now_us}});
   }
   const Color standby = other(view.active);
   const auto fitness = fitness_of(view, standby);
@@ -166,8 +165,7 @@ Outcome Releases::Impl::with_actor(Outcome outcome, const char* action,
 }
 
 Releases::Releases(boost::asio::io_context& io, worker::DataPlane& plane,
-                   release::Controller& controller, ledger::Ledger& ledger,
-                   ReleasesOptions options)
+                   release::Controller& controller, ledger::Ledger& ledger, ReleasesOptions options)
     : impl_(std::make_shared<Impl>(io, plane, controller, ledger, options)) {
   controller.set_policy(this);
   // What the ledger held comes now, or once it can be read at last, and then from its lane.
