@@ -10,6 +10,7 @@
 
 #include "admin/api/body.hpp"
 #include "admin/api/views.hpp"
+#include "admin/metrics/releases.hpp"
 
 namespace switchback::api {
 
@@ -223,8 +224,11 @@ std::string Api::may_roll_back(const std::string& service) {
 }
 
 web::Response Api::metrics() {
-  auto response =
-      text_response(switchback::metrics::prometheus_text(plane_, controller_, counts()));
+  auto text = switchback::metrics::prometheus_text(plane_, controller_, counts());
+  if (rooms_.releases != nullptr && rooms_.null_flips != nullptr)
+    text += switchback::metrics::release_text(plane_, controller_, *rooms_.releases,
+                                              *rooms_.null_flips);
+  auto response = text_response(std::move(text));
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
   return response;
 }

@@ -170,7 +170,7 @@ json::value hold_or_null(const std::optional<releases::Hold>& hold) {
 }
 
 json::object null_flips_object(const releases::NullFlips& flips, const std::string& service) {
-  json::object out{{"service", service}, {"period_ms", flips.period().count()}};
+  json::object out{{"service", service}, {"period_ms", flips.period(service).count()}};
   const auto one = [](const std::optional<releases::NullFlip>& flip) {
     return flip ? json::value(releases::null_flip_object(*flip)) : json::value();
   };

@@ -53,15 +53,15 @@ std::optional<NullFlipHour> hour_from_row(const ledger::Row& row) {
 struct NullFlips::Impl : std::enable_shared_from_this<NullFlips::Impl> {
   struct Service {
     std::unique_ptr<boost::asio::steady_timer> timer;
+    config::Duration period{0};
     std::uint64_t numbers = 0;
     std::optional<NullFlip> last, last_good;
     std::deque<NullFlipHour> hours;
     Totals totals;
   };
 
-  Impl(boost::asio::io_context& context, release::Controller& c, ledger::Ledger& l,
-       config::Duration p)
-      : io(context), controller(c), ledger(l), period(p) {}
+  Impl(boost::asio::io_context& context, release::Controller& c, ledger::Ledger& l)
+      : io(context), controller(c), ledger(l) {}
 
   void schedule(const std::string& name);
   void run(const std::string& name, std::function<void(const NullFlip&)> done);
@@ -73,7 +73,6 @@ struct NullFlips::Impl : std::enable_shared_from_this<NullFlips::Impl> {
   boost::asio::io_context& io;
   release::Controller& controller;
   ledger::Ledger& ledger;
-  config::Duration period;
   Permission permission;
   std::map<std::string, Service> services;
   std::minstd_rand random{std::random_device{}()};
@@ -85,6 +84,7 @@ struct NullFlips::Impl : std::enable_shared_from_this<NullFlips::Impl> {
 void NullFlips::Impl::schedule(const std::string& name) {
   auto& service = services[name];
   service.timer.reset();
+  const auto period = service.period;
   if (period.count() <= 0) return;
   std::uniform_int_distribution<std::int64_t> jitter(period.count() * 3 / 4,
                                                      period.count() * 5 / 4);
@@ -185,8 +185,8 @@ void NullFlips::Impl::adopt(const std::vector<ledger::Row>& rows) {
 }
 
 NullFlips::NullFlips(boost::asio::io_context& io, release::Controller& controller,
-                     ledger::Ledger& ledger, config::Duration period)
-    : impl_(std::make_shared<Impl>(io, controller, ledger, period)) {
+                     ledger::Ledger& ledger)
+    : impl_(std::make_shared<Impl>(io, controller, ledger)) {
   ledger.when_loaded(ledger::Table::null_flip,
                      [&io, weak = std::weak_ptr(impl_),
                       here = std::this_thread::get_id()](std::vector<ledger::Row> rows) {
@@ -207,22 +207,23 @@ void NullFlips::set_permission(Permission permission) {
   impl_->permission = std::move(permission);
 }
 
-void NullFlips::set_period(config::Duration period) {
-  if (period == impl_->period) return;
-  impl_->period = period;
-  for (auto& [name, service] : impl_->services)
-    if (service.timer || period.count() > 0) impl_->schedule(name);
+void NullFlips::set_periods(const std::map<std::string, config::Duration>& periods) {
+  for (auto& [name, service] : impl_->services) {
+    if (periods.count(name) != 0) continue;
+    service.period = config::Duration(0);
+    service.timer.reset();
+  }
+  for (const auto& [name, period] : periods) {
+    auto& service = impl_->services[name];
+    if (service.period == period) continue;
+    service.period = period;
+    impl_->schedule(name);
+  }
 }
 
-void NullFlips::set_services(std::vector<std::string> services) {
-  for (auto& [name, service] : impl_->services)
-    if (std::find(services.begin(), services.end(), name) == services.end()) service.timer.reset();
-  for (const auto& name : services)
-    if (!impl_->services[name].timer) impl_->schedule(name);
-}
-
-config::Duration NullFlips::period() const {
-  return impl_->period;
+config::Duration NullFlips::period(const std::string& service) const {
+  const auto at = impl_->services.find(service);
+  return at == impl_->services.end() ? config::Duration(0) : at->second.period;
 }
 
 void NullFlips::run(const std::string& service, std::function<void(const NullFlip&)> done) {

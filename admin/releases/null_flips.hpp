@@ -10,6 +10,7 @@
 #include <array>
 #include <boost/asio/io_context.hpp>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -47,15 +48,14 @@ class NullFlips {
  public:
   // "" or why the caller that would roll this service back would not be let in.
   using Permission = std::function<std::string(const std::string& service)>;
-  NullFlips(boost::asio::io_context& io, release::Controller& controller, ledger::Ledger& ledger,
-            config::Duration period);
+  NullFlips(boost::asio::io_context& io, release::Controller& controller, ledger::Ledger& ledger);
   ~NullFlips();
   NullFlips(const NullFlips&) = delete;
 
   void set_permission(Permission permission);
-  void set_period(config::Duration period);              // 0: off
-  void set_services(std::vector<std::string> services);  // after a start or a reload
-  config::Duration period() const;
+  // After a start or a reload: every service, and how often; 0: not at all.
+  void set_periods(const std::map<std::string, config::Duration>& periods);
+  config::Duration period(const std::string& service) const;
   // Now, beside the schedule; `done` once it has ended.
   void run(const std::string& service, std::function<void(const NullFlip&)> done);
 
