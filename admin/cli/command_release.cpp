@@ -152,9 +152,9 @@ void on_call(CLI::App* command, const Options& options, Action& action, Work wor
 }
 
 void add_service(CLI::App* command, const Options& options, bool required) {
-  auto* option = command->add_option("SERVICE", options->service,
-                                     required ? "The service"
-                                              : "The service; may be left out where there is one");
+  auto* option = command->add_option(
+      "SERVICE", options->service,
+      required ? "The service" : "The service; may be left out where there is one");
   option->type_name("");
   if (required) option->required();
 }
@@ -179,15 +179,13 @@ void add_facts(CLI::App* command, const Options& options) {
       ->type_name("TIME");
   command->add_option("--deployed-by", options->deployed_by, "Who; else who calls")
       ->type_name("NAME");
-  command->add_option("--commits", options->commits, "How many commits it brings")
-      ->type_name("N");
+  command->add_option("--commits", options->commits, "How many commits it brings")->type_name("N");
   command->add_option("--lines", options->lines, "How many lines it changes")->type_name("N");
   command->add_flag("--unplanned", options->unplanned, "A hot fix");
   command->add_option("--reversible", options->reversible, "yes, no or unknown")
       ->check(CLI::IsMember({"yes", "no", "unknown"}))
       ->type_name("WORD");
-  command->add_option("--migration", options->migration, "Its database migration")
-      ->type_name("ID");
+  command->add_option("--migration", options->migration, "Its database migration")->type_name("ID");
 }
 
 void add_changes(CLI::App* family, const Options& options, Action& action) {

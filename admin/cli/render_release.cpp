@@ -45,8 +45,7 @@ std::string fitness_line(const json::object& fitness) {
   std::string out = std::to_string(count_of(fitness, "healthy")) + "/" +
                     std::to_string(count_of(fitness, "servers")) + " servers healthy";
   const auto proven = number_of(fitness, "proven_rps");
-  out += proven ? ", has really taken " + rate(*proven) + " requests/s"
-                : ", capacity not measured";
+  out += proven ? ", has really taken " + rate(*proven) + " requests/s" : ", capacity not measured";
   if (const auto needed = number_of(fitness, "needed_rps"); needed && *needed > 0)
     out += " (needed now: " + rate(*needed) + ")";
   const auto why = text_of(fitness, "why_not");
@@ -76,8 +75,8 @@ std::string durations_of_kind(const json::object& answer, const char* kind, cons
   const auto& times = object_of(answer, kind);
   const auto n = count_of(times, "n");
   if (n == 0) return std::string("  ") + padded(title, 14) + "not measured\n";
-  std::string out = std::string("  ") + padded(title, 14) + "n=" + std::to_string(n) +
-                    ", newest " + age_of_time(times, "newest", now_ms) + "\n";
+  std::string out = std::string("  ") + padded(title, 14) + "n=" + std::to_string(n) + ", newest " +
+                    age_of_time(times, "newest", now_ms) + "\n";
   const auto& stages = object_of(times, "stages");
   out += stage_line(stages, "switched", "asked → every worker switched");
   out += stage_line(stages, "first_new", "asked → first answer of target");

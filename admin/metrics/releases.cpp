@@ -35,8 +35,7 @@ void states(Exposition& out, const Names& names, const worker::DataPlane& plane,
   out.family("switchback_standby_fit", "gauge", "1 while the standby could take the traffic.");
   for (const auto& name : names)
     if (const auto view = plane.view(name))
-      out.sample({{"service", name}},
-                 std::uint64_t{room.fitness(name, other(view->active)).fit()});
+      out.sample({{"service", name}}, std::uint64_t{room.fitness(name, other(view->active)).fit()});
 }
 
 void capacity(Exposition& out, const Names& names, const Releases& room) {

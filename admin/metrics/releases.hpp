@@ -12,7 +12,6 @@
 namespace switchback::metrics {
 
 std::string release_text(const worker::DataPlane& plane, const release::Controller& controller,
-                         const releases::Releases& releases,
-                         const releases::NullFlips& null_flips);
+                         const releases::Releases& releases, const releases::NullFlips& null_flips);
 
 }  // namespace switchback::metrics

@@ -123,6 +123,8 @@ void ControllerImpl::judge(Lane& lane, const Run& run) {
   receipt.actor = request.actor.name;
   receipt.auth = request.actor.auth;
   receipt.reason = request.reason;
+  if (!request.requalify.empty())
+    receipt.reason += (receipt.reason.empty() ? "" : "; ") + ("requalified: " + request.requalify);
   receipt.forced = j.forced;
   receipt.warnings = j.warnings;
   run->value.active = j.to;
@@ -339,7 +341,7 @@ void ControllerImpl::answer_moved(const Run& run) {
   answer(run, receipt);
   reached("answered");
   record(entry);
-  if (policy_) policy_->moved(receipt, run->request.requalify);
+  if (policy_) policy_->moved(receipt);
   if (run->machine.phase == Phase::draining) announce_switched(run);
 }
 

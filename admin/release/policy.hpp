@@ -26,7 +26,7 @@ class Policy {
   virtual std::optional<Problem> explain_target(const worker::ServiceView& view,
                                                 const std::string& to) const = 0;
   // Traffic has moved.
-  virtual void moved(const Receipt& receipt, const std::string& requalify) = 0;
+  virtual void moved(const Receipt& receipt) = 0;
 };
 
 }  // namespace switchback::release

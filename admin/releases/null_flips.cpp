@@ -63,7 +63,7 @@ struct NullFlips::Impl : std::enable_shared_from_this<NullFlips::Impl> {
   Impl(boost::asio::io_context& context, release::Controller& c, ledger::Ledger& l)
       : io(context), controller(c), ledger(l) {}
 
-  void schedule(const std::string& name);
+  void schedule(const std::string& name, bool first = false);
   void run(const std::string& name, std::function<void(const NullFlip&)> done);
   void finish(const std::string& name, NullFlip flip, Nanos begun_ns,
               const release::Rehearsal& found, const std::function<void(const NullFlip&)>& done);
@@ -80,14 +80,16 @@ struct NullFlips::Impl : std::enable_shared_from_this<NullFlips::Impl> {
 };
 
 // Between three quarters and five quarters of the period, so that services and instances do not
-// keep step with each other, nor with what runs once a minute.
-void NullFlips::Impl::schedule(const std::string& name) {
+// keep step with each other, nor with what runs once a minute. The first comes soon: what was never
+// rehearsed is not known.
+void NullFlips::Impl::schedule(const std::string& name, bool first) {
   auto& service = services[name];
   service.timer.reset();
   const auto period = service.period;
   if (period.count() <= 0) return;
-  std::uniform_int_distribution<std::int64_t> jitter(period.count() * 3 / 4,
-                                                     period.count() * 5 / 4);
+  const std::int64_t most =
+      first ? std::min<std::int64_t>(period.count(), 2000) : period.count() * 5 / 4;
+  std::uniform_int_distribution<std::int64_t> jitter(most * 3 / 5, most);
   service.timer = std::make_unique<boost::asio::steady_timer>(io, config::Duration(jitter(random)));
   service.timer->async_wait([weak = weak_from_this(), name](boost::system::error_code ec) {
     const auto self = weak.lock();
@@ -217,7 +219,7 @@ void NullFlips::set_periods(const std::map<std::string, config::Duration>& perio
     auto& service = impl_->services[name];
     if (service.period == period) continue;
     service.period = period;
-    impl_->schedule(name);
+    impl_->schedule(name, true);
   }
 }
 

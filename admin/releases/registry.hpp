@@ -75,6 +75,10 @@ class Registry {
   // The configuration names this release for a color.
   void configured(const std::string& service, Color color, const std::string& version,
                   const Situation& now, std::int64_t wall_us);
+  // Which side has the traffic, for states that a killed process could not write any more.
+  // `quarantine`: the newest switch was a rollback.
+  void settle(const std::string& service, const Situation& now, bool quarantine,
+              std::int64_t wall_us);
   // What an earlier life knew; what this one knows already stands. Tells no change.
   void restore(const ledger::Row& row);
 

@@ -284,6 +284,10 @@ void Releases::bake_ended(const std::string& service) {
 void Releases::configuration_changed() {
   for (const auto& service : impl_->plane.services()) {
     const auto now = impl_->situation(service);
+    const auto last = impl_->controller.last_flip(service);
+    const bool quarantine = last && (last->kind == release::FlipKind::rollback ||
+                                     last->kind == release::FlipKind::auto_rollback);
+    impl_->registry.settle(service, now, quarantine, wall_us());
     for (const Color color : {Color::blue, Color::green})
       impl_->registry.configured(service, color, now.configured[index_of(color)], now, wall_us());
   }
@@ -313,11 +317,11 @@ std::optional<release::Problem> Releases::explain_target(const worker::ServiceVi
   return problems::not_staged(*known, other(view.active));
 }
 
-void Releases::moved(const release::Receipt& receipt, const std::string& requalify) {
-  const std::string& reason = requalify.empty() ? receipt.reason : "requalified: " + requalify;
+void Releases::moved(const release::Receipt& receipt) {
   const bool baking =
       receipt.kind == release::FlipKind::promote && bakes_ && bakes_(receipt.service);
-  impl_->registry.moved(receipt.service, receipt.to, receipt.kind, reason, baking, wall_us());
+  impl_->registry.moved(receipt.service, receipt.to, receipt.kind, receipt.reason, baking,
+                        wall_us());
 }
 
 }  // namespace switchback::releases

@@ -76,7 +76,7 @@ class Releases : public release::Policy {
                                             release::FlipKind kind) const override;
   std::optional<release::Problem> explain_target(const worker::ServiceView& view,
                                                  const std::string& to) const override;
-  void moved(const release::Receipt& receipt, const std::string& requalify) override;
+  void moved(const release::Receipt& receipt) override;
 
  private:
   struct Impl;

@@ -50,6 +50,9 @@ void sync_folder(const std::string& path) {
 UniqueFd take_lock(const std::string& state_dir) {
   const std::string path = state_dir + "/lock";
   UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640));
+  // A folder that was written once and may only be read now: it still says which color is meant.
+  if (fd.get() < 0 && (errno == EROFS || errno == EACCES))
+    fd = UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (fd.get() < 0)
     refuse("state_dir", state_dir, std::string("cannot be written: ") + std::strerror(errno),
            mend_for("state_dir"));
@@ -161,8 +164,9 @@ StateStore::Impl::Service& StateStore::Impl::open_service(const std::string& nam
   }
   const auto& durable = service.state->newest();
   const auto& quick = service.run->newest();
-  service.opened_behind = quick && (!durable || quick->epoch > durable->epoch);
-  service.last = service.opened_behind ? quick : durable;
+  const bool quicker = quick && (!durable || quick->epoch > durable->epoch);
+  service.last = quicker ? quick : durable;
+  service.opened_behind = quicker || !service.state->writable();
   return services.emplace(name, std::move(service)).first->second;
 }
 

@@ -85,14 +85,14 @@ TEST_CASE("killed after the decision: the old color, and history says that nothi
   CHECK(receipt.at("moved") == false);
   CHECK(receipt.at("reason") == "release 1.3");
   CHECK_THAT(std::string(receipt.at("actor").as_string()), ContainsSubstring("uid "));
-  CHECK_THAT(shop.instance.cli({"history", "shop"}).out,
-             ContainsSubstring("failed_before_switch"));
+  CHECK_THAT(shop.instance.cli({"history", "shop"}).out, ContainsSubstring("failed_before_switch"));
   CHECK(shop.status().at("last_flip").is_null());  // none took place
   // Said once: another restart tells nothing new.
   shop.instance.process->signal(SIGKILL);
   shop.end_and_start();
-  CHECK(json_of(shop.instance.cli({"history", "shop", "--json"}).out)
-            .at("flips").as_array().size() == 1);
+  CHECK(
+      json_of(shop.instance.cli({"history", "shop", "--json"}).out).at("flips").as_array().size() ==
+      1);
   // The same command under the same key is carried out now, once.
   const auto again =
       shop.instance.cli({"flip", "shop", "--to", "green", "--idempotency-key", "k1"});
@@ -116,8 +116,10 @@ TEST_CASE("killed between the slot and the switch: the new color, resumed") {
     CHECK(shop.status().at("rollback_target") == "blue");
     // Asked again under its key, it answers what was done.
     RawClient client("unix:" + shop.instance.socket());
-    client.send("POST /v1/services/shop/flips HTTP/1.1\r\nHost: x\r\nIdempotency-Key: k1\r\n"
-                "Content-Length: " + std::to_string(to_green.size()) + "\r\n\r\n" + to_green);
+    client.send(
+        "POST /v1/services/shop/flips HTTP/1.1\r\nHost: x\r\nIdempotency-Key: k1\r\n"
+        "Content-Length: " +
+        std::to_string(to_green.size()) + "\r\n\r\n" + to_green);
     const auto response = client.read_response();
     CHECK(response.status == 200);
     CHECK(json_of(response.body).at("flip") == receipt.at("flip"));
@@ -199,10 +201,33 @@ TEST_CASE("killed while draining: the new color, the receipt kept, the key too")
   CHECK(tag_of(receipt) == "resumed");
   // The key survived: what was answered is answered again, and going back does not wake it.
   REQUIRE(shop.instance.cli({"rollback", "shop"}).code == 0);
-  const auto again = shop.instance.cli(
-      {"flip", "shop", "--to", "green", "--json", "--idempotency-key", "k1"});
+  const auto again =
+      shop.instance.cli({"flip", "shop", "--to", "green", "--json", "--idempotency-key", "k1"});
   CHECK(json_of(again.out).at("flip") == flip.at("flip"));
   CHECK(shop.instance.who_answers() == "blue");
+}
+
+TEST_CASE("states of releases follow what survived") {
+  for (const std::string point : {"stored", "answered"}) {
+    INFO(point);
+    Doomed shop(point);
+    REQUIRE(shop.instance.cli({"release", "add", "shop", "v1.2", "--color", "blue"}).code == 0);
+    REQUIRE(shop.instance.cli({"release", "add", "shop", "v1.3", "--color", "green"}).code == 0);
+    REQUIRE(until([&] {
+      return run({"sqlite3", shop.instance.folder.file("state/ledger.db"),
+                  "SELECT count(*) FROM release WHERE state IN ('active','fit')"})
+                 .out == "2\n";
+    }));
+    shop.arm();
+    shop.call_that_dies("flips", to_green, "k1");
+    shop.end_and_start();
+    const auto state = [&](const char* version) {
+      return json_of(shop.instance.cli({"release", "show", "shop", version, "--json"}).out)
+          .at("state");
+    };
+    CHECK(state("v1.3") == "active");
+    REQUIRE(until([&] { return state("v1.2") == "standby_fit"; }));
+  }
 }
 
 namespace {
@@ -274,8 +299,9 @@ TEST_CASE("a ledger of a newer switchback is used as it is") {
                "CREATE TABLE of_the_future(a)"})
               .code == 0);
   kept.start();
-  CHECK(json_of(kept.instance.cli({"history", "shop", "--json"}).out)
-            .at("flips").as_array().size() == 2);
+  CHECK(
+      json_of(kept.instance.cli({"history", "shop", "--json"}).out).at("flips").as_array().size() ==
+      2);
   works(kept.instance);
   CHECK_FALSE(ContainsSubstring("ALARM").match(kept.said()));
 }

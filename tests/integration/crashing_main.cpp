@@ -31,8 +31,7 @@ int main(int argc, char** argv) {
   const std::string stall = variable("STALL_WHILE");
   switchback::cli::ProcessHooks hooks;
   hooks.on_point = [at, when](std::string_view point) {
-    if (!at.empty() && point == at && (when.empty() || exists(when)))
-      ::kill(::getpid(), SIGKILL);
+    if (!at.empty() && point == at && (when.empty() || exists(when))) ::kill(::getpid(), SIGKILL);
   };
   hooks.state.sync = [stall](int fd) {
     while (!stall.empty() && exists(stall)) ::usleep(1000);

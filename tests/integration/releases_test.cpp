@@ -16,8 +16,13 @@ struct Shop {
   // What a pipeline does: one curl.
   boost::json::object curl(const std::string& method, const std::string& path,
                            const std::string& body = "") const {
-    std::vector<std::string> words{"curl", "-s",     "--unix-socket", instance.socket(),
-                                   "-X",   method, "http://x/v1/services/shop" + path};
+    std::vector<std::string> words{"curl",
+                                   "-s",
+                                   "--unix-socket",
+                                   instance.socket(),
+                                   "-X",
+                                   method,
+                                   "http://x/v1/services/shop" + path};
     if (!body.empty()) words.insert(words.end(), {"-d", body});
     const auto said = run(words);
     REQUIRE(said.code == 0);

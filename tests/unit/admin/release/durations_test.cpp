@@ -19,8 +19,9 @@ Receipt receipt(FlipKind kind, double switched_ms, std::int64_t wall_us = 1) {
 }  // namespace
 
 TEST_CASE("rollbacks, drills and promotes are counted apart") {
-  const auto report = durations_of({receipt(FlipKind::rollback, 1), receipt(FlipKind::auto_rollback, 3),
-                                    receipt(FlipKind::drill, 100), receipt(FlipKind::promote, 1000)});
+  const auto report =
+      durations_of({receipt(FlipKind::rollback, 1), receipt(FlipKind::auto_rollback, 3),
+                    receipt(FlipKind::drill, 100), receipt(FlipKind::promote, 1000)});
   CHECK(report.rollbacks.n == 2);
   CHECK(report.rollbacks.switched.max_ms == 3);
   CHECK(report.auto_rollbacks.n == 1);

@@ -93,7 +93,7 @@ TEST_CASE("what the standby gets proves nothing, nor does a window over a flip o
   CHECK(capacity.peak_per_server() == 0);
   CHECK(capacity.sample(3 * second, 2010, 1, true, 4));
   CHECK(capacity.peak_per_server() == 10);
-  CHECK_FALSE(capacity.sample(4 * second, 5, 1, true, 5));  // counters began anew
+  CHECK_FALSE(capacity.sample(4 * second, 5, 1, true, 5));   // counters began anew
   CHECK_FALSE(capacity.sample(5 * second, 10, 0, true, 6));  // by nobody
   capacity.restore(7, 1);
   CHECK(capacity.peak_per_server() == 10);

@@ -34,8 +34,7 @@ struct Bench {
             bool baking = false) {
     registry.moved("shop", to, kind, reason, baking, ++us);
     now.active = to;
-    now.rollback_target =
-        kind == FlipKind::promote ? std::optional(other(to)) : std::nullopt;
+    now.rollback_target = kind == FlipKind::promote ? std::optional(other(to)) : std::nullopt;
   }
   void observe(bool fit) {
     registry.observed("shop", other(now.active), fit, "no server of it is healthy", ++us);
@@ -267,4 +266,23 @@ TEST_CASE("every change of state is told with where it came from") {
   CHECK(b.changes[2].release.state == State::fit);
   b.observe(true);
   CHECK(b.changes.size() == 3);  // nothing new
+}
+
+TEST_CASE("states that a killed process could not write follow the side with the traffic") {
+  Bench b;
+  b.taken(b.add("v1.2", Color::blue));
+  b.taken(b.add("v1.3", Color::green));
+  b.now.active = Color::green;  // the slot knew, the rows did not
+  b.now.rollback_target = Color::blue;
+  b.registry.settle("shop", b.now, false, ++b.us);
+  CHECK(b.state("v1.3") == "active");
+  CHECK(b.state("v1.2") == "standby_fit");
+  const auto told = b.changes.size();
+  b.registry.settle("shop", b.now, false, ++b.us);
+  CHECK(b.changes.size() == told);
+  b.now.active = Color::blue;
+  b.now.rollback_target.reset();
+  b.registry.settle("shop", b.now, true, ++b.us);
+  CHECK(b.state("v1.2") == "active");
+  CHECK(b.state("v1.3") == "rolled_back");
 }
