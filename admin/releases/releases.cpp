@@ -313,7 +313,7 @@ std::optional<release::Problem> Releases::objection(const release::FlipRequest& 
 std::optional<release::Problem> Releases::explain_target(const worker::ServiceView& view,
                                                          const std::string& to) const {
   const auto* known = impl_->registry.find(view.service, to);
-  if (!known) return std::nullopt;
+  if (!known || known->color) return std::nullopt;
   return problems::not_staged(*known, other(view.active));
 }
 
