@@ -156,6 +156,10 @@ std::vector<Field> service_fields() {
       section<&Service::drain>("service", "drain",
                                "How long the old color may take to finish after a flip.")
           .holds("drain"),
+      member<&Service::null_flip>("service", "null_flip",
+                                  "How often the way back is rehearsed without moving anything; 0 "
+                                  "is never.")
+          .range(0, one_day),
       custom<read_preview, show_preview_header>(
           "service", "preview",
           "Reaching the standby on purpose, to try it before a flip; false switches it off.")

@@ -203,6 +203,7 @@ struct Service {
   Limits limits;
   Retries retries;
   Drain drain;
+  Duration null_flip = 60s;     // how often the way back is rehearsed; 0: never
   std::string preview_header = "X-Switchback-Preview";   // empty: no preview
   Forwarded forwarded;
   Mirror mirror;

@@ -81,6 +81,14 @@ std::string AdminServer::bound_address() const {
   return all.empty() ? "" : all.back();
 }
 
+void AdminServer::set_rooms(const Rooms& rooms) {
+  impl_->api->set_rooms(rooms);
+}
+
+std::string AdminServer::may_roll_back(const std::string& service) const {
+  return impl_->stopped ? "the admin plane has ended" : impl_->api->may_roll_back(service);
+}
+
 void AdminServer::set_access(const config::Admin& admin) {
   impl_->api->set_access(admin);
 }

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "admin/api/rooms.hpp"
 #include "admin/http/server.hpp"
 #include "admin/release/controller.hpp"
 #include "config/model.hpp"
@@ -34,6 +35,11 @@ class AdminServer {
   // start().
   std::string bound_address() const;
   std::vector<std::string> addresses() const;
+
+  // What else there is to show; before start().
+  void set_rooms(const Rooms& rooms);
+  // For null flips: "" or why the user that runs switchback could not roll this service back.
+  std::string may_roll_back(const std::string& service) const;
 
   // Adopts new access rules and tokens (SIGHUP). Addresses stay as they are.
   void set_access(const config::Admin& admin);

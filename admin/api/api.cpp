@@ -6,9 +6,11 @@
 #include <boost/json/value.hpp>
 
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include "admin/api/body.hpp"
 #include "admin/api/views.hpp"
+#include "admin/metrics/releases.hpp"
 
 namespace switchback::api {
 
@@ -149,7 +151,8 @@ asio::awaitable<web::Reply> Api::handle(std::shared_ptr<Api> api,
     co_return api->refuse(*request, *refused);
   }
   if (match.route == nullptr) co_return api->unmatched(*request, match);
-  const Call call{*request, *match.route, match.parameter, std::get<release::Actor>(decision)};
+  const Call call{*request, *match.route, match.parameter, match.item,
+                  std::get<release::Actor>(decision)};
   if (const auto refused = refuse_unknown_query(*request, match.route->query)) {
     co_return api->refuse(*request, *refused);
   }
@@ -161,6 +164,7 @@ asio::awaitable<web::Reply> Api::handle(std::shared_ptr<Api> api,
 asio::awaitable<web::Response> Api::change(const Call& call) {
   if (const auto refused = unknown_service(call.parameter))
     co_return refuse(call.request, *refused);
+  if (auto response = releasing(call)) co_return std::move(*response);
   if (call.route.operation == Operation::pause) co_return pause(call);
   if (call.route.operation == Operation::resume) co_return resume(call);
   web::Response response = co_await switch_service(call);
@@ -168,9 +172,10 @@ asio::awaitable<web::Response> Api::change(const Call& call) {
 }
 
 web::Reply Api::read(const Call& call) {
+  if (auto response = releasing(call)) return std::move(*response);
   switch (call.route.operation) {
     case Operation::list_services:
-      return json_response(services_object(plane_, controller_));
+      return list_services();
     case Operation::get_service:
       return get_service(call);
     case Operation::get_mirror:
@@ -203,9 +208,27 @@ web::Response Api::readyz() {
   return fault.empty() ? text_response("ready\n") : text_response("not ready\n" + fault, 503);
 }
 
+std::string Api::may_roll_back(const std::string& service) {
+  web::Request request;
+  request.method = "POST";
+  request.path = "/v1/services/" + service + "/rollback";
+  request.peer.kind = web::Peer::Kind::unix_socket;
+  request.peer.uid = ::geteuid();
+  request.peer.gid = ::getegid();
+  Need need;
+  need.role = config::Role::operate;
+  need.change = true;
+  const auto decision = authenticator_.decide(request, need, monotonic_ns());
+  const auto* refused = std::get_if<Refusal>(&decision);
+  return refused ? refused->problem.code + ": " + refused->problem.title : "";
+}
+
 web::Response Api::metrics() {
-  auto response =
-      text_response(switchback::metrics::prometheus_text(plane_, controller_, counts()));
+  auto text = switchback::metrics::prometheus_text(plane_, controller_, counts());
+  if (rooms_.releases != nullptr && rooms_.null_flips != nullptr)
+    text += switchback::metrics::release_text(plane_, controller_, *rooms_.releases,
+                                              *rooms_.null_flips);
+  auto response = text_response(std::move(text));
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
   return response;
 }

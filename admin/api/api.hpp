@@ -13,6 +13,7 @@
 
 #include "admin/api/auth.hpp"
 #include "admin/api/events.hpp"
+#include "admin/api/rooms.hpp"
 #include "admin/api/routes.hpp"
 #include "admin/http/server.hpp"
 #include "admin/metrics/collect.hpp"
@@ -33,6 +34,9 @@ class Api : public std::enable_shared_from_this<Api> {
 
   void start();  // begins to count flips; after the object is in a shared_ptr
   void stop();
+  void set_rooms(Rooms rooms) { rooms_ = rooms; }
+  // "" or why the user that runs switchback would not be let in to roll this service back.
+  std::string may_roll_back(const std::string& service);
   void set_access(const config::Admin& admin);
   // For /metrics; `counters` outlives the calls of handle().
   void show_server(std::function<web::ServerCounters()> counters) {
@@ -47,6 +51,7 @@ class Api : public std::enable_shared_from_this<Api> {
     const web::Request& request;
     const Route& route;
     std::string parameter;  // the value of {s} or {id}
+    std::string item;       // the value of {v}
     release::Actor actor;
   };
   using Answer = web::Reply;
@@ -64,7 +69,17 @@ class Api : public std::enable_shared_from_this<Api> {
   void audit(const Call& call, const release::FlipRequest& request,
              const release::FlipAnswer& answer);
 
+  // releasing.cpp: nullopt for calls of other rooms.
+  std::optional<web::Response> releasing(const Call& call);
+  web::Response add_release(const Call& call);
+  web::Response change_release(const Call& call);
+  web::Response place_hold(const Call& call);
+  web::Response lift_hold(const Call& call);
+  void audit_release(const Call& call, boost::json::object line);
+  void show_rooms(const std::string& service, boost::json::object& out) const;
+
   // reading.cpp
+  web::Response list_services();
   web::Response get_service(const Call& call);
   web::Response get_mirror(const Call& call);
   web::Response list_flips(const Call& call, const std::string& service);
@@ -87,6 +102,7 @@ class Api : public std::enable_shared_from_this<Api> {
   release::Controller& controller_;
   worker::DataPlane& plane_;
   ApiOptions options_;
+  Rooms rooms_;
   Authenticator authenticator_;
   std::shared_ptr<EventHub> hub_;
   std::function<web::ServerCounters()> server_counters_;

@@ -69,7 +69,8 @@ std::optional<Refusal> refuse_doubled(std::string_view text) {
   return refused;
 }
 
-// Parses an object and refuses members that are not in `known`. Empty text: an empty object.
+}  // namespace
+
 Parsed<json::object> parse_object(std::string_view text,
                                   const std::vector<std::string_view>& known) {
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return json::object();
@@ -124,12 +125,17 @@ std::optional<Refusal> read_string(const json::object& body, std::string_view fi
   return std::nullopt;
 }
 
+namespace {
+
 Parsed<FlipBody> read_flip(const json::object& body) {
   FlipBody flip;
   std::optional<std::string> reason;
   if (auto refused = read_string(body, "to", 256, flip.to)) return *refused;
   if (auto refused = read_string(body, "reason", most_reason_bytes, reason)) return *refused;
   flip.reason = reason.value_or("");
+  std::optional<std::string> requalify;
+  if (auto refused = read_string(body, "requalify", most_reason_bytes, requalify)) return *refused;
+  flip.requalify = requalify.value_or("");
   if (const auto* force = body.if_contains("force")) {
     if (!force->is_bool()) return wrong_type("force", "true or false", *force);
     flip.force = force->get_bool();
@@ -147,7 +153,7 @@ std::string known_kinds() {
 }  // namespace
 
 Parsed<FlipBody> parse_flip_body(std::string_view text) {
-  auto body = parse_object(text, {"to", "reason", "force"});
+  auto body = parse_object(text, {"to", "reason", "force", "requalify"});
   if (auto* refused = std::get_if<Refusal>(&body)) return std::move(*refused);
   auto flip = read_flip(std::get<json::object>(body));
   if (auto* parsed = std::get_if<FlipBody>(&flip); parsed && (!parsed->to || parsed->to->empty())) {

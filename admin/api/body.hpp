@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "admin/api/problem.hpp"
 
@@ -16,10 +17,20 @@ namespace switchback::api {
 template <class T>
 using Parsed = std::variant<T, Refusal>;
 
+// An object whose members are all in `known`; empty text: an empty object.
+Parsed<boost::json::object> parse_object(std::string_view text,
+                                         const std::vector<std::string_view>& known);
+Refusal wrong_type(std::string_view field, std::string_view wanted,
+                   const boost::json::value& value);
+// The member as text of at most so many bytes; absent: `out` stays as it is.
+std::optional<Refusal> read_string(const boost::json::object& body, std::string_view field,
+                                   std::size_t most, std::optional<std::string>& out);
+
 struct FlipBody {
   std::optional<std::string> to;
   std::string reason;
   bool force = false;
+  std::string requalify;
 };
 struct PauseBody {
   config::Duration max{30'000};

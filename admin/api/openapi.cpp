@@ -1,5 +1,7 @@
 #include "admin/api/openapi.hpp"
 
+#include "admin/api/openapi_releases.hpp"
+
 namespace switchback::api {
 namespace {
 
@@ -378,7 +380,8 @@ constexpr char document[] =
 }  // namespace
 
 std::string_view openapi_json() {
-  return {document, sizeof document - 1};
+  static const std::string whole = with_releases({document, sizeof document - 1});
+  return whole;
 }
 
 }  // namespace switchback::api

@@ -15,14 +15,23 @@ namespace switchback::api {
 
 namespace json = boost::json;
 
+web::Response Api::list_services() {
+  auto object = services_object(plane_, controller_);
+  for (auto& service : object["services"].as_array())
+    show_rooms(std::string(service.as_object()["service"].as_string()), service.as_object());
+  return json_response(object);
+}
+
 web::Response Api::get_service(const Call& call) {
-  const auto view = plane_.view(call.parameter);
+  auto view = plane_.view(call.parameter);
   if (!view) {
     return refuse(
         call.request,
         unknown_service(call.parameter).value_or(refusal(404, "unknown_service", "", "")));
   }
+  controller_.name_releases(*view);
   auto object = service_object(*view, controller_);
+  show_rooms(call.parameter, object);
   const auto mirror = plane_.mirror_view(call.parameter, 0);
   object["mirror"] = mirror ? mirror_summary(*mirror) : json::value();
   auto response = json_response(std::move(object));

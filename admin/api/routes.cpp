@@ -20,6 +20,10 @@ Route change(std::string_view pattern, Op operation, std::string_view command, Q
   return {"POST", pattern, operation, Gate::guarded, Role::operate, command, std::move(query)};
 }
 
+Route deploy(std::string_view pattern, Op operation, std::string_view command) {
+  return {"POST", pattern, operation, Gate::guarded, Role::deploy, command, {}};
+}
+
 Route probe(std::string_view pattern, Op operation, Gate gate) {
   return {"GET", pattern, operation, gate, Role::read, "switchback status", {}};
 }
@@ -36,6 +40,26 @@ const std::vector<Route>& table() {
       change("/v1/services/{s}/rollback", Op::rollback, "switchback rollback {s}", {"wait"}),
       change("/v1/services/{s}/pause", Op::pause, "switchback pause {s}"),
       change("/v1/services/{s}/resume", Op::resume, "switchback resume {s}"),
+      look("/v1/services/{s}/releases", Op::list_releases, "switchback release list {s}"),
+      deploy("/v1/services/{s}/releases", Op::add_release, "switchback release add {s}"),
+      look("/v1/services/{s}/releases/{v}", Op::get_release, "switchback release list {s}"),
+      deploy("/v1/services/{s}/releases/{v}/stage", Op::stage_release,
+             "switchback release list {s}"),
+      deploy("/v1/services/{s}/releases/{v}/requalify", Op::requalify_release,
+             "switchback release list {s}"),
+      deploy("/v1/services/{s}/releases/{v}/retire", Op::retire_release,
+             "switchback release list {s}"),
+      look("/v1/services/{s}/hold", Op::get_hold, "switchback hold {s} --show"),
+      change("/v1/services/{s}/hold", Op::place_hold, "switchback hold {s}"),
+      {"DELETE",
+       "/v1/services/{s}/hold",
+       Op::lift_hold,
+       Gate::guarded,
+       Role::operate,
+       "switchback hold {s} --release",
+       {}},
+      look("/v1/services/{s}/null-flips", Op::null_flips, "switchback report rollbacks {s}"),
+      look("/v1/services/{s}/durations", Op::durations, "switchback report rollbacks {s}"),
       look("/v1/flips", Op::all_flips, "switchback history", {"limit", "kind"}),
       look("/v1/flips/{id}", Op::get_flip, "switchback history"),
       look("/v1/events", Op::events, "switchback events", {"last_event_id"}),
@@ -59,13 +83,15 @@ std::vector<std::string_view> segments(std::string_view path) {
 }
 
 bool matches(std::string_view pattern, const std::vector<std::string_view>& path,
-             std::string& parameter) {
+             std::string& parameter, std::string& item) {
   const auto wanted = segments(pattern);
   if (wanted.size() != path.size()) return false;
+  bool first = true;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     if (wanted[i].starts_with('{')) {
       if (path[i].empty()) return false;
-      parameter = std::string(path[i]);
+      (first ? parameter : item) = std::string(path[i]);
+      first = false;
     } else if (wanted[i] != path[i]) {
       return false;
     }
@@ -90,10 +116,10 @@ RouteMatch match_route(std::string_view method, std::string_view path) {
   const auto parts = segments(path);
   RouteMatch found;
   for (const Route& route : table()) {
-    std::string parameter;
-    if (!matches(route.pattern, parts, parameter)) continue;
+    std::string parameter, item;
+    if (!matches(route.pattern, parts, parameter, item)) continue;
     if (route.method == method || (route.method == "GET" && method == "HEAD")) {
-      return {&route, std::move(parameter), {}};
+      return {&route, std::move(parameter), std::move(item), {}};
     }
     found.allow.push_back(route.method);
     if (route.method == "GET") found.allow.push_back("HEAD");
@@ -105,6 +131,7 @@ std::vector<std::string> near_paths(std::string_view path,
                                     const std::vector<std::string>& services) {
   std::vector<std::string> all;
   for (const Route& route : table()) {
+    if (route.pattern.find("{v}") != std::string_view::npos) continue;  // nobody knows which
     if (route.pattern.find("{s}") == std::string_view::npos) {
       all.emplace_back(route.pattern);
       continue;

@@ -29,6 +29,18 @@ enum class Operation : std::uint8_t {
   healthz,
   readyz,
   metrics,
+  // releasing.cpp
+  list_releases,
+  get_release,
+  add_release,
+  stage_release,
+  requalify_release,
+  retire_release,
+  get_hold,
+  place_hold,
+  lift_hold,
+  null_flips,
+  durations,
 };
 
 struct Route {
@@ -45,7 +57,8 @@ std::span<const Route> routes();
 
 struct RouteMatch {
   const Route* route = nullptr;         // nullptr: see allow
-  std::string parameter;                // the value of {…}
+  std::string parameter;                // the value of the first {…}
+  std::string item;                     // of the second, where there is one
   std::vector<std::string_view> allow;  // methods of that path, when only the method is wrong
 };
 RouteMatch match_route(std::string_view method, std::string_view path);

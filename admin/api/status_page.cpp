@@ -153,7 +153,10 @@ std::string status_html(const worker::DataPlane& plane, const release::Controlle
            "</p>\n";
   }
   for (const auto& name : plane.services()) {
-    if (const auto view = plane.view(name)) out += service_html(*view, controller);
+    auto view = plane.view(name);
+    if (!view) continue;
+    controller.name_releases(*view);
+    out += service_html(*view, controller);
   }
   out += "<p class=\"dim\">Listening: ";
   for (const auto& address : plane.listener_addresses())

@@ -33,7 +33,8 @@ struct Waiting {
 std::string fingerprint(std::string_view path, const FlipBody& body) {
   return people::sha256_hex(
       json::serialize(json::array{json::value(path), json::value(body.to.value_or("")),
-                                  json::value(body.reason), json::value(body.force)}));
+                                  json::value(body.reason), json::value(body.force),
+                                  json::value(body.requalify)}));
 }
 
 // What of the request can be read before anything is asked of the controller.
@@ -52,6 +53,7 @@ Parsed<release::FlipRequest> read_request(const web::Request& request, bool roll
   flip.to = std::move(parsed.to);
   flip.reason = std::move(parsed.reason);
   flip.force = parsed.force;
+  flip.requalify = std::move(parsed.requalify);
   flip.if_match = std::get<std::optional<std::uint64_t>>(epoch);
   flip.idempotency_key = std::move(std::get<std::string>(key));
   flip.wait = std::get<release::Wait>(wait);
@@ -133,6 +135,7 @@ void Api::audit(const Call& call, const release::FlipRequest& request,
   if (request.to) line["to"] = *request.to;
   if (!request.reason.empty()) line["reason"] = request.reason;
   if (request.force) line["force"] = true;
+  if (!request.requalify.empty()) line["requalify"] = request.requalify;
   if (const auto* receipt = std::get_if<release::Receipt>(&answer)) {
     line["result"] = receipt->already ? "already" : release::to_string(receipt->state);
     line["moved"] = receipt->moved;

@@ -80,8 +80,9 @@ json::object services_object(const worker::DataPlane& plane,
                              const release::Controller& controller) {
   json::array services, alarms;
   for (const auto& name : plane.services()) {
-    const auto view = plane.view(name);
+    auto view = plane.view(name);
     if (!view) continue;
+    controller.name_releases(*view);
     auto service = service_object(*view, controller);
     const auto mirror = plane.mirror_view(name, 0);
     service["mirror"] = mirror ? mirror_summary(*mirror) : json::value();

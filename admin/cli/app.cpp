@@ -114,6 +114,7 @@ int run(int argc, char** argv) {
   add_mirror_command(app, action);
   add_flip_commands(app, action);
   add_door_commands(app, action);
+  add_release_commands(app, action);
   add_token_command(app, action);
   add_events_command(app, action);
   add_version_command(app, action);

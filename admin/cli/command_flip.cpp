@@ -18,7 +18,7 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 struct FlipOptions {
-  std::string service, to, reason, force, key;
+  std::string service, to, reason, force, requalify, key;
   std::string wait = "moment";
 };
 
@@ -98,6 +98,7 @@ json::object request_body(const FlipOptions& options, const std::string& to) {
     reason += (reason.empty() ? "" : "; ") + std::string("forced: ") + options.force;
   }
   if (!reason.empty()) body["reason"] = reason;
+  if (!options.requalify.empty()) body["requalify"] = options.requalify;
   return body;
 }
 
@@ -120,6 +121,7 @@ std::string command_again(const char* verb, const FlipOptions& options, const st
   if (!to.empty()) out += " --to " + to;
   if (!options.reason.empty()) out += " --reason " + quoted(options.reason);
   if (!options.force.empty()) out += " --force " + quoted(options.force);
+  if (!options.requalify.empty()) out += " --requalify " + quoted(options.requalify);
   return out + " --idempotency-key " + key;
 }
 
@@ -186,6 +188,10 @@ void add_flip_commands(CLI::App& app, Action& action) {
       "the same side again: a repeated command never flips back. Going back is `switchback "
       "rollback`.");
   add_common(*promote, *options);
+  promote
+      ->add_option("--requalify", options->requalify,
+                   "Promote a release that was rolled back; say why it is good now")
+      ->type_name("WHY");
   promote->add_option("--to", options->to, "blue, green, or a release's name")->type_name("SIDE");
   promote
       ->add_option("--force", options->force,

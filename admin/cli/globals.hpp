@@ -43,6 +43,7 @@ void add_status_commands(CLI::App& app, Action& action);  // status, history, he
 void add_mirror_command(CLI::App& app, Action& action);   // mirror
 void add_flip_commands(CLI::App& app, Action& action);    // flip, rollback
 void add_door_commands(CLI::App& app, Action& action);    // pause, resume
+void add_release_commands(CLI::App& app, Action& action);  // release, hold, report
 void add_token_command(CLI::App& app, Action& action);    // token new
 void add_events_command(CLI::App& app, Action& action);   // events
 

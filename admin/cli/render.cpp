@@ -8,6 +8,7 @@
 
 #include "admin/cli/json_view.hpp"
 #include "admin/cli/render_mirror.hpp"
+#include "admin/cli/render_release.hpp"
 
 namespace switchback::cli {
 namespace {
@@ -241,8 +242,10 @@ std::string render_service(const json::object& service, const Style& style, std:
     out += "  PAUSED: " + format_count(count_of(service, "waiting"), "request") +
            " waiting at the door; open it: switchback resume " + name + style.admin_flag + "\n";
   }
+  out += render_hold_line(service, style);
   out += render_pool("blue", service, style) + render_pool("green", service, style);
   out += render_mirror_line(service);
+  out += render_null_flip_line(service);
   const auto& last = object_of(service, "last_flip");
   if (last.empty()) return out + "  last flip      none yet\n";
   out += "  last flip      " + movement(last, style);

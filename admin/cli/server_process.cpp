@@ -9,6 +9,8 @@
 
 #include "admin/api/admin_server.hpp"
 #include "admin/release/make_controller.hpp"
+#include "admin/releases/null_flips.hpp"
+#include "admin/releases/releases.hpp"
 #include "admin/verify/plan.hpp"
 #include "proxy/log/access_log.hpp"
 
@@ -24,7 +26,16 @@ void log_event(const release::Event& event) {
   spdlog::log(bad ? spdlog::level::err : spdlog::level::info, "{} {}", event.type, event.json);
 }
 
+ProcessHooks& hooks() {
+  static ProcessHooks set;
+  return set;
+}
+
 }  // namespace
+
+void set_process_hooks(ProcessHooks set) {
+  hooks() = std::move(set);
+}
 
 // Members are ended from the last to the first: the admin server before the controller it calls,
 // the controller before the plane it steers, the plane before the state it reports to.
@@ -36,6 +47,7 @@ struct ServerProcess::Impl {
   }
 
   void start_all();  // throws
+  void plan_null_flips();
 
   asio::io_context& io;
   config::Config config;
@@ -44,6 +56,8 @@ struct ServerProcess::Impl {
   std::shared_ptr<release::ControlObserver> observer;
   std::unique_ptr<worker::DataPlane> plane;
   std::unique_ptr<release::Controller> controller;
+  std::unique_ptr<releases::Releases> releases;
+  std::unique_ptr<releases::NullFlips> null_flips;
   std::unique_ptr<api::AdminServer> admin;
   std::uint64_t subscription = 0;
 };
@@ -57,16 +71,31 @@ static void refuse_faulty_plans(const config::Config& config) {
 
 void ServerProcess::Impl::start_all() {
   refuse_faulty_plans(config);
-  store = state::StateStore::open(config.state_dir, config.run_dir);
+  store = state::StateStore::open(config.state_dir, config.run_dir, hooks().state);
   ledger = ledger::Ledger::open({.path = config.state_dir + "/ledger.db"});
   observer = release::make_observer(io);
   auto started = worker::start_data_plane(config, store->seeds(config), observer);
   if (!started.plane) throw std::runtime_error(started.error);
   plane = std::move(started.plane);
-  controller = release::make_controller(io, *plane, *store, *ledger, observer);
+  release::ControllerOptions options;
+  options.on_point = hooks().on_point;
+  controller = release::make_controller(io, *plane, *store, *ledger, observer, options);
   subscription = controller->subscribe(release::Controller::events_live_only, log_event);
+  releases = std::make_unique<releases::Releases>(io, *plane, *controller, *ledger);
+  null_flips = std::make_unique<releases::NullFlips>(io, *controller, *ledger);
   admin = std::make_unique<api::AdminServer>(io, config.admin, *controller, *plane);
+  admin->set_rooms({.releases = releases.get(), .null_flips = null_flips.get()});
+  null_flips->set_permission([this](const std::string& service) {
+    return admin ? admin->may_roll_back(service) : std::string("the admin plane has ended");
+  });
+  plan_null_flips();
   if (const auto error = admin->start(); !error.empty()) throw std::runtime_error(error);
+}
+
+void ServerProcess::Impl::plan_null_flips() {
+  std::map<std::string, config::Duration> periods;
+  for (const auto& service : config.services) periods[service.name] = service.null_flip;
+  null_flips->set_periods(periods);
 }
 
 ServerProcess::ServerProcess(asio::io_context& io, config::Config config)
@@ -120,6 +149,8 @@ std::string ServerProcess::adopt(config::Config fresh, std::string& changes) {
   impl_->admin->set_access(fresh.admin);
   log::set_program_log_level(fresh.log.level);
   impl_->config = std::move(fresh);
+  impl_->releases->configuration_changed();
+  impl_->plan_null_flips();
   impl_->controller->reloaded(true, changes);
   return "";
 }

@@ -13,10 +13,19 @@
 #include <vector>
 
 #include "admin/release/controller.hpp"
+#include "admin/state/state_store.hpp"
 #include "config/model.hpp"
 #include "proxy/worker/data_plane.hpp"
 
 namespace switchback::cli {
+
+// For tests that end the process in the middle of a switch, or let its disk stall; the program
+// itself never sets them. Before the first ServerProcess.
+struct ProcessHooks {
+  std::function<void(std::string_view point)> on_point;  // release::ControllerOptions::on_point
+  state::StateHooks state;
+};
+void set_process_hooks(ProcessHooks hooks);
 
 class ServerProcess {
  public:

@@ -128,6 +128,16 @@ CREATE TABLE audit(
   hash TEXT NOT NULL
 );
 )sql"},
+    {3, R"sql(
+ALTER TABLE release ADD COLUMN configured TEXT;
+CREATE TABLE capacity(
+  service TEXT NOT NULL,
+  color TEXT NOT NULL,
+  peak_rps_per_server REAL NOT NULL,
+  at INTEGER NOT NULL,
+  PRIMARY KEY(service, color)
+);
+)sql"},
 };
 
 }  // namespace

@@ -21,7 +21,7 @@ constexpr std::array<TableInfo, table_count> all = {
     describe("release",
              "service, version, git_commit, first_commit_at, deployed_by, commits, lines, "
              "unplanned, contract_sha, reversible, migration_id, state, color, registered_at, "
-             "quarantined_reason, changed_at",
+             "quarantined_reason, changed_at, configured",
              2, "changed_at", 2000),
     describe("verification", "id, flip, service, plan_sha, phase, verdict, begun_at, ended_at", 1,
              "begun_at", 500),
@@ -46,6 +46,7 @@ constexpr std::array<TableInfo, table_count> all = {
              1000),
     describe("incident", "id, service, opened_at, closed_at, cause_flip, notes_json", 1,
              "opened_at", 1000),
+    describe("capacity", "service, color, peak_rps_per_server, at", 2, "at", 1000),
 };
 
 }  // namespace

@@ -27,6 +27,7 @@ enum class Table : std::uint8_t {
   null_flip,      // the rehearsals of an hour, as a histogram
   drill,
   incident,
+  capacity,       // what servers of a color have really taken while active
   count_
 };
 inline constexpr std::size_t table_count = static_cast<std::size_t>(Table::count_);

@@ -21,10 +21,17 @@
 #include <vector>
 
 #include "config/model.hpp"
+#include "proxy/base/clock.hpp"
 #include "proxy/base/color.hpp"
 #include "proxy/drain/switch_record.hpp"
 
+namespace switchback::worker {
+struct ServiceView;
+}
+
 namespace switchback::release {
+
+class Policy;
 
 struct Actor {
   std::string name;  // "uid 0 (root)", "token ci", "local"
@@ -40,7 +47,8 @@ enum class FlipState : std::uint8_t {
   drained,
   verified,
   unverified,
-  regressed
+  regressed,
+  failed_before_switch  // the process ended before traffic moved
 };
 std::string_view to_string(FlipKind k);
 std::string_view to_string(FlipState s);
@@ -67,6 +75,9 @@ struct Receipt {
   Stages stages_ms;
   drain::Counts counts{};
   std::vector<std::string> warnings;
+  // How a death of the process met it: "resumed" (its answer may never have been seen),
+  // "recovered" (answered, and pieced together again), "failed_before_switch".
+  std::vector<std::string> tags;
   std::vector<unsigned> lagging_workers;  // state switching: who has not passed
   std::int64_t wall_us = 0;
 };
@@ -87,6 +98,8 @@ struct FlipRequest {
   std::optional<std::string> to;  // promote: "blue", "green" or a release name
   std::string reason;
   bool force = false;
+  std::string requalify;   // why a release that was rolled back may be promoted again
+  bool automatic = false;  // a rollback that no person asked for: kind auto_rollback, may be held
   std::optional<std::uint64_t> if_match;  // epoch
   std::string idempotency_key;            // empty: none
   std::string request_fingerprint;        // of the body, to tell a reused key from a replay
@@ -96,6 +109,15 @@ struct FlipRequest {
 
 using FlipAnswer = std::variant<Receipt, Problem>;
 using OnFlip = std::function<void(FlipAnswer)>;
+
+// A null flip: what a rollback does, without moving anything. Milliseconds since `begun_ns`.
+struct Rehearsal {
+  bool ok = false;
+  bool dropped = false;  // a real switch came, and went first
+  std::string fault;
+  std::optional<double> decided, persisted, switched;
+};
+using OnRehearsal = std::function<void(const Rehearsal&)>;
 
 struct Event {           // of the SSE stream
   std::uint64_t id = 0;  // grows by one
@@ -128,6 +150,16 @@ class Controller {
   // What `rollback` would go to now; nullopt: nothing to roll back to.
   virtual std::optional<Color> rollback_target(const std::string& service) const = 0;
   virtual std::vector<Alarm> alarms() const = 0;
+
+  // Who speaks for names, holds and quarantine; nullptr: nobody. Outlives its time here.
+  virtual void set_policy(Policy* /*policy*/) {}
+  // Puts the releases that were staged in the place of those that the configuration names.
+  virtual void name_releases(worker::ServiceView& /*view*/) const {}
+  // The whole way of a rollback but for the switch itself; a real switch of the service drops it.
+  // `done` is called once, at the latest when the controller ends.
+  virtual void rehearse(const std::string& /*service*/, Nanos /*begun_ns*/, OnRehearsal /*done*/) {}
+  // An event of somebody else's for the stream; `json` is one line.
+  virtual void tell(const std::string& /*type*/, const std::string& /*json*/) {}
 
   // Events after `last_id` that are still kept (1,024; called before subscribe returns), then live
   // ones. 0: all that are kept; events_live_only: none of them. Ids go on growing over restarts.

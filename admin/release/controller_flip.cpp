@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "admin/release/controller_impl.hpp"
+#include "admin/release/intent.hpp"
 #include "admin/release/problems.hpp"
 
 namespace switchback::release {
@@ -15,6 +16,8 @@ ControllerImpl::Lane& ControllerImpl::lane_of(const std::string& service,
   lane.highest_epoch = std::max(lane.highest_epoch, plane_epoch);
   if (!fresh) return lane;
   lane.current = store_.last(service);
+  lane.survived = lane.current;
+  lane.intent = store_.intent(service);
   if (!lane.current) return lane;
   lane.highest_epoch = std::max(lane.highest_epoch, lane.current->epoch);
   if (store_.opened_behind(service)) {
@@ -46,6 +49,8 @@ void ControllerImpl::submit(FlipRequest request, bool rollback, OnFlip done) {
   run->waiters.push_back({run->request.wait, std::move(done)});
   if (!run->request.idempotency_key.empty()) keys_.begin(run->request, rollback, run);
   auto& lane = lane_of(run->request.service, view->epoch);
+  rehearsals_.drop(run->request.service);
+  reached("requested");
   rollback ? submit_rollback(lane, run) : submit_promote(lane, run);
 }
 
@@ -60,7 +65,7 @@ void ControllerImpl::submit_promote(Lane& lane, const Run& run) {
 // moved yet, together with those queued behind it (they were meant for a calmer moment).
 void ControllerImpl::submit_rollback(Lane& lane, const Run& run) {
   const auto running = lane.running;
-  if (running && (running->rollback || running->judgement.kind == FlipKind::rollback)) {
+  if (running && (running->rollback || running->judgement.kind != FlipKind::promote)) {
     running->followers.push_back(run);
     return feed(running, FlipEvent::hasten);
   }
@@ -82,7 +87,7 @@ void ControllerImpl::start(Lane& lane, const Run& run) {
 
 void ControllerImpl::judge(Lane& lane, const Run& run) {
   const auto& request = run->request;
-  const auto view = plane_.view(request.service);
+  const auto view = named_view(request.service);
   if (!view) {  // a reload took it away while this call waited
     run->judgement.problem = problems::unknown_service(request.service);
     return feed(run, FlipEvent::refuse);
@@ -97,6 +102,7 @@ void ControllerImpl::judge(Lane& lane, const Run& run) {
   }
   j = run->rollback ? judge_rollback(request, *view, lane.current)
                     : judge_promote(request, *view, lane.current);
+  if (objected(run, *view)) return feed(run, FlipEvent::refuse);
   switch (j.verdict) {
     case Verdict::refuse:
       return feed(run, FlipEvent::refuse);
@@ -117,6 +123,8 @@ void ControllerImpl::judge(Lane& lane, const Run& run) {
   receipt.actor = request.actor.name;
   receipt.auth = request.actor.auth;
   receipt.reason = request.reason;
+  if (!request.requalify.empty())
+    receipt.reason += (receipt.reason.empty() ? "" : "; ") + ("requalified: " + request.requalify);
   receipt.forced = j.forced;
   receipt.warnings = j.warnings;
   run->value.active = j.to;
@@ -126,7 +134,35 @@ void ControllerImpl::judge(Lane& lane, const Run& run) {
   run->value.release = receipt.to_release;
   run->value.from_release = receipt.from_release;
   run->value.wall_us = receipt.wall_us;
+  write_intent(run);
+  reached("decided");
   feed(run, j.verdict == Verdict::go ? FlipEvent::go : FlipEvent::probe);
+}
+
+// What the room of releases has against it; a manual rollback is not asked about.
+bool ControllerImpl::objected(const Run& run, const worker::ServiceView& view) {
+  auto& j = run->judgement;
+  if (!policy_ || j.verdict == Verdict::already) return false;
+  std::optional<Problem> problem;
+  if (j.verdict == Verdict::refuse) {
+    if (j.problem.code == "unknown_target")
+      problem = policy_->explain_target(view, run->request.to.value_or(""));
+  } else if (j.kind == FlipKind::promote || j.kind == FlipKind::auto_rollback) {
+    problem = policy_->objection(run->request, view, j.to, j.kind);
+  }
+  if (problem) j.problem = std::move(*problem);
+  return problem.has_value();
+}
+
+// Where a kill would find it: on a memory file system, a few microseconds. It is only for telling
+// afterwards what happened, so that a fault here changes nothing.
+void ControllerImpl::write_intent(const Run& run) {
+  const auto& request = run->request;
+  run->intent_written = true;
+  Intent intent{run->entry->receipt, false, request.idempotency_key, ""};
+  if (!request.idempotency_key.empty())
+    intent.idem_request = IdempotencyTable::fingerprint(request, run->rollback);
+  store_.write_intent(request.service, to_text(intent));
 }
 
 void ControllerImpl::feed(const Run& run, FlipEvent event) {
@@ -196,6 +232,7 @@ void ControllerImpl::write(const Run& run) {
   entry.receipt.epoch = run->value.epoch;
   entry.receipt.stages_ms.decided = entry.since_taken_ms(monotonic_ns());
   write_run_slot(service, run->value);
+  reached("run_slot");
   keeper_->write(service, run->value,
                  [this, alive = std::weak_ptr(alive_), run](const std::string& error) {
                    if (alive.expired()) return;
@@ -239,7 +276,9 @@ void ControllerImpl::store(const Run& run) {
   auto& entry = *run->entry;
   entry.receipt.durable = run->machine.durable;
   entry.receipt.stages_ms.persisted = entry.since_taken_ms(monotonic_ns());
+  reached("persisted");
   entry.record = plane_.switch_color(service, run->value.active, run->value.epoch);
+  reached("stored");
   if (!entry.record) {  // a reload took the service away between judging and now
     run->machine.phase = Phase::done;
     write_back(run);
@@ -300,14 +339,16 @@ void ControllerImpl::answer_moved(const Run& run) {
   Receipt receipt = entry.receipt;
   if (receipt.state == FlipState::draining) receipt.state = FlipState::switched;
   answer(run, receipt);
+  reached("answered");
   record(entry);
+  if (policy_) policy_->moved(receipt);
   if (run->machine.phase == Phase::draining) announce_switched(run);
 }
 
 Receipt ControllerImpl::already_receipt(const Run& run) const {
   const auto& request = run->request;
   Receipt receipt;
-  const auto view = plane_.view(request.service);
+  const auto view = named_view(request.service);
   const Color active = view ? view->active : run->judgement.to;
   const auto newest = history_.newest(request.service);
   if (newest) receipt.flip = newest->receipt.flip;
@@ -339,6 +380,7 @@ void ControllerImpl::answer(const Run& run, const FlipAnswer& given) {
   }
   if (!request.idempotency_key.empty()) keys_.finish(request, run->rollback, given, wall_us());
   const auto* receipt = std::get_if<Receipt>(&given);
+  if (run->intent_written) store_.end_intent(request.service, receipt && receipt->moved);
   const bool may_wait =
       receipt && receipt->moved && receipt->state == FlipState::switched && !receipt->superseded;
   auto waiters = std::exchange(run->waiters, {});

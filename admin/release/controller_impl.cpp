@@ -28,7 +28,8 @@ ControllerImpl::ControllerImpl(boost::asio::io_context& io, worker::DataPlane& p
       keys_(options.idempotency_kept, options.idempotency_ttl),
       keeper_(std::make_shared<SlotKeeper>(
           io, store, alarms_, options_,
-          [this](const std::string& service, std::uint64_t epoch) { made_good(service, epoch); })) {
+          [this](const std::string& service, std::uint64_t epoch) { made_good(service, epoch); })),
+      rehearsals_(io, plane, store, options_) {
   for (const auto& service : plane_.services())
     if (const auto view = plane_.view(service)) lane_of(service, view->epoch);
   attach_ledger();
@@ -36,6 +37,7 @@ ControllerImpl::ControllerImpl(boost::asio::io_context& io, worker::DataPlane& p
 }
 
 ControllerImpl::~ControllerImpl() {
+  rehearsals_.stop();
   if (observer_) observer_->detach();
   ledger_.detach();
   keeper_->stop();
@@ -118,6 +120,20 @@ std::vector<Alarm> ControllerImpl::alarms() const {
   return alarms_.all();
 }
 
+void ControllerImpl::tell(const std::string& type, const std::string& json) {
+  events_.emit_text(type, json);
+}
+
+void ControllerImpl::name_releases(worker::ServiceView& view) const {
+  if (policy_) policy_->name_releases(view);
+}
+
+std::optional<worker::ServiceView> ControllerImpl::named_view(const std::string& service) const {
+  auto view = plane_.view(service);
+  if (view) name_releases(*view);
+  return view;
+}
+
 std::uint64_t ControllerImpl::subscribe(std::uint64_t last_id, OnEvent on_event) {
   return events_.subscribe(last_id, std::move(on_event));
 }
@@ -129,7 +145,7 @@ void ControllerImpl::unsubscribe(std::uint64_t handle) {
 void ControllerImpl::reloaded(bool adopted, const std::string& text) {
   for (const auto& service : plane_.services())
     if (const auto view = plane_.view(service)) lane_of(service, view->epoch);
-  on_names_changed();   // a name that was in trouble may be gone from the configuration
+  on_names_changed();  // a name that was in trouble may be gone from the configuration
   events_.emit("reload", {{"adopted", adopted}, {"text", text}, {"at", rfc3339(wall_us())}});
 }
 

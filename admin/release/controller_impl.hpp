@@ -2,7 +2,8 @@
 // FlipMachine says, and keeps receipts up to date. See controller.hpp for the contract.
 //
 // controller_impl.cpp: the public calls. controller_flip.cpp: one switch, from call to answer.
-// controller_watch.cpp: what comes back from the data plane, the disk and the ledger.
+// controller_watch.cpp: what comes back from the data plane and the disk. controller_recover.cpp:
+// what an earlier life left in the ledger and the slots. rehearsal.cpp: null flips.
 #pragma once
 
 #include <deque>
@@ -14,6 +15,8 @@
 #include "admin/release/history.hpp"
 #include "admin/release/idempotency.hpp"
 #include "admin/release/make_controller.hpp"
+#include "admin/release/policy.hpp"
+#include "admin/release/rehearsal.hpp"
 #include "admin/release/slot_keeper.hpp"
 #include "admin/release/ulid.hpp"
 
@@ -36,6 +39,10 @@ class ControllerImpl : public Controller, private ControlObserver::Target {
   std::optional<Receipt> last_flip(const std::string& service) const override;
   std::optional<Color> rollback_target(const std::string& service) const override;
   std::vector<Alarm> alarms() const override;
+  void set_policy(Policy* policy) override { policy_ = policy; }
+  void name_releases(worker::ServiceView& view) const override;
+  void rehearse(const std::string& service, Nanos begun_ns, OnRehearsal done) override;
+  void tell(const std::string& type, const std::string& json) override;
   std::uint64_t subscribe(std::uint64_t last_id, OnEvent on_event) override;
   void unsubscribe(std::uint64_t handle) override;
   void reloaded(bool adopted, const std::string& text) override;
@@ -54,6 +61,9 @@ class ControllerImpl : public Controller, private ControlObserver::Target {
     std::deque<Run> waiting;                       // promotes
     std::unique_ptr<boost::asio::steady_timer> pause_timer;
     std::uint64_t pause_turn = 0;
+    // Of the last life: the switch that it was at, and what the slots held.
+    std::string intent;
+    std::optional<state::SlotValue> survived;
   };
 
   // controller_flip.cpp
@@ -63,6 +73,12 @@ class ControllerImpl : public Controller, private ControlObserver::Target {
   void submit_rollback(Lane& lane, const Run& run);
   void start(Lane& lane, const Run& run);
   void judge(Lane& lane, const Run& run);
+  bool objected(const Run& run, const worker::ServiceView& view);
+  std::optional<worker::ServiceView> named_view(const std::string& service) const;
+  void reached(std::string_view point) const {
+    if (options_.on_point) options_.on_point(point);
+  }
+  void write_intent(const Run& run);
   void feed(const Run& run, FlipEvent event);
   void act(const Run& run, FlipAction action);
   void probe(const Run& run);
@@ -90,9 +106,14 @@ class ControllerImpl : public Controller, private ControlObserver::Target {
   void supersede(const Run& by);
   void made_good(const std::string& service, std::uint64_t epoch);
   void record(FlipEntry& entry);
+
+  // controller_recover.cpp
   void attach_ledger();
   void adopt_snapshot(ledger::Snapshot snapshot);
   void recover(const std::string& service, Lane& lane);
+  bool recover_intent(const std::string& service, const Lane& lane);
+  void piece_together(Receipt receipt, const std::string& tag, const std::string& warning,
+                      const std::string& idem_key = "");
   void doubt(const std::string& service, const std::string& why);
   void settle_doubt(const std::string& service);
   void tell_doubts();
@@ -118,6 +139,8 @@ class ControllerImpl : public Controller, private ControlObserver::Target {
   std::map<std::string, Lane> lanes_;
   std::map<std::string, std::string> doubts_;       // service: why its color is uncertain
   std::map<const drain::SwitchRecord*, Run> live_;  // stored, not all ended
+  Policy* policy_ = nullptr;
+  Rehearsals rehearsals_;
 };
 
 }  // namespace switchback::release

@@ -1,4 +1,4 @@
-// What comes back to the controller: progress of switches, health, the disk, the ledger.
+// What comes back to the controller: progress of switches, health, the disk.
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <utility>
@@ -134,89 +134,6 @@ void ControllerImpl::on_ejection(const upstream::Ejection& ejection) {
                             {"last", ejection.last},
                             {"for_ms", ejection.for_ns / 1'000'000},
                             {"at", rfc3339(wall_us())}});
-}
-
-void ControllerImpl::attach_ledger() {
-  const auto over = [this](auto call) {
-    boost::asio::post(io_, [alive = std::weak_ptr(alive_), call = std::move(call)]() mutable {
-      if (!alive.expired()) call();
-    });
-  };
-  ledger::Listener listener;
-  listener.loaded = [this, over](ledger::Snapshot snapshot) {
-    over([this, snapshot = std::move(snapshot)]() mutable { adopt_snapshot(std::move(snapshot)); });
-  };
-  listener.alarm = [this, over](const std::string& code, const std::string& text) {
-    over([this, code, text] { alarms_.raise(code, text); });
-  };
-  listener.cleared = [this, over](const std::string& code) {
-    over([this, code] { alarms_.clear(code); });
-  };
-  if (auto snapshot = ledger_.attach(std::move(listener))) adopt_snapshot(std::move(*snapshot));
-}
-
-void ControllerImpl::adopt_snapshot(ledger::Snapshot snapshot) {
-  std::vector<std::shared_ptr<FlipEntry>> older;
-  for (const auto& row : snapshot.flips)
-    if (auto entry = from_row(row)) older.push_back(std::move(entry));
-  history_.add_older(std::move(older));
-  for (const auto& row : snapshot.idempotency) keys_.restore(row);
-  for (auto& [service, lane] : lanes_) recover(service, lane);
-}
-
-// Where the ledger and the slots do not agree on what the last life did.
-void ControllerImpl::recover(const std::string& service, Lane& lane) {
-  const auto survived = store_.last(service);
-  const auto newest = history_.newest(service);
-  const std::uint64_t recorded = newest ? newest->receipt.epoch : 0;
-  const std::uint64_t slot = survived ? survived->epoch : 0;
-  lane.highest_epoch = std::max(lane.highest_epoch, recorded);
-  if (recorded > slot && newest->receipt.moved) {
-    doubt(service, "the ledger knows epoch " + std::to_string(recorded) +
-                       ", what survived is epoch " + std::to_string(slot));
-    return;
-  }
-  if (!survived || survived->restated || survived->flip.empty() || history_.find(survived->flip))
-    return;
-  auto entry = std::make_shared<FlipEntry>();
-  auto& receipt = entry->receipt;
-  receipt.flip = survived->flip;
-  receipt.kind =
-      survived->last == state::LastSwitch::rollback ? FlipKind::rollback : FlipKind::promote;
-  receipt.service = service;
-  receipt.from = other(survived->active);
-  receipt.to = survived->active;
-  receipt.from_release = survived->from_release;
-  receipt.to_release = survived->release;
-  receipt.epoch = survived->epoch;
-  receipt.actor = "recovered";
-  receipt.auth = "internal";
-  receipt.state = FlipState::switched;
-  receipt.moved = true;
-  receipt.wall_us = survived->wall_us;
-  receipt.warnings.push_back("recovered from the slot: the process ended before it was recorded");
-  history_.add_older({entry});
-  record(*entry);
-}
-
-void ControllerImpl::doubt(const std::string& service, const std::string& why) {
-  doubts_[service] = why;
-  tell_doubts();
-}
-
-// Somebody has said anew which color is meant.
-void ControllerImpl::settle_doubt(const std::string& service) {
-  if (doubts_.erase(service) != 0) tell_doubts();
-}
-
-void ControllerImpl::tell_doubts() {
-  std::string text;
-  for (const auto& [service, why] : doubts_) text += service + ": " + why + "; ";
-  if (text.empty()) return alarms_.clear("active_uncertain");
-  alarms_.raise("active_uncertain",
-                text +
-                    "a switch was undone by a loss of power or an older state folder: check "
-                    "which color is meant to be active, and flip to it");
 }
 
 }  // namespace switchback::release

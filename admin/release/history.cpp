@@ -80,7 +80,11 @@ std::shared_ptr<FlipEntry> History::find(const std::string& id) const {
 
 std::shared_ptr<FlipEntry> History::newest(const std::string& service) const {
   const auto& entries = of(service);
-  return entries.empty() ? nullptr : entries.back();
+  const auto switched = [](const auto& entry) {
+    return entry->receipt.state != FlipState::failed_before_switch;
+  };
+  const auto at = std::find_if(entries.rbegin(), entries.rend(), switched);
+  return at == entries.rend() ? nullptr : *at;
 }
 
 const std::deque<std::shared_ptr<FlipEntry>>& History::of(const std::string& service) const {
@@ -160,6 +164,7 @@ std::shared_ptr<FlipEntry> from_row(const ledger::FlipRow& row) {
     entry->receipt.lagging_workers.clear();
     entry->receipt.warnings.push_back(
         "switchback ended before the drain did; the counts are as last written");
+    if (entry->receipt.tags.empty()) entry->receipt.tags = {"resumed"};
   }
   return entry;
 }

@@ -37,7 +37,7 @@ class History {
   void add(std::shared_ptr<FlipEntry> entry);
   void add_older(std::vector<std::shared_ptr<FlipEntry>> entries);  // those not known yet
   std::shared_ptr<FlipEntry> find(const std::string& id) const;
-  std::shared_ptr<FlipEntry> newest(const std::string& service) const;
+  std::shared_ptr<FlipEntry> newest(const std::string& service) const;  // that moved traffic
   std::vector<Receipt> list(const std::string& service, std::size_t limit) const;
   const std::deque<std::shared_ptr<FlipEntry>>& of(const std::string& service) const;
 

@@ -9,17 +9,6 @@ namespace switchback::release {
 namespace json = boost::json;
 namespace {
 
-// What makes two requests the same one. If-Match is a condition on the moment, not part of it.
-std::string fingerprint(const FlipRequest& request, bool rollback) {
-  json::array parts{rollback ? "rollback" : "promote",
-                    request.service,
-                    rollback ? "" : request.to.value_or(""),
-                    request.reason,
-                    request.force,
-                    request.request_fingerprint};
-  return json::serialize(parts);
-}
-
 std::string text_of(const json::object& object, const char* name) {
   const auto* v = object.if_contains(name);
   return v && v->is_string() ? std::string(v->get_string().c_str()) : std::string();
@@ -57,6 +46,17 @@ std::optional<FlipAnswer> answer_from_json(std::string_view text) {
   const auto* moved = object->if_contains("moved");
   problem.moved = moved && moved->is_bool() && moved->get_bool();
   return FlipAnswer(std::move(problem));
+}
+
+// If-Match is a condition on the moment, not part of what was asked.
+std::string IdempotencyTable::fingerprint(const FlipRequest& request, bool rollback) {
+  json::array parts{rollback ? "rollback" : "promote",
+                    request.service,
+                    rollback ? "" : request.to.value_or(""),
+                    request.reason,
+                    request.force,
+                    request.request_fingerprint};
+  return json::serialize(parts);
 }
 
 IdempotencyTable::Found IdempotencyTable::find(const FlipRequest& request, bool rollback,

@@ -35,6 +35,8 @@ class IdempotencyTable {
   ledger::IdempotencyRow row(const FlipRequest& request, bool rollback, const FlipAnswer& answer,
                              std::int64_t now_wall_us) const;
   void restore(const ledger::IdempotencyRow& row);  // of an earlier life
+  // What makes two requests the same one.
+  static std::string fingerprint(const FlipRequest& request, bool rollback);
 
  private:
   using Key = std::pair<std::string, std::string>;  // principal, key

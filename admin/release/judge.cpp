@@ -163,7 +163,7 @@ Judgement judge_rollback(const FlipRequest& request, const worker::ServiceView& 
   if (!current || current->last == state::LastSwitch::none)
     return refused(problems::nothing_to_roll_back_to(view));
   Judgement judgement;
-  judgement.kind = FlipKind::rollback;
+  judgement.kind = request.automatic ? FlipKind::auto_rollback : FlipKind::rollback;
   if (current->last == state::LastSwitch::rollback) {
     judgement.verdict = Verdict::already;
     judgement.to = view.active;

@@ -11,7 +11,9 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <functional>
 #include <memory>
+#include <string_view>
 
 #include "admin/ledger/ledger.hpp"
 #include "admin/release/control_observer.hpp"
@@ -32,6 +34,10 @@ struct ControllerOptions {
   std::size_t events_kept = 1024;
   std::size_t idempotency_kept = 10'000;
   std::size_t waiting_per_service = 64;  // promotes waiting for their turn
+  config::Duration rehearsal{2000};      // a null flip that takes longer has failed
+  // Called as a switch passes "requested", "decided", "run_slot", "persisted", "stored" and
+  // "answered": for tests, which end the process there. The program itself never sets it.
+  std::function<void(std::string_view point)> on_point;
 };
 
 std::unique_ptr<Controller> make_controller(boost::asio::io_context& io, worker::DataPlane& plane,

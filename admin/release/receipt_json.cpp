@@ -10,8 +10,9 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::string_view kinds[] = {"promote", "rollback", "auto_rollback", "drill"};
-constexpr std::string_view states[] = {"switching", "switched",   "draining", "drained",
-                                       "verified",  "unverified", "regressed"};
+constexpr std::string_view states[] = {
+    "switching", "switched",   "draining",  "drained",
+    "verified",  "unverified", "regressed", "failed_before_switch"};
 
 struct NamedStage {
   const char* name;
@@ -168,6 +169,11 @@ json::object receipt_object(const Receipt& r) {
   json::array warnings;
   for (const auto& warning : r.warnings) warnings.emplace_back(warning);
   out["warnings"] = std::move(warnings);
+  if (!r.tags.empty()) {
+    json::array tags;
+    for (const auto& tag : r.tags) tags.emplace_back(tag);
+    out["tags"] = std::move(tags);
+  }
   if (!r.lagging_workers.empty()) {
     json::array lagging;
     for (unsigned worker : r.lagging_workers) lagging.emplace_back(worker);
@@ -213,6 +219,9 @@ std::optional<Receipt> receipt_from_json(std::string_view text) {
   if (const auto* warnings = reader.array("warnings"))
     for (const auto& w : *warnings)
       if (w.is_string()) r.warnings.emplace_back(w.get_string().c_str());
+  if (const auto* tags = reader.array("tags"))
+    for (const auto& tag : *tags)
+      if (tag.is_string()) r.tags.emplace_back(tag.get_string().c_str());
   if (const auto* lagging = reader.array("lagging_workers"))
     for (const auto& w : *lagging)
       if (w.is_number()) r.lagging_workers.push_back(w.to_number<unsigned>());

@@ -27,20 +27,30 @@ SlotFile::SlotFile(std::string path, std::string state_id, std::string service, 
     : path_(std::move(path)),
       state_id_(std::move(state_id)),
       service_(std::move(service)),
-      sync_(std::move(sync)),
-      fd_(::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640)) {
-  if (fd_.get() < 0) throw StateError(failure());
+      sync_(std::move(sync)) {
+  if (!open_to_write()) {
+    if (errno != EROFS && errno != EACCES && errno != EPERM) throw StateError(failure());
+    writable_ = false;
+    fd_ = UniqueFd(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  }
+  if (fd_.get() >= 0) read();
+}
+
+bool SlotFile::open_to_write() {
+  UniqueFd fd(::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640));
   struct stat info {};
-  if (::fstat(fd_.get(), &info) != 0) throw StateError(failure());
+  if (fd.get() < 0 || ::fstat(fd.get(), &info) != 0) return false;
   if (info.st_size < static_cast<off_t>(2 * slot_size)) {
     const std::uint8_t zeros[2 * slot_size] = {};
     const auto have = static_cast<std::size_t>(info.st_size);
     const auto missing = static_cast<ssize_t>(sizeof zeros - have);
-    if (::pwrite(fd_.get(), zeros, static_cast<std::size_t>(missing), info.st_size) != missing)
-      throw StateError(failure());
-    if (sync_ && ::fsync(fd_.get()) != 0) throw StateError(failure());
+    if (::pwrite(fd.get(), zeros, static_cast<std::size_t>(missing), info.st_size) != missing)
+      return false;
+    if (sync_ && ::fsync(fd.get()) != 0) return false;
   }
-  read();
+  fd_ = std::move(fd);
+  writable_ = true;
+  return true;
 }
 
 void SlotFile::read() {
@@ -62,6 +72,7 @@ void SlotFile::read() {
 }
 
 std::string SlotFile::write(const SlotValue& value) {
+  if (!writable_ && !open_to_write()) return failure();
   const auto bytes = encode_slot(value, sequence_ + 1, state_id_, service_);
   const auto wrote =
       ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(next_ * slot_size));

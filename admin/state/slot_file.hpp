@@ -33,13 +33,17 @@ class SlotFile {
  public:
   // `sync`: called after every write (fdatasync on the state file, nothing on the run file).
   using Sync = std::function<int(int fd)>;
-  // Makes the file where it is missing. Throws StateError with "PATH: what failed".
+  // Makes the file where it is missing. Throws StateError with "PATH: what failed"; but a place
+  // that may only be read (a disk that the kernel made read-only) is read, and every write tries
+  // again to open it for writing.
   SlotFile(std::string path, std::string state_id, std::string service, Sync sync);
 
   const std::optional<SlotValue>& newest() const { return newest_; }
+  bool writable() const { return writable_; }
   std::string write(const SlotValue& value);  // "" or "PATH: what failed"
 
  private:
+  bool open_to_write();  // false: errno says why
   void read();
   std::string failure() const;
   const std::string path_, state_id_, service_;
@@ -47,6 +51,7 @@ class SlotFile {
   UniqueFd fd_;
   std::optional<SlotValue> newest_;
   std::uint64_t sequence_ = 0;
+  bool writable_ = true;
   unsigned next_ = 0;  // the slot that the next write goes to
 };
 

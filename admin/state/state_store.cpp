@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <map>
 
+#include "admin/state/intent_file.hpp"
 #include "admin/state/slot_file.hpp"
 #include "admin/state/state_lane.hpp"
 
@@ -49,6 +50,9 @@ void sync_folder(const std::string& path) {
 UniqueFd take_lock(const std::string& state_dir) {
   const std::string path = state_dir + "/lock";
   UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640));
+  // A folder that was written once and may only be read now: it still says which color is meant.
+  if (fd.get() < 0 && (errno == EROFS || errno == EACCES))
+    fd = UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (fd.get() < 0)
     refuse("state_dir", state_dir, std::string("cannot be written: ") + std::strerror(errno),
            mend_for("state_dir"));
@@ -122,6 +126,8 @@ std::string read_or_make_id(const std::string& state_dir) {
 struct StateStore::Impl {
   struct Service {
     std::unique_ptr<SlotFile> run, state;
+    std::unique_ptr<SlotFile> scratch;  // null: could not be made
+    std::unique_ptr<IntentFile> intent;
     std::optional<SlotValue> last;
     bool opened_behind = false;
   };
@@ -130,7 +136,7 @@ struct StateStore::Impl {
   UniqueFd lock;
   StateHooks hooks;
   std::map<std::string, Service> services;
-  std::optional<StateLane> lane;  // after `services`: it ends first and uses their files
+  std::optional<StateLane> lane, scratch_lane;  // after `services`: they end first, using their files
 
   Service& open_service(const std::string& name);
 };
@@ -146,13 +152,21 @@ StateStore::Impl::Service& StateStore::Impl::open_service(const std::string& nam
     sync_folder(state_slots);
     key = "run_dir";
     service.run = std::make_unique<SlotFile>(run_slots + "/" + name + ".slot", id, name, nullptr);
+    service.intent = std::make_unique<IntentFile>(run_slots + "/" + name + ".intent");
   } catch (const StateError& error) {
     throw StateError(std::string(key) + ": " + error.what() + " (" + mend_for(key) + ")");
   }
+  try {
+    service.scratch =
+        std::make_unique<SlotFile>(state_slots + "/" + name + ".scratch", id, name, hooks.sync);
+  } catch (const StateError&) {
+    // Null flips say so; nothing else needs it.
+  }
   const auto& durable = service.state->newest();
   const auto& quick = service.run->newest();
-  service.opened_behind = quick && (!durable || quick->epoch > durable->epoch);
-  service.last = service.opened_behind ? quick : durable;
+  const bool quicker = quick && (!durable || quick->epoch > durable->epoch);
+  service.last = quicker ? quick : durable;
+  service.opened_behind = quicker || !service.state->writable();
   return services.emplace(name, std::move(service)).first->second;
 }
 
@@ -174,6 +188,7 @@ std::unique_ptr<StateStore> StateStore::open(const std::string& state_dir,
   impl->hooks = std::move(hooks);
   if (!impl->hooks.sync) impl->hooks.sync = [](int fd) { return ::fdatasync(fd); };
   impl->lane.emplace();
+  impl->scratch_lane.emplace();
   return std::unique_ptr<StateStore>(new StateStore(std::move(impl)));
 }
 
@@ -216,6 +231,29 @@ void StateStore::write_state(const std::string& service, const SlotValue& value,
   }
   if (!found->second.last || value.epoch > found->second.last->epoch) found->second.last = value;
   impl_->lane->write(*found->second.state, value, std::move(done));
+}
+
+std::string StateStore::write_intent(const std::string& service, const std::string& text) {
+  const auto found = impl_->services.find(service);
+  return found == impl_->services.end() ? "run_dir: no intent file for service " + service
+                                        : found->second.intent->write(text);
+}
+
+void StateStore::end_intent(const std::string& service, bool moved) {
+  const auto found = impl_->services.find(service);
+  if (found != impl_->services.end()) found->second.intent->end(moved);
+}
+
+std::string StateStore::intent(const std::string& service) const {
+  const auto found = impl_->services.find(service);
+  return found == impl_->services.end() ? std::string() : found->second.intent->found();
+}
+
+void StateStore::write_scratch(const std::string& service, const SlotValue& value, OnWritten done) {
+  const auto found = impl_->services.find(service);
+  if (found == impl_->services.end() || !found->second.scratch)
+    return done("state_dir: no scratch slot for service " + service);
+  impl_->scratch_lane->write(*found->second.scratch, value, std::move(done));
 }
 
 const std::string& StateStore::id() const {

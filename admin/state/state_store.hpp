@@ -5,8 +5,8 @@
 // nobody. A start takes the highest valid epoch over both slots of both files. Slots carry the id
 // of the state folder (state_dir/id), so that a run slot of another life is ignored.
 //
-// Files: state_dir/id, state_dir/lock (held while open), state_dir/slots/SERVICE.slot,
-// run_dir/slots-ID8/SERVICE.slot. Folders made here are 0750, save run_dir itself (0755: the admin
+// Files: state_dir/id, state_dir/lock (held while open), state_dir/slots/SERVICE.slot and .scratch,
+// run_dir/slots-ID8/SERVICE.slot and .intent. Folders made here are 0750, save run_dir itself (0755: the admin
 // socket lives there and access rules, not folder modes, decide who may talk to it).
 //
 // Threads: every method on the control thread; OnWritten is called on the lane.
@@ -64,6 +64,18 @@ class StateStore {
   // Onto the lane. A value not yet begun is replaced by a newer one of the same service, so that
   // the lane never holds more than one write per service; both callbacks then tell of the newer.
   void write_state(const std::string& service, const SlotValue& value, OnWritten done);
+
+  // What the control plane is about to do with a service, as text of at most 4 KiB, beside the run
+  // slot: a kill -9 leaves it for the next life. "" or what failed; nothing depends on it.
+  std::string write_intent(const std::string& service, const std::string& text);
+  // It came to its end: marked as answered, or (not moved) wiped out.
+  void end_intent(const std::string& service, bool moved);
+  // What an earlier life left when this one opened it; "" for none. Answered ones begin with '!'.
+  std::string intent(const std::string& service) const;
+
+  // For null flips: a slot of their own, on a lane of their own, so that a stalled disk under it
+  // delays nothing. `done` on that lane.
+  void write_scratch(const std::string& service, const SlotValue& value, OnWritten done);
 
   const std::string& id() const;
 

@@ -117,6 +117,13 @@ class DataPlane {
   virtual std::shared_ptr<drain::SwitchRecord> switch_color(const std::string& service, Color to,
                                                             std::uint64_t epoch) = 0;
 
+  // All of a flip but the change: the same word is stored again, and every worker passes a message.
+  // `done` from a worker thread. Unknown service: false, and no call.
+  virtual bool rehearse_switch(const std::string& /*service*/, std::function<void()> done) {
+    check_workers(std::move(done));
+    return true;
+  }
+
   // Shuts and opens the door. While shut, requests wait in order (limits.queue; over it: 503 with
   // Retry-After) and get the color active when they leave. The caller times `max`.
   virtual bool pause(const std::string& service) = 0;

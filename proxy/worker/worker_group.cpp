@@ -278,6 +278,14 @@ std::shared_ptr<drain::SwitchRecord> WorkerGroup::switch_color(const std::string
   return record;
 }
 
+bool WorkerGroup::rehearse_switch(const std::string& name, std::function<void()> done) {
+  const ServiceShared* service = find(name);
+  if (!service) return false;
+  service->control->store(service->control->load());
+  check_workers(std::move(done));
+  return true;
+}
+
 bool WorkerGroup::pause(const std::string& name) {
   const ServiceShared* service = find(name);
   if (!service) return false;

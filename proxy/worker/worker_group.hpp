@@ -27,6 +27,7 @@ class WorkerGroup final : public DataPlane {
   }
   std::shared_ptr<drain::SwitchRecord> switch_color(const std::string& service, Color to,
                                                     std::uint64_t epoch) override;
+  bool rehearse_switch(const std::string& name, std::function<void()> done) override;
   bool pause(const std::string& service) override;
   bool resume(const std::string& service) override;
   void probe_pool(const std::string& service, Color color, config::Duration timeout,

@@ -39,6 +39,7 @@ struct InstanceOptions {
   std::string more;          // … at the top
   std::vector<std::string> environment;
   std::string state_dir = "state";
+  std::string program = switchback_program();
   std::vector<std::string> wrapper;  // a command that runs the program, before its own words
 };
 
@@ -67,7 +68,7 @@ class Instance {
     ProcessOptions process_options;
     process_options.environment = options_.environment;
     process =
-        std::make_unique<Process>(std::vector<std::string>{switchback::test::switchback_program(),
+        std::make_unique<Process>(std::vector<std::string>{options_.program,
                                                            "serve", "--config", config()},
                                   process_options);
     const auto line = process->wait_for_line("listening on ");

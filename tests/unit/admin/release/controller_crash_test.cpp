@@ -199,11 +199,26 @@ TEST_CASE("what an earlier life owed the disk is made good at the start") {
   CHECK(Remains(again, false).seed().active == Color::blue);
 }
 
-TEST_CASE("a switch that was stored but not recorded is recovered from its slot") {
+TEST_CASE("a switch that was stored but not recorded is recovered, with whose it was") {
   World w;
   w.promote("green");
   w.stop();
   for (const char* suffix : {"", "-wal", "-shm"}) fs::remove(*w.dir / "state/ledger.db" + suffix);
+  w.start();
+  const auto last = w.controller->last_flip("shop");
+  REQUIRE(last);
+  CHECK(last->actor == World::request().actor.name);
+  CHECK(last->tags == std::vector<std::string>{"recovered"});
+  w.restart();
+  CHECK(w.controller->history("shop", 10).size() == 1);
+}
+
+TEST_CASE("a switch whose intent is gone too is recovered from its slot") {
+  World w;
+  w.promote("green");
+  w.stop();
+  for (const char* suffix : {"", "-wal", "-shm"}) fs::remove(*w.dir / "state/ledger.db" + suffix);
+  fs::remove_all(*w.dir / "run");
   w.start();
   const auto last = w.controller->last_flip("shop");
   REQUIRE(last);

@@ -1,12 +1,14 @@
 #include "admin/state/state_store.hpp"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
 #include <condition_variable>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <mutex>
 
 #include "tests/support/catch.hpp"
@@ -285,4 +287,53 @@ TEST_CASE("a damaged id is said, not guessed") {
   std::ofstream(dir / "state/id", std::ios::trunc) << "123\n";
   CHECK_THROWS_WITH(StateStore::open(dir / "state", dir / "run"),
                     ContainsSubstring("state/id: is damaged"));
+}
+
+TEST_CASE("a state folder that may only be read still says which color is meant") {
+  if (::geteuid() != 0) return;  // takes another user, whom modes hold back
+  switchback::test::TempDir dir;
+  const auto config = with_services({"shop"});
+  SlotValue value;
+  value.epoch = 7;
+  value.active = Color::green;
+  value.last = LastSwitch::promotion;
+  const auto write = [](StateStore& store, const SlotValue& v) {
+    std::promise<std::string> said;
+    store.write_state("shop", v, [&](const std::string& error) { said.set_value(error); });
+    return said.get_future().get();
+  };
+  {
+    const auto store = StateStore::open(dir / "state", dir / "run");
+    store->seeds(config);
+    REQUIRE(write(*store, value) == "");
+  }
+  const auto nobody = 65534U;
+  for (const auto& entry : fs::recursive_directory_iterator(dir / "run"))
+    REQUIRE(::chown(entry.path().c_str(), nobody, nobody) == 0);
+  REQUIRE(::chown((dir / "run").c_str(), nobody, nobody) == 0);
+  for (const char* readable : {"", "state", "state/slots"})
+    fs::permissions(dir / readable, fs::perms(0755));
+  for (const char* file : {"state/id", "state/lock", "state/slots/shop.slot"})
+    fs::permissions(dir / file, fs::perms(0644));
+  REQUIRE(::seteuid(nobody) == 0);
+  std::string fault;
+  bool behind = false;
+  std::optional<SlotValue> last;
+  {
+    const auto store = StateStore::open(dir / "state", dir / "run");
+    store->seeds(config);
+    last = store->last("shop");
+    behind = store->opened_behind("shop");
+    ++value.epoch;
+    fault = write(*store, value);
+    CHECK(store->write_run("shop", value) == "");
+    // Written as soon as it may be, without a restart.
+    REQUIRE(::seteuid(0) == 0);
+    CHECK(write(*store, value) == "");
+  }
+  REQUIRE(last);
+  CHECK(last->epoch == 7);
+  CHECK(last->active == Color::green);
+  CHECK(behind);  // so that the alarm stands from the start
+  CHECK_THAT(fault, ContainsSubstring("Permission denied"));
 }

@@ -1,0 +1,18 @@
+// The rooms of the control plane that the API shows beside the controller. Each may be missing
+// (null) while a part is not there, as in tests; its calls are then answered 503 `not_here`.
+// Lifetime: as the controller, they outlive AdminServer::stop().
+#pragma once
+
+namespace switchback::releases {
+class Releases;
+class NullFlips;
+}  // namespace switchback::releases
+
+namespace switchback::api {
+
+struct Rooms {
+  releases::Releases* releases = nullptr;
+  releases::NullFlips* null_flips = nullptr;
+};
+
+}  // namespace switchback::api
