@@ -81,6 +81,10 @@ std::string AdminServer::bound_address() const {
   return all.empty() ? "" : all.back();
 }
 
+void AdminServer::show_verifier(verify::Verifier* verifier) {
+  impl_->api->show_verifier(verifier);
+}
+
 void AdminServer::set_access(const config::Admin& admin) {
   impl_->api->set_access(admin);
 }

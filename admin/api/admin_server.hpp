@@ -14,6 +14,7 @@
 
 #include "admin/http/server.hpp"
 #include "admin/release/controller.hpp"
+#include "admin/verify/verifier.hpp"
 #include "config/model.hpp"
 #include "proxy/worker/data_plane.hpp"
 
@@ -37,6 +38,8 @@ class AdminServer {
 
   // Adopts new access rules and tokens (SIGHUP). Addresses stay as they are.
   void set_access(const config::Admin& admin);
+  // For the API's answers about verification; outlives stop(). nullptr: there is none.
+  void show_verifier(verify::Verifier* verifier);
 
  private:
   struct Impl;

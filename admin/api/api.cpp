@@ -9,6 +9,7 @@
 
 #include "admin/api/body.hpp"
 #include "admin/api/views.hpp"
+#include "admin/metrics/verification.hpp"
 
 namespace switchback::api {
 
@@ -163,6 +164,10 @@ asio::awaitable<web::Response> Api::change(const Call& call) {
     co_return refuse(call.request, *refused);
   if (call.route.operation == Operation::pause) co_return pause(call);
   if (call.route.operation == Operation::resume) co_return resume(call);
+  if (call.route.operation == Operation::run_verification) {
+    web::Response standing = co_await run_verification(call);
+    co_return standing;
+  }
   web::Response response = co_await switch_service(call);
   co_return response;
 }
@@ -173,6 +178,8 @@ web::Reply Api::read(const Call& call) {
       return json_response(services_object(plane_, controller_));
     case Operation::get_service:
       return get_service(call);
+    case Operation::get_verification:
+      return get_verification(call);
     case Operation::get_mirror:
       return get_mirror(call);
     case Operation::service_flips:
@@ -204,8 +211,9 @@ web::Response Api::readyz() {
 }
 
 web::Response Api::metrics() {
-  auto response =
-      text_response(switchback::metrics::prometheus_text(plane_, controller_, counts()));
+  auto text = switchback::metrics::prometheus_text(plane_, controller_, counts());
+  if (verifier_) text += switchback::metrics::verification_text(plane_, *verifier_);
+  auto response = text_response(std::move(text));
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
   return response;
 }

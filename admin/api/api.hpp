@@ -16,6 +16,7 @@
 #include "admin/api/routes.hpp"
 #include "admin/http/server.hpp"
 #include "admin/metrics/collect.hpp"
+#include "admin/verify/verifier.hpp"
 #include "proxy/worker/data_plane.hpp"
 
 namespace switchback::api {
@@ -34,6 +35,7 @@ class Api : public std::enable_shared_from_this<Api> {
   void start();  // begins to count flips; after the object is in a shared_ptr
   void stop();
   void set_access(const config::Admin& admin);
+  void show_verifier(verify::Verifier* verifier) { verifier_ = verifier; }
   // For /metrics; `counters` outlives the calls of handle().
   void show_server(std::function<web::ServerCounters()> counters) {
     server_counters_ = std::move(counters);
@@ -64,6 +66,10 @@ class Api : public std::enable_shared_from_this<Api> {
   void audit(const Call& call, const release::FlipRequest& request,
              const release::FlipAnswer& answer);
 
+  // verifying.cpp
+  web::Response get_verification(const Call& call);
+  boost::asio::awaitable<web::Response> run_verification(const Call& call);
+
   // reading.cpp
   web::Response get_service(const Call& call);
   web::Response get_mirror(const Call& call);
@@ -86,6 +92,7 @@ class Api : public std::enable_shared_from_this<Api> {
   boost::asio::io_context& io_;
   release::Controller& controller_;
   worker::DataPlane& plane_;
+  verify::Verifier* verifier_ = nullptr;
   ApiOptions options_;
   Authenticator authenticator_;
   std::shared_ptr<EventHub> hub_;

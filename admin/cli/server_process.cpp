@@ -10,6 +10,7 @@
 #include "admin/api/admin_server.hpp"
 #include "admin/release/make_controller.hpp"
 #include "admin/verify/plan.hpp"
+#include "admin/verify/verifier.hpp"
 #include "proxy/log/access_log.hpp"
 
 namespace switchback::cli {
@@ -44,6 +45,7 @@ struct ServerProcess::Impl {
   std::shared_ptr<release::ControlObserver> observer;
   std::unique_ptr<worker::DataPlane> plane;
   std::unique_ptr<release::Controller> controller;
+  std::unique_ptr<verify::Verifier> verifier;
   std::unique_ptr<api::AdminServer> admin;
   std::uint64_t subscription = 0;
 };
@@ -66,6 +68,8 @@ void ServerProcess::Impl::start_all() {
   controller = release::make_controller(io, *plane, *store, *ledger, observer);
   subscription = controller->subscribe(release::Controller::events_live_only, log_event);
   admin = std::make_unique<api::AdminServer>(io, config.admin, *controller, *plane);
+  verifier = verify::make_verifier(io, *plane, *controller, *ledger, config);
+  admin->show_verifier(verifier.get());
   if (const auto error = admin->start(); !error.empty()) throw std::runtime_error(error);
 }
 
@@ -116,6 +120,7 @@ std::string ServerProcess::adopt(config::Config fresh, const std::string& change
   impl_->admin->set_access(fresh.admin);
   log::set_program_log_level(fresh.log.level);
   impl_->config = std::move(fresh);
+  impl_->verifier->configure(impl_->config);
   impl_->controller->reloaded(true, changes);
   return "";
 }
