@@ -15,6 +15,7 @@
 #include "admin/api/rooms.hpp"
 #include "admin/http/server.hpp"
 #include "admin/release/controller.hpp"
+#include "admin/verify/verifier.hpp"
 #include "config/model.hpp"
 #include "proxy/worker/data_plane.hpp"
 
@@ -40,9 +41,6 @@ class AdminServer {
   void set_rooms(const Rooms& rooms);
   // For null flips: "" or why the user that runs switchback could not roll this service back.
   std::string may_roll_back(const std::string& service) const;
-
-  // Adopts new access rules and tokens (SIGHUP). Addresses stay as they are.
-  void set_access(const config::Admin& admin);
 
  private:
   struct Impl;

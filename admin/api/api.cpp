@@ -11,6 +11,7 @@
 #include "admin/api/body.hpp"
 #include "admin/api/views.hpp"
 #include "admin/metrics/releases.hpp"
+#include "admin/metrics/verification.hpp"
 
 namespace switchback::api {
 
@@ -167,6 +168,10 @@ asio::awaitable<web::Response> Api::change(const Call& call) {
   if (auto response = releasing(call)) co_return std::move(*response);
   if (call.route.operation == Operation::pause) co_return pause(call);
   if (call.route.operation == Operation::resume) co_return resume(call);
+  if (call.route.operation == Operation::run_verification) {
+    web::Response standing = co_await run_verification(call);
+    co_return standing;
+  }
   web::Response response = co_await switch_service(call);
   co_return response;
 }
@@ -178,6 +183,8 @@ web::Reply Api::read(const Call& call) {
       return list_services();
     case Operation::get_service:
       return get_service(call);
+    case Operation::get_verification:
+      return get_verification(call);
     case Operation::get_mirror:
       return get_mirror(call);
     case Operation::service_flips:
@@ -228,6 +235,8 @@ web::Response Api::metrics() {
   if (rooms_.releases != nullptr && rooms_.null_flips != nullptr)
     text += switchback::metrics::release_text(plane_, controller_, *rooms_.releases,
                                               *rooms_.null_flips);
+  if (rooms_.verifier != nullptr)
+    text += switchback::metrics::verification_text(plane_, *rooms_.verifier);
   auto response = text_response(std::move(text));
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
   return response;

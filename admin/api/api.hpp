@@ -17,6 +17,7 @@
 #include "admin/api/routes.hpp"
 #include "admin/http/server.hpp"
 #include "admin/metrics/collect.hpp"
+#include "admin/verify/verifier.hpp"
 #include "proxy/worker/data_plane.hpp"
 
 namespace switchback::api {
@@ -77,6 +78,10 @@ class Api : public std::enable_shared_from_this<Api> {
   web::Response lift_hold(const Call& call);
   void audit_release(const Call& call, boost::json::object line);
   void show_rooms(const std::string& service, boost::json::object& out) const;
+
+  // verifying.cpp
+  web::Response get_verification(const Call& call);
+  boost::asio::awaitable<web::Response> run_verification(const Call& call);
 
   // reading.cpp
   web::Response list_services();

@@ -42,6 +42,25 @@ constexpr char document[] =
      "#/components/responses/Problem"}, "403": {"$ref": "#/components/responses/Problem"}, "404":
      {"$ref": "#/components/responses/Problem"}}}
   },
+  "/v1/services/{s}/verification": {
+   "parameters": [{"$ref": "#/components/parameters/service"}],
+   "get": {"operationId": "getVerification", "summary":
+     "What the standby's checks, the last flip and its traffic have shown", "x-role": "read",
+     "responses": {"200": {"description":
+     "planned: false where the service has no plan.", "content": {"application/json": {"schema":
+     {"$ref": "#/components/schemas/Verification"}}}}, "401": {"$ref":
+     "#/components/responses/Problem"}, "403": {"$ref": "#/components/responses/Problem"}, "404":
+     {"$ref": "#/components/responses/Problem"}}},
+   "post": {"operationId": "runVerification", "summary": "Runs the checks of the plan now",
+     "x-role": "operate", "parameters": [{"name": "color", "in": "query", "schema": {"enum":
+     ["standby", "active", "blue", "green"], "default": "standby"}}], "responses": {"200":
+     {"description": "What came of them.", "content": {"application/json": {"schema": {"$ref":
+     "#/components/schemas/Standing"}}}}, "401": {"$ref": "#/components/responses/Problem"}, "403":
+     {"$ref": "#/components/responses/Problem"}, "404": {"$ref":
+     "#/components/responses/Problem"}, "409": {"$ref": "#/components/responses/Problem"}, "422":
+     {"$ref": "#/components/responses/Problem"}, "504": {"$ref":
+     "#/components/responses/Problem"}}}
+  },
   "/v1/services/{s}/mirror": {
    "parameters": [{"$ref": "#/components/parameters/service"}],
    "get": {"operationId": "getMirror", "summary":
@@ -246,6 +265,17 @@ constexpr char document[] =
      {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}
   },
   "schemas": {
+   "Standing": {"type": "object", "required": ["color", "passed", "total", "checks", "identity"],
+     "properties": {"color": {"$ref": "#/components/schemas/Color"}, "release": {"type": "string"},
+     "passed": {"type": "integer"}, "total": {"type": "integer"}, "fit": {"type": "boolean"},
+     "identity": {"enum": ["unknown", "matches", "differs"]}, "at": {"type": ["string", "null"]},
+     "age_ms": {"type": ["integer", "null"]}, "checks": {"type": "array", "items": {"type":
+     "object", "required": ["name", "ok", "observed"]}}}},
+   "Verification": {"type": "object", "required": ["service", "planned"], "properties": {"service":
+     {"type": "string"}, "planned": {"type": "boolean"}, "standby": {"$ref":
+     "#/components/schemas/Standing"}, "verdict": {"type": ["object", "null"], "description":
+     "HEALTHY, REGRESSED, DEGRADED, SHARED or INCONCLUSIVE, with the numbers behind it."},
+     "last_flip": {"oneOf": [{"$ref": "#/components/schemas/Receipt"}, {"type": "null"}]}}},
    "Role": {"enum": ["read", "operate", "deploy", "admin"], "description":
      "Each includes the ones before."},
    "Color": {"enum": ["blue", "green"]},

@@ -8,11 +8,16 @@ class Releases;
 class NullFlips;
 }  // namespace switchback::releases
 
+namespace switchback::verify {
+class Verifier;
+}  // namespace switchback::verify
+
 namespace switchback::api {
 
 struct Rooms {
   releases::Releases* releases = nullptr;
   releases::NullFlips* null_flips = nullptr;
+  verify::Verifier* verifier = nullptr;
 };
 
 }  // namespace switchback::api

@@ -16,6 +16,8 @@ enum class Operation : std::uint8_t {
   list_services,
   get_service,
   get_mirror,
+  get_verification,
+  run_verification,
   promote,
   rollback,
   service_flips,

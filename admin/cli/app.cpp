@@ -111,6 +111,7 @@ int run(int argc, char** argv) {
   add_config_commands(app, action);
   add_demo_command(app, action);
   add_status_commands(app, action);
+  add_verify_command(app, action);
   add_mirror_command(app, action);
   add_flip_commands(app, action);
   add_door_commands(app, action);

@@ -99,6 +99,23 @@ config::Pool pool_of(const demo::DemoApp& app, const char* release) {
   return {{server}, release};
 }
 
+// Small, so that every flip of the demo is proved in a moment.
+config::Verify demo_plan() {
+  config::Probe health, version;
+  health.name = "health";
+  health.method = version.method = "GET";
+  health.path = "/healthz";
+  version.name = "version";
+  version.path = "/version";
+  config::JsonExpectation release;
+  release.path = "$.version";
+  release.equals = "${release.version}";
+  version.expect.json.push_back(std::move(release));
+  config::Verify plan;
+  plan.probes = {std::move(health), std::move(version)};
+  return plan;
+}
+
 config::Config demo_config(const DemoOptions& options, const DemoFolder& folder,
                            const demo::DemoApp& blue, const demo::DemoApp& green) {
   config::Config config;
@@ -109,6 +126,7 @@ config::Config demo_config(const DemoOptions& options, const DemoFolder& folder,
   shop.blue = pool_of(blue, "v1.2");
   shop.green = pool_of(green, "v1.3");
   shop.health_check.path = "/healthz";
+  shop.verify = demo_plan();
   config.services.push_back(std::move(shop));
   config.admin.socket = folder / "admin.sock";
   config.admin.bind = loopback(free_port(options.admin_port));

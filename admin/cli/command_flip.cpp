@@ -9,6 +9,7 @@
 #include "admin/cli/exit_codes.hpp"
 #include "admin/cli/globals.hpp"
 #include "admin/cli/json_view.hpp"
+#include "admin/cli/render_verify.hpp"
 #include "admin/cli/switch_call.hpp"
 
 namespace switchback::cli {
@@ -29,16 +30,25 @@ milliseconds follow_limit(const std::string& wait) {
   return milliseconds(2000);
 }
 
+bool verifying(const json::object& receipt) {
+  const auto& shown = object_of(receipt, "verification");
+  return !shown.empty() && !flag_of(shown, "settled");
+}
+
 bool settled(const json::object& receipt) {
+  // A plan's verdict decides the exit code; its deadline bounds the wait.
+  if (verifying(receipt)) return false;
   const auto state = text_of(receipt, "state");
-  return state == "drained" || state == "verified" || state == "unverified" ||
-         state == "regressed" || flag_of(receipt, "superseded");
+  if (state == "verified") return number_of(object_of(receipt, "stages_ms"), "drained").has_value();
+  return state == "drained" || state == "unverified" || state == "regressed" ||
+         flag_of(receipt, "superseded");
 }
 
 // Shows the stages as they pass; the newest receipt.
 json::object follow(Session& session, json::object receipt, const std::string& wait) {
   const bool words = !session.globals().json;
-  const auto end = steady_clock::now() + follow_limit(wait);
+  const auto begun = steady_clock::now();
+  auto end = begun + follow_limit(wait);
   const auto target = "/v1/flips/" + text_of(receipt, "flip");
   milliseconds pause(20);
   while (!settled(receipt) && steady_clock::now() < end) {
@@ -51,6 +61,10 @@ json::object follow(Session& session, json::object receipt, const std::string& w
     if (words) std::fputs(render_new_stages(receipt, now, session.style()).c_str(), stdout);
     std::fflush(stdout);
     receipt = std::move(now);
+    if (wait != "switched" && verifying(receipt)) {
+      const auto deadline = count_of(object_of(receipt, "verification"), "deadline_ms");
+      end = std::max(end, begun + milliseconds(deadline + 5000));
+    }
   }
   return receipt;
 }
@@ -83,6 +97,7 @@ int finish(Session& session, const Switched& switched, const std::string& wait, 
   const auto last = follow(session, first, wait);
   if (words) {
     std::fputs(render_flip_closing(last, style).c_str(), stdout);
+    std::fputs(render_verification(last).c_str(), stdout);
   } else {
     std::printf("%s\n", json::serialize(last).c_str());
   }
@@ -166,7 +181,7 @@ void add_common(CLI::App& command, FlipOptions& options) {
   command
       .add_option("--wait", options.wait,
                   "What to wait for once traffic has moved: switched (nothing), moment (the drain, "
-                  "for 2 s at most), drained")
+                  "for 2 s at most; the verification, where there is a plan), drained")
       ->check(CLI::IsMember({"switched", "moment", "drained"}))
       ->type_name("STAGE")
       ->capture_default_str();

@@ -40,6 +40,7 @@ void add_serve_command(CLI::App& app, Action& action);    // serve
 void add_config_commands(CLI::App& app, Action& action);  // check, init
 void add_demo_command(CLI::App& app, Action& action);     // demo
 void add_status_commands(CLI::App& app, Action& action);  // status, history, healthcheck
+void add_verify_command(CLI::App& app, Action& action);   // verify
 void add_mirror_command(CLI::App& app, Action& action);   // mirror
 void add_flip_commands(CLI::App& app, Action& action);    // flip, rollback
 void add_door_commands(CLI::App& app, Action& action);    // pause, resume

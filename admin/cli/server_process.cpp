@@ -12,6 +12,7 @@
 #include "admin/releases/null_flips.hpp"
 #include "admin/releases/releases.hpp"
 #include "admin/verify/plan.hpp"
+#include "admin/verify/verifier.hpp"
 #include "proxy/log/access_log.hpp"
 
 namespace switchback::cli {
@@ -58,6 +59,7 @@ struct ServerProcess::Impl {
   std::unique_ptr<release::Controller> controller;
   std::unique_ptr<releases::Releases> releases;
   std::unique_ptr<releases::NullFlips> null_flips;
+  std::unique_ptr<verify::Verifier> verifier;
   std::unique_ptr<api::AdminServer> admin;
   std::uint64_t subscription = 0;
 };
@@ -83,8 +85,14 @@ void ServerProcess::Impl::start_all() {
   subscription = controller->subscribe(release::Controller::events_live_only, log_event);
   releases = std::make_unique<releases::Releases>(io, *plane, *controller, *ledger);
   null_flips = std::make_unique<releases::NullFlips>(io, *controller, *ledger);
+  verifier = verify::make_verifier(io, *plane, *controller, *ledger, config);
+  verifier->set_release_facts([this](const std::string& service, Color color) {
+    const auto release = releases->on(service, color);
+    return release ? verify::ReleaseFacts{release->version, release->git_commit}
+                   : verify::ReleaseFacts{};
+  });
   admin = std::make_unique<api::AdminServer>(io, config.admin, *controller, *plane);
-  admin->set_rooms({.releases = releases.get(), .null_flips = null_flips.get()});
+  admin->set_rooms({.releases = releases.get(), .null_flips = null_flips.get(), .verifier = verifier.get()});
   null_flips->set_permission([this](const std::string& service) {
     return admin ? admin->may_roll_back(service) : std::string("the admin plane has ended");
   });
@@ -151,6 +159,7 @@ std::string ServerProcess::adopt(config::Config fresh, std::string& changes) {
   impl_->config = std::move(fresh);
   impl_->releases->configuration_changed();
   impl_->plan_null_flips();
+  impl_->verifier->configure(impl_->config);
   impl_->controller->reloaded(true, changes);
   return "";
 }

@@ -58,6 +58,22 @@ struct Stages {
   std::optional<double> decided, persisted, switched, first_new, last_old, drained, verified;
 };
 
+// What a verification plan has shown of a switch (docs/verification.md).
+struct CheckLine {
+  std::string name;
+  bool ok = false;
+  std::string server, observed, expected;   // of a failure
+  std::uint64_t latency_us = 0;
+};
+struct Verification {
+  bool settled = false;     // the state below is the last word
+  std::string state;        // verifying, verified, unverified, regressed, superseded
+  std::string verdict;      // of the traffic: HEALTHY, …; "" where it is not judged
+  std::string label;        // "probes only", or why it is not verified
+  std::int64_t deadline_ms = 0;   // after the switch
+  std::vector<CheckLine> checks;
+};
+
 struct Receipt {
   std::string flip;  // ULID
   FlipKind kind = FlipKind::promote;
@@ -79,6 +95,7 @@ struct Receipt {
   // "recovered" (answered, and pieced together again), "failed_before_switch".
   std::vector<std::string> tags;
   std::vector<unsigned> lagging_workers;  // state switching: who has not passed
+  std::optional<Verification> verification;   // none: the service has no plan
   std::int64_t wall_us = 0;
 };
 
@@ -132,6 +149,15 @@ struct Alarm {
   std::int64_t since_wall_us = 0;
 };
 
+// Who proves switches. Called on the control thread, never before traffic has moved.
+class FlipWatcher {
+ public:
+  virtual ~FlipWatcher() = default;
+  virtual bool has_plan(const std::string& service) const = 0;
+  // Every worker has passed; it answers by Controller::verification, again and again.
+  virtual void switched(const Receipt& receipt) = 0;
+};
+
 class Controller {
  public:
   virtual ~Controller() = default;
@@ -167,6 +193,13 @@ class Controller {
   static constexpr std::uint64_t events_live_only = ~std::uint64_t{0};
   virtual std::uint64_t subscribe(std::uint64_t last_id, OnEvent on_event) = 0;
   virtual void unsubscribe(std::uint64_t handle) = 0;
+
+  // One watcher; null: none. verification: what is known of a switch by now. The first that is
+  // settled ends the waiting of calls with wait=verified.
+  virtual void watch_flips(FlipWatcher* /*watcher*/) {}
+  virtual void verification(const std::string& /*flip*/, const Verification& /*now*/) {}
+  // An event of others: one line of JSON without "at".
+  virtual void emit_event(const std::string& /*type*/, const std::string& /*json*/) {}
 
   // For what others find out: a reload (event `reload`; text says what changed or what was wrong),
   // and alarms of theirs (`code` is raised once until it is cleared).

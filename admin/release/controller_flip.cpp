@@ -386,8 +386,11 @@ void ControllerImpl::answer(const Run& run, const FlipAnswer& given) {
   auto waiters = std::exchange(run->waiters, {});
   const auto followers = std::exchange(run->followers, {});
   for (auto& waiter : waiters) {
+    const bool proved = watcher_ && watcher_->has_plan(request.service);
     if (may_wait && waiter.wait == Wait::drained) {
       run->entry->drain_waiters.push_back(std::move(waiter.done));
+    } else if (may_wait && waiter.wait == Wait::verified && proved) {
+      run->entry->verify_waiters.push_back(std::move(waiter.done));
     } else {
       waiter.done(given);
     }

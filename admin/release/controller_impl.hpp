@@ -45,6 +45,9 @@ class ControllerImpl : public Controller, private ControlObserver::Target {
   void tell(const std::string& type, const std::string& json) override;
   std::uint64_t subscribe(std::uint64_t last_id, OnEvent on_event) override;
   void unsubscribe(std::uint64_t handle) override;
+  void watch_flips(FlipWatcher* watcher) override { watcher_ = watcher; }
+  void verification(const std::string& flip, const Verification& now) override;
+  void emit_event(const std::string& type, const std::string& json) override;
   void reloaded(bool adopted, const std::string& text) override;
   void raise_alarm(const std::string& code, const std::string& text) override;
   void clear_alarm(const std::string& code) override;
@@ -119,6 +122,7 @@ class ControllerImpl : public Controller, private ControlObserver::Target {
   void tell_doubts();
   void emit_flip(const char* type, FlipEntry& entry);
   void release_drain_waiters(FlipEntry& entry);
+  void release_verify_waiters(FlipEntry& entry);
 
   boost::asio::io_context& io_;
   worker::DataPlane& plane_;
@@ -130,6 +134,7 @@ class ControllerImpl : public Controller, private ControlObserver::Target {
   // What outlives this object only as a weak pointer: handlers that are still under way.
   const std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 
+  FlipWatcher* watcher_ = nullptr;
   EventHub events_;
   AlarmBoard alarms_;
   UlidMaker ulids_;

@@ -1,6 +1,7 @@
 // What comes back to the controller: progress of switches, health, the disk.
 #include <algorithm>
 #include <boost/asio/post.hpp>
+#include <boost/json/parse.hpp>
 #include <utility>
 
 #include "admin/release/controller_impl.hpp"
@@ -37,6 +38,40 @@ void ControllerImpl::announce_switched(const Run& run) {
   run->timer.cancel();
   ++run->timer_turn;
   emit_flip("flip.switched", *run->entry);
+  // On a turn of its own: the answer goes out first.
+  boost::asio::post(io_, [this, alive = std::weak_ptr(alive_), entry = run->entry] {
+    if (!alive.expired() && watcher_) watcher_->switched(entry->receipt);
+  });
+}
+
+void ControllerImpl::verification(const std::string& flip, const Verification& now) {
+  const auto entry = history_.find(flip);
+  if (!entry) return;
+  auto& shown = entry->receipt.verification;
+  if (shown && shown->settled) return;
+  shown = now;
+  if (!now.settled) return;
+  if (now.state == "verified")
+    entry->receipt.stages_ms.verified = entry->since_taken_ms(monotonic_ns());
+  record(*entry);
+  emit_flip(("flip." + now.state).c_str(), *entry);
+  release_verify_waiters(*entry);
+}
+
+void ControllerImpl::release_verify_waiters(FlipEntry& entry) {
+  const auto waiters = std::exchange(entry.verify_waiters, {});
+  if (waiters.empty()) return;
+  entry.refresh();
+  const Receipt receipt = entry.receipt;
+  for (const auto& done : waiters) done(receipt);
+}
+
+void ControllerImpl::emit_event(const std::string& type, const std::string& text) {
+  boost::system::error_code error;
+  auto body = boost::json::parse(text, error);
+  if (error || !body.is_object()) return;
+  body.get_object()["at"] = rfc3339(wall_us());
+  events_.emit(type, body.get_object());
 }
 
 void ControllerImpl::finish(const Run& run) {
@@ -78,6 +113,7 @@ void ControllerImpl::supersede(const Run& by) {
     }
     entry->receipt.superseded = true;
     release_drain_waiters(*entry);
+    release_verify_waiters(*entry);
   }
 }
 

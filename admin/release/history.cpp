@@ -24,7 +24,21 @@ double FlipEntry::since_taken_ms(Nanos at_ns) const {
   return static_cast<double>(std::max<Nanos>(0, at_ns - taken_ns)) / 1e6;
 }
 
+// What was proved says more about a switch than how far its drain has come.
+void FlipEntry::show_verification() {
+  const auto& shown = receipt.verification;
+  if (!shown || !shown->settled || receipt.state == FlipState::switching) return;
+  if (shown->state == "verified") receipt.state = FlipState::verified;
+  if (shown->state == "unverified") receipt.state = FlipState::unverified;
+  if (shown->state == "regressed") receipt.state = FlipState::regressed;
+}
+
 void FlipEntry::refresh() {
+  refresh_drain();
+  show_verification();
+}
+
+void FlipEntry::refresh_drain() {
   if (!record) return;
   auto& stages = receipt.stages_ms;
   const double stored = since_taken_ms(record->stored_ns);
@@ -156,7 +170,12 @@ std::shared_ptr<FlipEntry> from_row(const ledger::FlipRow& row) {
   entry->receipt = std::move(*receipt);
   entry->receipt.wall_us = row.wall_us;
   entry->idem_key = row.idem_key;
-  // Its drain died with the process that watched it.
+  // Its drain died with the process that watched it, and so did its verification.
+  if (auto& shown = entry->receipt.verification; shown && !shown->settled) {
+    shown->settled = true;
+    shown->state = "unverified";
+    shown->label = "switchback ended before it was proved";
+  }
   auto& state = entry->receipt.state;
   if (state == FlipState::switching || state == FlipState::draining ||
       state == FlipState::switched) {

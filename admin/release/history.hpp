@@ -24,9 +24,12 @@ struct FlipEntry {
   std::string idem_key;
   bool told_first_new = false, told_last_old = false;
   bool drained = false;  // all ended; the record may still wait for the new color's first answer
-  std::vector<OnFlip> drain_waiters;  // calls with wait=drained
+  std::vector<OnFlip> drain_waiters;   // calls with wait=drained
+  std::vector<OnFlip> verify_waiters;  // calls with wait=verified
 
   void refresh();  // from the record
+  void refresh_drain();
+  void show_verification();
   double since_taken_ms(Nanos at_ns) const;
 };
 

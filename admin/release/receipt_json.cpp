@@ -144,6 +144,45 @@ std::string rfc3339(std::int64_t wall_us) {
   return out;
 }
 
+json::object verification_object(const Verification& v) {
+  json::array checks;
+  for (const auto& check : v.checks) {
+    json::object line{{"name", check.name}, {"ok", check.ok}, {"observed", check.observed},
+                      {"latency_us", check.latency_us}};
+    if (!check.server.empty()) line["server"] = check.server;
+    if (!check.expected.empty()) line["expected"] = check.expected;
+    checks.push_back(std::move(line));
+  }
+  return {{"state", v.state},     {"settled", v.settled},         {"verdict", v.verdict},
+          {"label", v.label},     {"deadline_ms", v.deadline_ms}, {"checks", std::move(checks)}};
+}
+
+Verification read_verification(const Reader& reader) {
+  Verification v;
+  reader.text("state", v.state);
+  reader.flag("settled", v.settled);
+  reader.text("verdict", v.verdict);
+  reader.text("label", v.label);
+  std::uint64_t deadline = 0;
+  reader.number("deadline_ms", deadline);
+  v.deadline_ms = static_cast<std::int64_t>(deadline);
+  if (const auto* checks = reader.array("checks")) {
+    for (const auto& value : *checks) {
+      if (!value.is_object()) continue;
+      const Reader line(value.get_object());
+      CheckLine check;
+      line.text("name", check.name);
+      line.flag("ok", check.ok);
+      line.text("server", check.server);
+      line.text("observed", check.observed);
+      line.text("expected", check.expected);
+      line.number("latency_us", check.latency_us);
+      v.checks.push_back(std::move(check));
+    }
+  }
+  return v;
+}
+
 json::object receipt_object(const Receipt& r) {
   json::object out;
   out["flip"] = r.flip;
@@ -166,6 +205,7 @@ json::object receipt_object(const Receipt& r) {
   out["at"] = rfc3339(r.wall_us);
   out["stages_ms"] = stages_object(r.stages_ms);
   out["counts"] = counts_object(r.counts);
+  if (r.verification) out["verification"] = verification_object(*r.verification);
   json::array warnings;
   for (const auto& warning : r.warnings) warnings.emplace_back(warning);
   out["warnings"] = std::move(warnings);
@@ -216,6 +256,8 @@ std::optional<Receipt> receipt_from_json(std::string_view text) {
   r.wall_us = parse_rfc3339(at);
   if (const auto* stages = reader.object("stages_ms")) read_stages(*stages, r.stages_ms);
   if (const auto* counts = reader.object("counts")) read_counts(Reader(*counts), r.counts);
+  if (const auto* shown = reader.object("verification"))
+    r.verification = read_verification(Reader(*shown));
   if (const auto* warnings = reader.array("warnings"))
     for (const auto& w : *warnings)
       if (w.is_string()) r.warnings.emplace_back(w.get_string().c_str());

@@ -1,47 +1,161 @@
 #include "admin/verify/verifier.hpp"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/json/serialize.hpp>
 #include <map>
+
+#include "admin/ledger/ledger.hpp"
+#include "admin/release/ulid.hpp"
+#include "admin/verify/report_json.hpp"
+#include "admin/verify/service_verifier.hpp"
+#include "proxy/worker/data_plane.hpp"
 
 namespace switchback::verify {
 namespace {
 
-class VerifierImpl : public Verifier {
+namespace asio = boost::asio;
+
+class VerifierImpl final : public Verifier, public release::FlipWatcher {
  public:
-  VerifierImpl(boost::asio::io_context& io, const config::Config& config) : io_(io) {
+  VerifierImpl(asio::io_context& io, worker::DataPlane& plane, release::Controller& controller,
+               ledger::Ledger& ledger, const config::Config& config, VerifierOptions options)
+      : io_(io),
+        controller_(controller),
+        ledger_(ledger),
+        hooks_(io),
+        prober_(io),
+        timer_(io),
+        around_{plane,
+                controller,
+                prober_,
+                hooks_,
+                options.standby_round,
+                [this](const std::string& service, Color color) { return facts(service, color); },
+                [this](const std::string& service, const ServiceVerdict& v) { tell(service, v); },
+                [this](const release::Receipt& r, const std::string& sha,
+                       const release::Verification& v) { write_run(r, sha, v); },
+                [this](const ServiceVerdict& v) { write_verdict(v); }} {
     configure(config);
+    controller_.watch_flips(this);
+    tick();
   }
+  ~VerifierImpl() override { controller_.watch_flips(nullptr); }
 
   Standing standing(const std::string& service) const override {
-    Standing out;
-    out.planned = planned_.contains(service);
-    return out;
+    const auto at = services_.find(service);
+    return at == services_.end() ? Standing{} : at->second->standing();
   }
-  ServiceVerdict verdict(const std::string&) const override { return {}; }
+  ServiceVerdict verdict(const std::string& service) const override {
+    const auto at = services_.find(service);
+    return at == services_.end() ? ServiceVerdict{} : at->second->verdict();
+  }
   std::uint64_t subscribe(OnVerdict on_verdict) override {
-    listeners_.emplace(++next_, std::move(on_verdict));
-    return next_;
+    listeners_.emplace(++next_handle_, std::make_shared<OnVerdict>(std::move(on_verdict)));
+    return next_handle_;
   }
   void unsubscribe(std::uint64_t handle) override { listeners_.erase(handle); }
-  void run_now(const std::string& service, Color, OnStanding done) override {
-    boost::asio::post(io_,
-                      [standing = standing(service), done = std::move(done)] { done(standing); });
+  void run_now(const std::string& service, Color color, OnStanding done) override {
+    const auto at = services_.find(service);
+    if (at == services_.end()) {
+      asio::post(io_, [done = std::move(done)] { done({}); });
+      return;
+    }
+    at->second->run_now(color, std::move(done));
   }
   void set_release_facts(std::function<ReleaseFacts(const std::string&, Color)> facts) override {
-    facts_ = std::move(facts);
+    release_facts_ = std::move(facts);
   }
   void configure(const config::Config& config) override {
-    planned_.clear();
-    for (const auto& service : config.services)
-      if (service.verify) planned_.emplace(service.name, *service.verify);
+    std::map<std::string, std::shared_ptr<ServiceVerifier>> next;
+    for (const auto& service : config.services) {
+      const auto at = services_.find(service.name);
+      if (at == services_.end()) {
+        if (service.verify)
+          next.emplace(service.name, std::make_shared<ServiceVerifier>(around_, service));
+        continue;
+      }
+      at->second->configure(service);
+      if (service.verify) next.insert(*at);
+    }
+    services_ = std::move(next);
+  }
+
+  bool has_plan(const std::string& service) const override { return services_.contains(service); }
+  void switched(const release::Receipt& receipt) override {
+    const auto at = services_.find(receipt.service);
+    if (at == services_.end()) return;
+    at->second->switched(receipt);
+    tick();
   }
 
  private:
-  boost::asio::io_context& io_;
-  std::map<std::string, config::Verify> planned_;
-  std::map<std::uint64_t, OnVerdict> listeners_;
-  std::uint64_t next_ = 0;
-  std::function<ReleaseFacts(const std::string&, Color)> facts_;
+  ReleaseFacts facts(const std::string& service, Color color) const {
+    if (release_facts_) return release_facts_(service, color);
+    const auto view = around_.plane.view(service);
+    return {view ? view->pools[index_of(color)].release : "", ""};
+  }
+
+  void tick() {
+    Nanos next = monotonic_ns() + 1'000'000'000;
+    const auto services = services_;  // a callback may configure
+    for (const auto& [name, service] : services)
+      next = std::min(next, service->tick(monotonic_ns()));
+    timer_.expires_after(
+        std::chrono::nanoseconds(std::max<Nanos>(next - monotonic_ns(), 1'000'000)));
+    timer_.async_wait([this, alive = std::weak_ptr(alive_)](boost::system::error_code error) {
+      if (!error && !alive.expired()) tick();
+    });
+  }
+
+  void tell(const std::string& service, const ServiceVerdict& verdict) {
+    const auto listeners = listeners_;  // one may unsubscribe within its call
+    for (const auto& [handle, listener] : listeners)
+      if (listeners_.contains(handle)) (*listener)(service, verdict);
+  }
+
+  void write_run(const release::Receipt& receipt, const std::string& sha,
+                 const release::Verification& run) {
+    const std::int64_t now = wall_us();
+    const std::string id = ulids_.next(now);
+    ledger_.put(ledger::Row{ledger::Table::verification,
+                            {id, receipt.flip, receipt.service, sha, std::string("flip"), run.state,
+                             receipt.wall_us, now}});
+    for (const auto& check : run.checks) {
+      ledger_.put(ledger::Row{
+          ledger::Table::check_result,
+          {id, check.name, std::int64_t{check.ok}, check.observed, check.expected,
+           static_cast<std::int64_t>(check.latency_us), std::monostate{}, std::monostate{}}});
+    }
+  }
+
+  void write_verdict(const ServiceVerdict& verdict) {
+    const std::int64_t now = wall_us();
+    auto evidence = verdict_object(verdict);
+    const auto receipt = controller_.flip(verdict.flip);
+    const std::string service = receipt ? receipt->service : "";
+    ledger_.put(ledger::Row{ledger::Table::verdict,
+                            {ulids_.next(now), service, verdict.flip, std::string("traffic"),
+                             verdict.subject_release, std::string(to_string(verdict.value)),
+                             boost::json::serialize(evidence), now, std::string()}});
+    evidence["service"] = service;
+    controller_.emit_event("verdict", boost::json::serialize(evidence));
+  }
+
+  asio::io_context& io_;
+  release::Controller& controller_;
+  ledger::Ledger& ledger_;
+  release::UlidMaker ulids_;
+  std::function<ReleaseFacts(const std::string&, Color)> release_facts_;
+  Hooks hooks_;
+  Prober prober_;
+  asio::steady_timer timer_;
+  const std::shared_ptr<int> alive_ = std::make_shared<int>(0);
+  std::map<std::uint64_t, std::shared_ptr<OnVerdict>> listeners_;
+  std::uint64_t next_handle_ = 0;
+  Surroundings around_;
+  std::map<std::string, std::shared_ptr<ServiceVerifier>> services_;
 };
 
 }  // namespace
@@ -57,10 +171,10 @@ std::string_view to_string(Value value) {
   return names[static_cast<std::size_t>(value)];
 }
 
-std::unique_ptr<Verifier> make_verifier(boost::asio::io_context& io, worker::DataPlane&,
-                                        release::Controller&, ledger::Ledger&,
-                                        const config::Config& config, VerifierOptions) {
-  return std::make_unique<VerifierImpl>(io, config);
+std::unique_ptr<Verifier> make_verifier(asio::io_context& io, worker::DataPlane& plane,
+                                        release::Controller& controller, ledger::Ledger& ledger,
+                                        const config::Config& config, VerifierOptions options) {
+  return std::make_unique<VerifierImpl>(io, plane, controller, ledger, config, options);
 }
 
 }  // namespace switchback::verify

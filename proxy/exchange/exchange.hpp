@@ -130,6 +130,7 @@ class Exchange final : public UpstreamUser,
   std::string_view tunnel_detail() const;
   void finish(drain::Outcome outcome, Ending ending);
   void record_stats();
+  void note_outcome();
   void record_access(drain::Outcome outcome);
   const config::Service& service() const { return *runtime_->config; }
   stats::ColorStats& color_stats() { return runtime_->stats->color[index_of(color())]; }

@@ -11,6 +11,7 @@
 #include "proxy/base/clock.hpp"
 #include "proxy/base/color.hpp"
 #include "proxy/http/reject.hpp"
+#include "proxy/stats/outcome_ring.hpp"
 #include "proxy/tls/failure.hpp"
 
 namespace switchback::stats {
@@ -100,6 +101,7 @@ struct ColorStats {
 // Per worker and service (both colors), for what happens before a color is chosen.
 struct ServiceStats {
   std::array<ColorStats, 2> color;
+  OutcomeRingHolder outcomes;   // bad ones, where releases are judged
   Counter paused_total;  // requests that waited at the door
   Gauge waiting;         // waiting now
 };

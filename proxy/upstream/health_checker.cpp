@@ -43,12 +43,6 @@ TargetKey key_of(const HealthTarget& t) {
   return {t.service, t.color, t.server->identity};
 }
 
-std::string host_field_of(const HealthTarget& target) {
-  if (!target.check.host.empty()) return target.check.host;
-  const auto& address = target.server->address;
-  return address.kind == config::AddressKind::tcp ? address.text : "localhost";
-}
-
 struct ProbeRound {
   std::size_t open = 0;
   unsigned accepting = 0;
@@ -75,6 +69,15 @@ std::vector<ResolvedAddress> in_order(const ServerState& server,
 }
 
 }  // namespace
+
+std::string probe_host(const config::HealthCheck& check, const config::Address& address) {
+  if (!check.host.empty()) return check.host;
+  return address.kind == config::AddressKind::tcp ? address.text : "localhost";
+}
+
+std::vector<ResolvedAddress> probe_order(const ServerState& server) {
+  return in_order(server, order_of(server));
+}
 
 struct HealthChecker::Impl {
   explicit Impl(OnChange callback) : on_change(std::move(callback)) {}
@@ -189,7 +192,7 @@ asio::awaitable<void> HealthChecker::Impl::check_once(Target& target) {
                         : "path of the unix socket is empty or longer than 107 bytes";
   } else {
     const auto addresses = in_order(*spec.server, order);
-    result = co_await probe_server(addresses, spec.check, host_field_of(spec), spec.wire,
+    result = co_await probe_server(addresses, spec.check, probe_host(spec.check, spec.server->address), spec.wire,
                                    spec.server->address);
     // Where none accepts, workers may as well try the one in use.
     if (result.connected) spec.server->use(order[result.address]);

@@ -58,6 +58,10 @@ class HealthChecker {
   std::unique_ptr<Impl> impl_;
 };
 
+// The Host field of a check, and the addresses to try: the one in use first.
+std::string probe_host(const config::HealthCheck& check, const config::Address& address);
+std::vector<ResolvedAddress> probe_order(const ServerState& server);
+
 // Sans-IO rise/fall logic, tested without sockets.
 class RiseFall {
  public:

@@ -77,6 +77,16 @@ struct ServiceView {
   std::array<PoolView, 2> pools; // by Color
 };
 
+// A server to be asked directly, past the data plane, as health checks do.
+struct ProbeTarget {
+  std::string server;            // as in ServerView::address
+  std::string key;               // of service, color and server: connections with one are alike
+  std::vector<upstream::ResolvedAddress> addresses;   // to try in this order
+  upstream::Wire wire;           // how connections begin
+  config::Address address;       // as configured, for TLS names
+  std::string host;              // value of the Host field
+};
+
 struct StatsView {   // valid until the next reload; the counters are read live
   std::vector<const stats::WorkerStats*> workers;
   struct Service {
@@ -132,6 +142,19 @@ class DataPlane {
   // Connects to each server of a pool now; `done` from the health thread with how many accepted.
   virtual void probe_pool(const std::string& service, Color color, config::Duration timeout,
                           std::function<void(unsigned accepting)> done) = 0;
+
+  // The servers of a color that pass their health checks (or have not been checked yet).
+  virtual std::vector<ProbeTarget> probe_targets(const std::string& /*service*/,
+                                                 Color /*color*/) const {
+    return {};
+  }
+  // Hands over the bad outcomes that workers have written down since the last call (services with
+  // `verify.traffic`); the number of those that did not fit, ever, by color.
+  virtual std::array<std::uint64_t, 2> take_outcomes(
+      const std::string& /*service*/,
+      const std::function<void(const stats::BadOutcome&)>& /*each*/) {
+    return {};
+  }
 
   // Adopts what can change at run time (services, pools, routes, timeouts, limits, certificates, log
   // level). Seeds are for services that are new. The caller has checked the diff; listeners stay, in

@@ -84,6 +84,10 @@ std::shared_ptr<const ServiceShared> WorkerGroup::build_service(
   }
   service->wires = wires_.at(config.name);
   if (before) {
+    const bool judged = config.verify && config.verify->traffic;
+    for (const auto& shard : before->stats) {
+      if (judged) shard->outcomes.make();
+    }
     service->control = before->control;
     service->runtimes = before->runtimes;
     service->stats = before->stats;
@@ -110,6 +114,7 @@ std::shared_ptr<const ServiceShared> WorkerGroup::build_service(
           if (o) o->switch_progressed(record);
         }));
     service->stats.push_back(std::make_shared<stats::ServiceStats>());
+    if (config.verify && config.verify->traffic) service->stats.back()->outcomes.make();
   }
   service->mirror = mirror_runs_.configure(config, word);
   return service;
@@ -319,6 +324,41 @@ void WorkerGroup::probe_pool(const std::string& name, Color color, config::Durat
     wire = service->wires[index_of(color)].back();
   }
   health_.probe_connect(std::move(servers), timeout, std::move(done), std::move(wire));
+}
+
+std::vector<ProbeTarget> WorkerGroup::probe_targets(const std::string& name, Color color) const {
+  std::vector<ProbeTarget> out;
+  const ServiceShared* service = find(name);
+  if (!service) return out;
+  for (const upstream::PoolMember& member : service->pools[index_of(color)]) {
+    const upstream::ServerState& state = *member.shared->state;
+    if (!state.usable() || state.candidates.empty()) continue;
+    ProbeTarget target;
+    target.server = state.identity;
+    target.key = name + " " + std::string(to_string(color)) + " " + state.identity;
+    target.addresses = upstream::probe_order(state);
+    target.wire = service->wires[index_of(color)].back();
+    target.address = state.address;
+    target.host = upstream::probe_host(service->config.health_check, state.address);
+    out.push_back(std::move(target));
+  }
+  return out;
+}
+
+std::array<std::uint64_t, 2> WorkerGroup::take_outcomes(
+    const std::string& name, const std::function<void(const stats::BadOutcome&)>& each) {
+  std::array<std::uint64_t, 2> lost{};
+  const ServiceShared* service = find(name);
+  if (!service) return lost;
+  for (const auto& shard : service->stats) {
+    stats::OutcomeRing* ring = shard->outcomes.get();
+    if (!ring) continue;
+    ring->drain(each);
+    for (const Color color : {Color::blue, Color::green}) {
+      lost[index_of(color)] += ring->lost(color);
+    }
+  }
+  return lost;
 }
 
 void WorkerGroup::reload(const config::Config& config, const std::vector<ServiceSeed>& seeds) {

@@ -32,6 +32,10 @@ class WorkerGroup final : public DataPlane {
   bool resume(const std::string& service) override;
   void probe_pool(const std::string& service, Color color, config::Duration timeout,
                   std::function<void(unsigned accepting)> done) override;
+  std::vector<ProbeTarget> probe_targets(const std::string& service, Color color) const override;
+  std::array<std::uint64_t, 2> take_outcomes(
+      const std::string& service,
+      const std::function<void(const stats::BadOutcome&)>& each) override;
   void reload(const config::Config& config, const std::vector<ServiceSeed>& seeds) override;
   std::vector<std::string> renewed_files() const override { return renewed_files_; }
   void adopt_names() override;
