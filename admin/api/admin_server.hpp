@@ -2,7 +2,8 @@
 // unix socket and TCP (docs/admin-api.md).
 //
 // Threads: the control thread (the io_context's) only; start() before it runs is fine.
-// Lifetime: controller and plane outlive stop(). After stop() neither is touched again, also by
+// Lifetime: controller, plane and people outlive stop(); without `people` the server knows those of
+// the configuration only and remembers nothing. After stop() neither is touched again, also by
 // requests that were waiting for a flip.
 // Errors: start() returns "" or one clear line that names the configuration key.
 #pragma once
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "admin/http/server.hpp"
+#include "admin/people/people.hpp"
 #include "admin/release/controller.hpp"
 #include "config/model.hpp"
 #include "proxy/worker/data_plane.hpp"
@@ -23,7 +25,7 @@ class AdminServer {
  public:
   AdminServer(boost::asio::io_context& io, const config::Admin& admin,
               release::Controller& controller, worker::DataPlane& plane,
-              web::ServerOptions options = {});
+              web::ServerOptions options = {}, people::People* people = nullptr);
   ~AdminServer();  // stops
   AdminServer(const AdminServer&) = delete;
 
@@ -35,8 +37,11 @@ class AdminServer {
   std::string bound_address() const;
   std::vector<std::string> addresses() const;
 
-  // Adopts new access rules and tokens (SIGHUP). Addresses stay as they are.
-  void set_access(const config::Admin& admin);
+  // Adopts new access rules, tokens, certificates and their files (SIGHUP). Addresses stay as they
+  // are. "" or what is wrong with a file: then nothing has changed.
+  std::string adopt(const config::Admin& admin);
+  // The same look at the files, without adopting anything.
+  std::string check(const config::Admin& admin) const;
 
  private:
   struct Impl;

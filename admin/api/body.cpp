@@ -69,7 +69,8 @@ std::optional<Refusal> refuse_doubled(std::string_view text) {
   return refused;
 }
 
-// Parses an object and refuses members that are not in `known`. Empty text: an empty object.
+}  // namespace
+
 Parsed<json::object> parse_object(std::string_view text,
                                   const std::vector<std::string_view>& known) {
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return json::object();
@@ -101,6 +102,8 @@ Parsed<json::object> parse_object(std::string_view text,
   }
   return value.get_object();
 }
+
+namespace {
 
 Refusal wrong_type(std::string_view field, std::string_view wanted, const json::value& value) {
   auto refused =

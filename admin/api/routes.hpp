@@ -29,6 +29,14 @@ enum class Operation : std::uint8_t {
   healthz,
   readyz,
   metrics,
+  people,
+  list_tokens,
+  create_token,
+  rotate_token,
+  expire_token,
+  revoke_token,
+  audit_page,
+  audit_anchors,
 };
 
 struct Route {

@@ -8,8 +8,11 @@
 #include <stdexcept>
 
 #include "admin/api/admin_server.hpp"
+#include "admin/cli/json_view.hpp"
+#include "admin/people/keeper.hpp"
 #include "admin/release/make_controller.hpp"
 #include "admin/verify/plan.hpp"
+#include "proxy/base/clock.hpp"
 #include "proxy/log/access_log.hpp"
 
 namespace switchback::cli {
@@ -34,6 +37,8 @@ struct ServerProcess::Impl {
   ~Impl() {
     if (controller) controller->unsubscribe(subscription);
   }
+  void watch_ledger(const release::Event& event);
+  void audit(std::string action, const boost::json::object& body);
 
   void start_all();  // throws
 
@@ -44,6 +49,8 @@ struct ServerProcess::Impl {
   std::shared_ptr<release::ControlObserver> observer;
   std::unique_ptr<worker::DataPlane> plane;
   std::unique_ptr<release::Controller> controller;
+  std::unique_ptr<people::People> people;
+  std::unique_ptr<people::Keeper> keeper;
   std::unique_ptr<api::AdminServer> admin;
   std::uint64_t subscription = 0;
 };
@@ -64,9 +71,36 @@ void ServerProcess::Impl::start_all() {
   if (!started.plane) throw std::runtime_error(started.error);
   plane = std::move(started.plane);
   controller = release::make_controller(io, *plane, *store, *ledger, observer);
-  subscription = controller->subscribe(release::Controller::events_live_only, log_event);
-  admin = std::make_unique<api::AdminServer>(io, config.admin, *controller, *plane);
+  people = std::make_unique<people::People>(config.admin, ledger.get());
+  keeper = std::make_unique<people::Keeper>(
+      io, *people, *ledger, config.state_dir + "/audit-anchor",
+      people::Keeper::Notices{
+          [this](auto code, auto text) { controller->raise_alarm(code, text); },
+          [this](auto code) { controller->clear_alarm(code); }});
+  subscription = controller->subscribe(release::Controller::events_live_only,
+                                       [this](const release::Event& event) {
+                                         log_event(event);
+                                         watch_ledger(event);
+                                       });
+  keeper->start(config.admin);
+  audit("start", {{"version", SWITCHBACK_VERSION}});
+  admin = std::make_unique<api::AdminServer>(io, config.admin, *controller, *plane,
+                                             web::ServerOptions{}, people.get());
   if (const auto error = admin->start(); !error.empty()) throw std::runtime_error(error);
+}
+
+// A ledger that was set aside or taken away has lost what memory still knows.
+void ServerProcess::Impl::watch_ledger(const release::Event& event) {
+  if (event.type != "alarm") return;
+  const auto alarm = parse_object(event.json);
+  const auto code = text_of(alarm, "code");
+  if (code == "ledger_corrupt" || code == "ledger_lost") keeper->ledger_begun_anew(code);
+}
+
+// What the process itself does, or was told by a signal.
+void ServerProcess::Impl::audit(std::string action, const boost::json::object& body) {
+  people->audit().note({wall_us(), "switchback", "internal", "", std::move(action),
+                        boost::json::serialize(body)});
 }
 
 ServerProcess::ServerProcess(asio::io_context& io, config::Config config)
@@ -99,11 +133,19 @@ worker::DataPlane& ServerProcess::plane() {
   return *impl_->plane;
 }
 
+people::People& ServerProcess::people() {
+  return *impl_->people;
+}
+
 release::Controller& ServerProcess::controller() {
   return *impl_->controller;
 }
 
 std::string ServerProcess::adopt(config::Config fresh, const std::string& changes) {
+  if (const auto fault = impl_->admin->check(fresh.admin); !fault.empty()) {
+    impl_->controller->reloaded(false, fault);
+    return fault;
+  }
   // New services need their slots first: those can fail, and then nothing has changed yet.
   try {
     refuse_faulty_plans(fresh);
@@ -113,7 +155,9 @@ std::string ServerProcess::adopt(config::Config fresh, const std::string& change
     impl_->controller->reloaded(false, error.what());
     return error.what();
   }
-  impl_->admin->set_access(fresh.admin);
+  if (const auto fault = impl_->admin->adopt(fresh.admin); !fault.empty()) spdlog::error("{}", fault);
+  impl_->keeper->adopt(fresh.admin);
+  impl_->audit("reload", {{"changes", changes}});
   log::set_program_log_level(fresh.log.level);
   impl_->config = std::move(fresh);
   impl_->controller->reloaded(true, changes);
@@ -126,6 +170,7 @@ void ServerProcess::reopen_logs() {
 
 void ServerProcess::write_out() {
   impl_->plane->flush_logs();
+  impl_->people->write_out();
   impl_->ledger->flush(std::chrono::milliseconds(250));
 }
 
@@ -136,7 +181,8 @@ void ServerProcess::shut_down(config::Duration limit, std::function<void()> done
   impl_->plane->shut_down(limit, [this, guard, done = std::move(done)]() mutable {
     asio::post(impl_->io, [this, guard, done = std::move(done)] {
       impl_->admin->stop();
-      impl_->ledger->flush(std::chrono::milliseconds(1000));
+      impl_->audit("stop", {});
+      impl_->keeper->finish();
       done();
     });
   });
