@@ -36,9 +36,9 @@ struct Need {
   Gate gate = Gate::guarded;
   config::Role role = config::Role::read;
   bool change = false;    // anything but GET and HEAD
+  std::string command;    // what the CLI would call it: "switchback rollback shop"
   bool rollback = false;  // outside every limit
   std::string service;    // that the path names; empty: none
-  std::string command;    // what the CLI would call it: "switchback rollback shop"
 };
 
 // Who asks, by which rule, and where it ends.

@@ -123,7 +123,7 @@ TEST_CASE("rules may name users and groups; names nobody bears match nobody and 
         "deploy as uid 1 (" + std::string(user->pw_name) + ")");
   CHECK_THAT(told(auth.decide(unix_request(nobody_uid, 1), reading, 0)),
              ContainsSubstring("read as"));
-  CHECK(auth.access().warnings().size() == 2);
+  CHECK(auth.people.access().warnings().size() == 2);
 }
 
 TEST_CASE("a token over the unix socket counts where it gives more than the peer has") {

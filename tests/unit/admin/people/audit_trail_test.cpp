@@ -44,7 +44,7 @@ TEST_CASE("what moved traffic is always written, knocking is summed up") {
   for (const auto& row : rows) {
     if (row.action != "audit.summed") continue;
     ++sums;
-    CHECK_THAT(row.text, Catch::Matchers::ContainsSubstring("\"entries\":"));
+    CHECK_THAT(row.text, ContainsSubstring("\"entries\":"));
   }
   CHECK(sums == 2);
   CHECK(ledger::verify_audit(path).first_bad == 0);
