@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "config/address.hpp"
+#include "config/dates.hpp"
 #include "config/suggest.hpp"
 #include "config/units.hpp"
 
@@ -193,6 +194,14 @@ void read_value(Reading& reading, const Node& node, Server& out, const Field& fi
   read_value(reading, node, out.address, field);
 }
 
+void read_value(Reading& reading, const Node& node, Instant& out, const Field&) {
+  const auto text = scalar_text(reading, node, "a date");
+  if (!text) return;
+  auto parsed = parse_instant(*text);
+  if (auto* fault = std::get_if<Fault>(&parsed)) return reading.fault(node, std::move(*fault));
+  out = std::move(std::get<Instant>(parsed));
+}
+
 Shown show_value(Duration value) {
   return {format_duration(value)};
 }
@@ -233,8 +242,18 @@ Shown show_value(const AccessRule& value) {
   return {who + " " + choice_text(value.role)};
 }
 Shown show_value(const Token& value) {
-  return {value.name + " " + choice_text(value.role) + " sha256:" + value.sha256.substr(0, 8) +
-          "…"};
+  std::string text =
+      value.name + " " + choice_text(value.role) + " sha256:" + value.sha256.substr(0, 8) + "…";
+  if (value.expires.wall_us != 0) text += " until " + value.expires.text;
+  for (std::size_t i = 0; i < value.services.size(); ++i)
+    text += (i == 0 ? " for " : " and ") + value.services[i];
+  return {text};
+}
+Shown show_value(const CertificateRule& value) {
+  return {value.name + " " + choice_text(value.role)};
+}
+Shown show_value(const Instant& value) {
+  return value.wall_us == 0 ? Shown{} : Shown{value.text};
 }
 
 }  // namespace switchback::config

@@ -82,6 +82,7 @@ void read_value(Reading& reading, const Node& node, Address& out, const Field& f
 void read_value(Reading& reading, const Node& node, std::optional<Address>& out,
                 const Field& field);
 void read_value(Reading& reading, const Node& node, Network& out, const Field& field);
+void read_value(Reading& reading, const Node& node, Instant& out, const Field& field);
 
 Shown show_value(Duration value);
 Shown show_value(std::uint64_t value);
@@ -96,6 +97,8 @@ Shown show_value(const Certificate& value);
 Shown show_value(const Server& value);
 Shown show_value(const AccessRule& value);
 Shown show_value(const Token& value);
+Shown show_value(const CertificateRule& value);
+Shown show_value(const Instant& value);
 
 // Refuses h2 by name until it is built.
 bool is_later_protocol(Reading& reading, const Node& node);
@@ -123,7 +126,8 @@ requires std::is_enum_v<T> Shown show_value(T value) {
 // A struct that is a section of its own, as an element of a list.
 template <typename T>
 requires(std::is_same_v<T, Listener> || std::is_same_v<T, AccessRule> ||
-         std::is_same_v<T, Token> || std::is_same_v<T, Certificate>) void read_value(Reading& reading, const Node& node, T& out,
+         std::is_same_v<T, Token> || std::is_same_v<T, Certificate> ||
+         std::is_same_v<T, CertificateRule>) void read_value(Reading& reading, const Node& node, T& out,
                                                    const Field& field) {
   reading.mapping(node, field.inner, &out);
 }

@@ -1,6 +1,7 @@
 // The rows of the field table, in the order of the file. Changing a row changes what is read, what
 // is refused, what a reload says and the reference page; docs/configuration.md is made anew.
 #include "config/field_rows.hpp"
+#include "config/field_table_admin.hpp"
 #include "config/field_table_verify.hpp"
 
 namespace switchback::config {
@@ -14,7 +15,6 @@ constexpr std::int64_t max_buffered = 127 * kib;
 
 constexpr std::string_view sockets_stay =
     "listening sockets are opened once, before the workers start";
-constexpr std::string_view admin_stays = "the admin plane opens its sockets once, at the start";
 constexpr std::string_view folders_stay = "what is kept there belongs to the running process";
 
 std::vector<Field> top_fields() {
@@ -448,59 +448,6 @@ std::vector<Field> client_and_mirror_fields() {
       member<&Mirror::timeout>("mirror", "timeout",
                                 "A copy that takes longer is given up; an original that does is not compared.")
           .range(1, one_day),
-  };
-}
-
-std::vector<Field> admin_fields() {
-  return {
-      path<&Admin::socket>("admin", "socket",
-                           "Unix socket of the API; who connects is known by peer credentials.")
-          .like(socket_path_rule)
-          .or_else("none")
-          .restart(admin_stays),
-      member<&Admin::access>("admin", "access",
-                             "Who may do what over the unix socket; root and the user that runs "
-                             "switchback are admin, all others need a rule.")
-          .of_type("list of rules")
-          .holds("access")
-          .or_else("none"),
-      member<&Admin::tokens>("admin", "tokens", "Who may do what over TCP.")
-          .of_type("list of tokens")
-          .holds("token")
-          .or_else("none"),
-      member<&Admin::bind>("admin", "bind",
-                           "TCP address of the API, the dashboard and /metrics; without tokens it "
-                           "answers reads from loopback only.")
-          .allows("host:port or \"[v6]:port\"")
-          .or_else("none")
-          .restart(admin_stays),
-      later("admin", "tls", "HTTPS for the admin address."),
-      later("admin", "client_ca", "Client certificates for the admin address."),
-  };
-}
-
-std::vector<Field> access_fields() {
-  return {
-      member<&AccessRule::user>("access", "user", "A user; either this or group.")
-          .like(account_rule)
-          .or_else("none"),
-      member<&AccessRule::group>("access", "group", "A group; either this or user.")
-          .like(account_rule)
-          .or_else("none"),
-      choice<&AccessRule::role>("access", "role",
-                                "What it allows; each role includes those before it.")
-          .required(),
-      member<&Token::name>("token", "name", "Who holds it, for the history.")
-          .like(token_name_rule)
-          .required(),
-      choice<&Token::role>("token", "role", "What it allows; each role includes those before it.")
-          .required(),
-      member<&Token::sha256>("token", "sha256",
-                             "SHA-256 of the whole token text; the token itself is nowhere.")
-          .like(sha256_rule)
-          .required(),
-      later("token", "expires", "An end to the token's life."),
-      later("token", "services", "The services a token is for."),
   };
 }
 

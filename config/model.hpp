@@ -223,11 +223,27 @@ struct AccessRule {
   friend bool operator==(const AccessRule&, const AccessRule&) = default;
 };
 
+// A point in time, as it was written.
+struct Instant {
+  std::int64_t wall_us = 0;   // microseconds since 1970, UTC; 0: none
+  std::string text;
+  friend bool operator==(const Instant&, const Instant&) = default;
+};
+
 struct Token {
   std::string name;
   Role role = Role::read;
   std::string sha256;   // 64 lower-case hex digits, of the whole token text
+  Instant expires;      // none: never
+  std::vector<std::string> services;   // it may change these only; empty: all
   friend bool operator==(const Token&, const Token&) = default;
+};
+
+// What a client certificate of the admin address allows.
+struct CertificateRule {
+  std::string name;   // a subject alternative name (DNS, e-mail, URI) or the common name
+  Role role = Role::read;
+  friend bool operator==(const CertificateRule&, const CertificateRule&) = default;
 };
 
 struct Admin {
@@ -235,6 +251,10 @@ struct Admin {
   std::vector<AccessRule> access;
   std::vector<Token> tokens;
   std::optional<Address> bind;   // TCP; none: socket only
+  std::optional<Certificate> tls;   // HTTPS on `bind`
+  std::string client_ca;            // PEM file; empty: clients are not asked for certificates
+  std::vector<CertificateRule> certificates;
+  std::string on_call;              // JSON file that says who is on call; empty: none
   friend bool operator==(const Admin&, const Admin&) = default;
 };
 

@@ -24,6 +24,7 @@ struct Defaults {
   JsonExpectation json;
   Stream stream;
   Hook hook;
+  CertificateRule certificate_rule;
 
   const void* of(std::string_view section) const {
     if (section.empty()) return &config;
@@ -38,6 +39,7 @@ struct Defaults {
     if (section == "json") return &json;
     if (section == "stream") return &stream;
     if (section == "hook") return &hook;
+    if (section == "certificate_rule") return &certificate_rule;
     if (section == "balance") return &service.balance;
     // The others are members of the structs above.
     for (const Field& field : all_fields()) {

@@ -72,6 +72,7 @@ class Rules {
   void admin();
   void access_rules();
   void tokens();
+  void admin_tls();
   void folders();
 
   const Config& config_;
@@ -378,6 +379,7 @@ void Rules::admin() {
   const Admin& admin = config_.admin;
   access_rules();
   tokens();
+  admin_tls();
   if (admin.socket.empty() && !admin.bind && places_.sound("admin")) {
     report_.error(places_.at("admin.socket"),
                   "the admin plane has neither a socket nor an address: nobody could flip",
@@ -389,7 +391,7 @@ void Rules::admin() {
                   "a path belongs into admin.socket");
     return;
   }
-  if (admin.tokens.empty() && !is_loopback(*admin.bind) && places_.sound("admin.tokens")) {
+  if (admin.tokens.empty() && admin.certificates.empty() && !is_loopback(*admin.bind) && places_.sound("admin.tokens")) {
     report_.warning(
         places_.at("admin.bind"),
         "admin.bind can be reached from other machines, but without tokens it answers none of them",
@@ -430,6 +432,48 @@ void Rules::tokens() {
     }
     if (const auto [first, fresh] = hashes.emplace(token.sha256, path); !fresh) {
       report_.error(places_.at(path + ".sha256"), "two tokens have the same sha256",
+                    "first in " + line_of(first->second) + "; keep one");
+    }
+    if (token.services.empty() && places_.has(path + ".services")) {
+      report_.error(places_.at(path + ".services"), "a token for no service at all",
+                    "name its services, or leave the key out for all");
+    }
+    for (std::size_t s = 0; s < token.services.size(); ++s) {
+      const auto& all = config_.services;
+      const bool known = std::any_of(all.begin(), all.end(), [&](const Service& service) {
+        return service.name == token.services[s];
+      });
+      if (!known) {
+        report_.error(places_.at(element(path + ".services", s)),
+                      "there is no service '" + token.services[s] + "'",
+                      "name one of services, or leave services out for all");
+      }
+    }
+  }
+}
+
+void Rules::admin_tls() {
+  const Admin& admin = config_.admin;
+  if (admin.tls && !admin.bind && places_.sound("admin.bind")) {
+    report_.error(places_.at("admin.tls"), "admin.tls is for admin.bind, and there is none",
+                  "set admin.bind: HOST:PORT");
+  }
+  if (!admin.client_ca.empty() && !admin.tls && places_.sound("admin.tls")) {
+    report_.error(places_.at("admin.client_ca"), "client certificates need admin.tls",
+                  "add tls: { cert: FILE, key: FILE }");
+  }
+  if (!admin.certificates.empty() && admin.client_ca.empty() && places_.sound("admin.client_ca")) {
+    report_.error(places_.at("admin.certificates"),
+                  "admin.certificates needs admin.client_ca: who would vouch for the names?",
+                  "add client_ca: FILE");
+  }
+  std::map<std::string, std::string> names;
+  for (std::size_t i = 0; i < admin.certificates.size(); ++i) {
+    const std::string path = element("admin.certificates", i);
+    if (!places_.sound(path)) continue;
+    const std::string& name = admin.certificates[i].name;
+    if (const auto [first, fresh] = names.emplace(name, path); !fresh) {
+      report_.error(places_.at(path), name + " has two rules in admin.certificates",
                     "first in " + line_of(first->second) + "; keep one");
     }
   }

@@ -1,14 +1,19 @@
 #include "admin/api/admin_server.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include "admin/api/api.hpp"
+#include "admin/http/tls.hpp"
 
 namespace switchback::api {
 
 struct AdminServer::Impl {
   Impl(boost::asio::io_context& io, const config::Admin& admin, release::Controller& controller,
-       worker::DataPlane& plane, web::ServerOptions options)
+       worker::DataPlane& plane, web::ServerOptions options, people::People* given)
       : config(admin),
-        api(std::make_shared<Api>(io, admin, controller, plane)),
+        own_people(given == nullptr ? std::make_unique<people::People>(admin) : nullptr),
+        people(given == nullptr ? *own_people : *given),
+        api(std::make_shared<Api>(io, people, controller, plane)),
         server(io, handler_of(api), options) {}
 
   // The server may outlive its owner by a few connections; they must not keep the API alive.
@@ -29,7 +34,26 @@ struct AdminServer::Impl {
     co_return reply;
   }
 
+  // The files of admin.tls and admin.client_ca; "" or what is wrong with one.
+  std::string read_tls(const config::Admin& admin) {
+    if (!admin.tls) {
+      server.set_tls(nullptr);
+      return "";
+    }
+    auto made =
+        web::make_server_tls(admin.tls->cert, admin.tls->key, admin.client_ca, server.tls());
+    for (const auto& warning : made.warnings) spdlog::warn("admin.{}", warning);
+    if (!made.tls) return "admin." + made.fault;
+    server.set_tls(std::move(made.tls));
+    return "";
+  }
+  void say_warnings() const {
+    for (const auto& warning : people.access().warnings()) spdlog::warn("{}", warning);
+  }
+
   config::Admin config;
+  std::unique_ptr<people::People> own_people;
+  people::People& people;
   std::shared_ptr<Api> api;
   web::Server server;
   bool stopped = false;
@@ -37,8 +61,8 @@ struct AdminServer::Impl {
 
 AdminServer::AdminServer(boost::asio::io_context& io, const config::Admin& admin,
                          release::Controller& controller, worker::DataPlane& plane,
-                         web::ServerOptions options)
-    : impl_(std::make_shared<Impl>(io, admin, controller, plane, options)) {}
+                         web::ServerOptions options, people::People* people)
+    : impl_(std::make_shared<Impl>(io, admin, controller, plane, options, people)) {}
 
 AdminServer::~AdminServer() {
   stop();
@@ -46,6 +70,8 @@ AdminServer::~AdminServer() {
 
 std::string AdminServer::start() {
   const auto& admin = impl_->config;
+  if (auto fault = impl_->read_tls(admin); !fault.empty()) return fault;
+  impl_->say_warnings();
   if (!admin.socket.empty()) {
     if (auto fault = impl_->server.listen_unix(admin.socket); !fault.empty())
       return "admin.socket " + fault;
@@ -89,8 +115,18 @@ std::string AdminServer::may_roll_back(const std::string& service) const {
   return impl_->stopped ? "the admin plane has ended" : impl_->api->may_roll_back(service);
 }
 
-void AdminServer::set_access(const config::Admin& admin) {
-  impl_->api->set_access(admin);
+std::string AdminServer::check(const config::Admin& admin) const {
+  if (!admin.tls) return "";
+  const auto made =
+      web::make_server_tls(admin.tls->cert, admin.tls->key, admin.client_ca, impl_->server.tls());
+  return made.tls ? "" : "admin." + made.fault;
+}
+
+std::string AdminServer::adopt(const config::Admin& admin) {
+  if (auto fault = impl_->read_tls(admin); !fault.empty()) return fault;
+  impl_->people.adopt(admin);
+  impl_->say_warnings();
+  return "";
 }
 
 }  // namespace switchback::api

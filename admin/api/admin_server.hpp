@@ -2,7 +2,8 @@
 // unix socket and TCP (docs/admin-api.md).
 //
 // Threads: the control thread (the io_context's) only; start() before it runs is fine.
-// Lifetime: controller and plane outlive stop(). After stop() neither is touched again, also by
+// Lifetime: controller, plane and people outlive stop(); without `people` the server knows those of
+// the configuration only and remembers nothing. After stop() neither is touched again, also by
 // requests that were waiting for a flip.
 // Errors: start() returns "" or one clear line that names the configuration key.
 #pragma once
@@ -14,6 +15,7 @@
 
 #include "admin/api/rooms.hpp"
 #include "admin/http/server.hpp"
+#include "admin/people/people.hpp"
 #include "admin/release/controller.hpp"
 #include "admin/verify/verifier.hpp"
 #include "config/model.hpp"
@@ -25,7 +27,7 @@ class AdminServer {
  public:
   AdminServer(boost::asio::io_context& io, const config::Admin& admin,
               release::Controller& controller, worker::DataPlane& plane,
-              web::ServerOptions options = {});
+              web::ServerOptions options = {}, people::People* people = nullptr);
   ~AdminServer();  // stops
   AdminServer(const AdminServer&) = delete;
 
@@ -41,6 +43,12 @@ class AdminServer {
   void set_rooms(const Rooms& rooms);
   // For null flips: "" or why the user that runs switchback could not roll this service back.
   std::string may_roll_back(const std::string& service) const;
+
+  // Adopts new access rules, tokens, certificates and their files (SIGHUP). Addresses stay as they
+  // are. "" or what is wrong with a file: then nothing has changed.
+  std::string adopt(const config::Admin& admin);
+  // The same look at the files, without adopting anything.
+  std::string check(const config::Admin& admin) const;
 
  private:
   struct Impl;

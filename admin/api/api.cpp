@@ -33,15 +33,15 @@ web::Response text_response(std::string text, unsigned status = 200) {
 
 }  // namespace
 
-Api::Api(asio::io_context& io, const config::Admin& admin, release::Controller& controller,
+Api::Api(asio::io_context& io, people::People& people, release::Controller& controller,
          worker::DataPlane& plane, ApiOptions options)
     : io_(io),
       controller_(controller),
       plane_(plane),
       options_(options),
-      authenticator_(admin),
+      people_(people),
+      authenticator_(people),
       hub_(std::make_shared<EventHub>(io, controller, options.events)) {
-  for (const auto& warning : authenticator_.access().warnings()) spdlog::warn("{}", warning);
 }
 
 void Api::start() {
@@ -58,11 +58,6 @@ void Api::stop() {
   stopped_ = true;
   if (subscribed_) controller_.unsubscribe(subscription_);
   hub_->stop();
-}
-
-void Api::set_access(const config::Admin& admin) {
-  authenticator_.set_access(admin);
-  for (const auto& warning : authenticator_.access().warnings()) spdlog::warn("{}", warning);
 }
 
 void Api::count_flip(const release::Event& event) {
@@ -143,26 +138,44 @@ asio::awaitable<web::Reply> Api::handle(std::shared_ptr<Api> api,
     need.role = match.route->role;
     need.change = match.route->method != "GET";
     need.command = command_of(*match.route, match.parameter);
+    need.rollback = match.route->operation == Operation::rollback;
+    if (match.route->pattern.find("{s}") != std::string_view::npos) need.service = match.parameter;
   } else {
     need.command = "switchback status";
   }
   Decision decision = api->authenticator_.decide(*request, need, monotonic_ns());
   if (const auto* refused = std::get_if<Refusal>(&decision)) {
-    if (need.change) api->audit_refusal(*request, *refused);
+    if (need.change) {
+      api->audit_refusal(*request, *refused);
+      api->record_refusal(*request, need, *refused);
+    }
     co_return api->refuse(*request, *refused);
   }
   if (match.route == nullptr) co_return api->unmatched(*request, match);
   const Call call{*request, *match.route, match.parameter, match.item,
-                  std::get<release::Actor>(decision)};
+                  std::get<Caller>(decision)};
+  if (!call.actor.person.empty()) {
+    api->people_.used(call.actor.principal(), wall_us());
+    if (!call.actor.token_id.empty()) api->people_.tokens().used(call.actor.token_id, wall_us());
+  }
   if (const auto refused = refuse_unknown_query(*request, match.route->query)) {
     co_return api->refuse(*request, *refused);
   }
+  if (match.route->operation == Operation::audit_page) {
+    web::Response page = co_await api->audit_page(call);
+    co_return page;
+  }
   if (!need.change) co_return api->read(call);
   web::Response response = co_await api->change(call);
+  api->record(call, response);
   co_return response;
 }
 
 asio::awaitable<web::Response> Api::change(const Call& call) {
+  if (call.route.pattern.starts_with("/v1/tokens")) {
+    web::Response changed = co_await change_token(call);
+    co_return changed;
+  }
   if (const auto refused = unknown_service(call.parameter))
     co_return refuse(call.request, *refused);
   if (auto response = releasing(call)) co_return std::move(*response);
@@ -197,6 +210,12 @@ web::Reply Api::read(const Call& call) {
       return events(call);
     case Operation::whoami:
       return whoami(call);
+    case Operation::people:
+      return list_people();
+    case Operation::list_tokens:
+      return list_tokens();
+    case Operation::audit_anchors:
+      return audit_anchors();
     case Operation::openapi:
       return openapi();
     case Operation::healthz:

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "admin/api/auth.hpp"
+#include "admin/api/body.hpp"
 #include "admin/api/events.hpp"
 #include "admin/api/rooms.hpp"
 #include "admin/api/routes.hpp"
@@ -30,7 +31,7 @@ struct ApiOptions {
 
 class Api : public std::enable_shared_from_this<Api> {
  public:
-  Api(boost::asio::io_context& io, const config::Admin& admin, release::Controller& controller,
+  Api(boost::asio::io_context& io, people::People& people, release::Controller& controller,
       worker::DataPlane& plane, ApiOptions options = {});
 
   void start();  // begins to count flips; after the object is in a shared_ptr
@@ -38,7 +39,6 @@ class Api : public std::enable_shared_from_this<Api> {
   void set_rooms(Rooms rooms) { rooms_ = rooms; }
   // "" or why the user that runs switchback would not be let in to roll this service back.
   std::string may_roll_back(const std::string& service);
-  void set_access(const config::Admin& admin);
   // For /metrics; `counters` outlives the calls of handle().
   void show_server(std::function<web::ServerCounters()> counters) {
     server_counters_ = std::move(counters);
@@ -53,7 +53,7 @@ class Api : public std::enable_shared_from_this<Api> {
     const Route& route;
     std::string parameter;  // the value of {s} or {id}
     std::string item;       // the value of {v}
-    release::Actor actor;
+    Caller actor;
   };
   using Answer = web::Reply;
 
@@ -83,6 +83,19 @@ class Api : public std::enable_shared_from_this<Api> {
   web::Response get_verification(const Call& call);
   boost::asio::awaitable<web::Response> run_verification(const Call& call);
 
+  // people_calls.cpp
+  web::Response list_people();
+  web::Response list_tokens();
+  boost::asio::awaitable<web::Response> change_token(const Call& call);
+  Parsed<boost::json::object> carry_out(const Call& call, people::TokenMade* made);
+  boost::asio::awaitable<bool> on_disk();
+  boost::asio::awaitable<web::Response> audit_page(const Call& call);
+  web::Response audit_anchors();
+
+  // recording.cpp: what becomes an entry of the audit chain
+  void record(const Call& call, const web::Response& response);
+  void record_refusal(const web::Request& request, const Need& need, const Refusal& refused);
+
   // reading.cpp
   web::Response list_services();
   web::Response get_service(const Call& call);
@@ -108,6 +121,7 @@ class Api : public std::enable_shared_from_this<Api> {
   worker::DataPlane& plane_;
   ApiOptions options_;
   Rooms rooms_;
+  people::People& people_;
   Authenticator authenticator_;
   std::shared_ptr<EventHub> hub_;
   std::function<web::ServerCounters()> server_counters_;

@@ -39,6 +39,9 @@ struct PauseBody {
 inline constexpr std::size_t most_reason_bytes = 2000;
 inline constexpr config::Duration longest_pause{10 * 60 * 1000};
 
+// An object whose members are all in `known`, none doubled. Empty text: an empty object.
+Parsed<boost::json::object> parse_object(std::string_view text,
+                                         const std::vector<std::string_view>& known);
 // `to` is missing or empty: refused (422), since a flip without a target would be a toggle.
 Parsed<FlipBody> parse_flip_body(std::string_view text);
 // An empty body is allowed.

@@ -1,5 +1,8 @@
 #include "admin/api/openapi.hpp"
 
+#include <string>
+
+#include "admin/api/openapi_people.hpp"
 #include "admin/api/openapi_releases.hpp"
 
 namespace switchback::api {
@@ -205,9 +208,11 @@ constexpr char document[] =
     R"json({"application/json": {"schema":
      {"type": "object", "required": ["name", "auth", "role", "may", "peer"], )json"
     R"json("properties": {"name":
-     {"type": "string"}, "auth": {"enum": ["peer", "token", "loopback"]}, "role": {"$ref":
+     {"type": "string"}, "auth": {"enum": ["peer", "token", "certificate", "loopback"]}, "role": {"$ref":
      "#/components/schemas/Role"}, "may": {"type": "array", "items": {"$ref":
-     "#/components/schemas/Role"}}, "peer": {"type": "string"}}}}}}, "401": {"$ref":
+     "#/components/schemas/Role"}}, "peer": {"type": "string"}, "rule": {"type": "string"}, "services":
+     {"type": ["array", "null"]}, "expires_at": {"type": ["string", "null"]}, "last_operated_at":
+     {"type": ["string", "null"]}, "on_call": {"type": "boolean"}, "tls": {"type": "boolean"}}}}}}, "401": {"$ref":
      "#/components/responses/Problem"}, "403": {"$ref": "#/components/responses/Problem"}}}
   },
   "/v1/openapi.json": {
@@ -410,7 +415,15 @@ constexpr char document[] =
 }  // namespace
 
 std::string_view openapi_json() {
-  static const std::string whole = with_releases({document, sizeof document - 1});
+  static const std::string whole = [] {
+    std::string text = with_releases({document, sizeof document - 1});
+    const auto put = [&text](std::string_view before, const char* part) {
+      text.insert(text.find(before), std::string(part + 1) + "\n");
+    };
+    put("  \"/v1/openapi.json\": {", openapi_people);
+    put("   \"Problem\": {\"type\": \"object\"", openapi_people_schemas);
+    return text;
+  }();
   return whole;
 }
 

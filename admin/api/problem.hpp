@@ -16,6 +16,7 @@ struct Refusal {
   release::Problem problem;
   web::Fields fields;        // Allow, WWW-Authenticate, Retry-After
   boost::json::object more;  // members besides the fixed ones
+  std::string actor, auth;   // who was refused, when that is known; for the audit chain
 };
 
 // Nothing moved; exit code 2 for a faulty request (4xx), 4 for 401 and 403, 10 for the others.

@@ -7,6 +7,7 @@
 #include "admin/api/body.hpp"
 #include "admin/api/mirror_json.hpp"
 #include "admin/api/openapi.hpp"
+#include "admin/api/people_json.hpp"
 #include "admin/api/status_page.hpp"
 #include "admin/api/views.hpp"
 #include "admin/release/receipt_json.hpp"
@@ -102,13 +103,23 @@ web::Response Api::whoami(const Call& call) {
        {config::Role::read, config::Role::operate, config::Role::deploy, config::Role::admin}) {
     if (call.actor.role >= role) may.emplace_back(role_name(role));
   }
+  const auto& who = call.actor;
   const auto& peer = call.request.peer;
+  json::array services;
+  for (const auto& service : who.services) services.emplace_back(service);
+  const auto operated = people_.last_operated(who.name);
   return json_response(
-      {{"name", call.actor.name},
-       {"auth", call.actor.auth},
-       {"role", role_name(call.actor.role)},
+      {{"name", who.name},
+       {"auth", who.auth},
+       {"role", role_name(who.role)},
        {"may", std::move(may)},
-       {"peer", peer.kind == web::Peer::Kind::unix_socket ? "unix socket" : peer.address}});
+       {"rule", who.rule},
+       {"services", who.services.empty() ? json::value() : json::value(std::move(services))},
+       {"expires_at", time_or_null(who.expires_us)},
+       {"last_operated_at", time_or_null(operated.value_or(0))},
+       {"on_call", contains(people_.on_call(), who.person)},
+       {"peer", peer.kind == web::Peer::Kind::unix_socket ? "unix socket" : peer.address},
+       {"tls", peer.tls}});
 }
 
 web::Response Api::openapi() {
@@ -153,6 +164,7 @@ switchback::metrics::AdminCounts Api::counts() const {
   c.event_subscribers_cut = events.cut;
   c.event_subscribers_refused = events.refused;
   c.flips = flips_;
+  c.people = people_counts(people_);
   return c;
 }
 

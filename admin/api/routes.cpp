@@ -24,6 +24,11 @@ Route deploy(std::string_view pattern, Op operation, std::string_view command) {
   return {"POST", pattern, operation, Gate::guarded, Role::deploy, command, {}};
 }
 
+Route admin(std::string_view method, std::string_view pattern, Op operation,
+            std::string_view command) {
+  return {method, pattern, operation, Gate::guarded, Role::admin, command, {}};
+}
+
 Route probe(std::string_view pattern, Op operation, Gate gate) {
   return {"GET", pattern, operation, gate, Role::read, "switchback status", {}};
 }
@@ -67,6 +72,14 @@ const std::vector<Route>& table() {
       look("/v1/flips/{id}", Op::get_flip, "switchback history"),
       look("/v1/events", Op::events, "switchback events", {"last_event_id"}),
       look("/v1/whoami", Op::whoami, "switchback status"),
+      look("/v1/people", Op::people, "switchback people"),
+      admin("GET", "/v1/tokens", Op::list_tokens, "switchback token list"),
+      admin("POST", "/v1/tokens", Op::create_token, "switchback token new NAME"),
+      admin("POST", "/v1/tokens/{id}/rotate", Op::rotate_token, "switchback token rotate NAME"),
+      admin("POST", "/v1/tokens/{id}/expire", Op::expire_token, "switchback token expire NAME"),
+      admin("DELETE", "/v1/tokens/{id}", Op::revoke_token, "switchback token revoke NAME"),
+      look("/v1/audit", Op::audit_page, "switchback audit list", {"after", "limit"}),
+      look("/v1/audit/anchors", Op::audit_anchors, "switchback audit verify"),
       look("/v1/openapi.json", Op::openapi, "switchback status"),
       probe("/healthz", Op::healthz, Gate::open),
       probe("/readyz", Op::readyz, Gate::open),

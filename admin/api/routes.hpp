@@ -43,6 +43,15 @@ enum class Operation : std::uint8_t {
   lift_hold,
   null_flips,
   durations,
+  // people_calls.cpp
+  people,
+  list_tokens,
+  create_token,
+  rotate_token,
+  expire_token,
+  revoke_token,
+  audit_page,
+  audit_anchors,
 };
 
 struct Route {

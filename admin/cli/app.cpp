@@ -18,13 +18,21 @@ namespace {
 void add_global_options(CLI::App& app, Globals& globals) {
   app.add_option(
          "--admin", globals.admin,
-         "The admin plane: a socket's path or http://HOST:PORT (environment: SWITCHBACK_ADMIN)")
+         "The admin plane: a socket's path or http[s]://HOST:PORT (environment: SWITCHBACK_ADMIN)")
       ->type_name("URL|PATH")
       ->default_str(default_admin);
   app.add_option("--token-file", globals.token_file,
                  "A file with the token for TCP (or the token itself in the environment: "
                  "SWITCHBACK_TOKEN)")
       ->type_name("FILE");
+  const auto file = [&app](const char* name, std::string& into, const char* what,
+                           const char* variable) {
+    app.add_option(name, into, what)->type_name("FILE")->envname(variable);
+  };
+  file("--ca-file", globals.ca_file, "https: the authority the server's certificate leads to",
+       "SWITCHBACK_CA_FILE");
+  file("--cert-file", globals.cert_file, "https: your client certificate", "SWITCHBACK_CERT_FILE");
+  file("--key-file", globals.key_file, "https: its private key", "SWITCHBACK_KEY_FILE");
   app.add_flag("--json", globals.json, "Print the API's JSON");
 }
 
@@ -117,6 +125,8 @@ int run(int argc, char** argv) {
   add_door_commands(app, action);
   add_release_commands(app, action);
   add_token_command(app, action);
+  add_people_commands(app, action);
+  add_audit_command(app, action);
   add_events_command(app, action);
   add_bench_command(app, action);
   add_version_command(app, action);

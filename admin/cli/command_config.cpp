@@ -12,6 +12,7 @@
 #include "admin/verify/plan.hpp"
 #include "config/starter.hpp"
 #include "config/yaml_loader.hpp"
+#include "proxy/tls/server_files.hpp"
 #include "proxy/worker/listener_tls.hpp"
 #include "proxy/worker/server_wires.hpp"
 
@@ -27,6 +28,16 @@ json::object diagnostic_object(const config::Diagnostic& fault) {
 void check_named_files(config::LoadResult& loaded) {
   auto found = worker::check_listener_files(*loaded.config);
   for (auto& fault : worker::check_server_files(*loaded.config)) found.push_back(std::move(fault));
+  const auto& admin = loaded.config->admin;
+  if (admin.tls) {
+    config::ListenerTls files;
+    files.certificates.push_back(*admin.tls);
+    files.client_ca = admin.client_ca;
+    std::vector<tls::FileFault> faults;
+    tls::load_server_files(files, faults);
+    for (auto& fault : faults)
+      found.push_back({fault.key == "client_ca" ? "admin.client_ca" : "admin.tls", fault});
+  }
   bool sound = true;
   for (const auto& [path, fault] : found) {
     const auto at = loaded.places.at(path);

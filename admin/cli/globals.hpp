@@ -16,6 +16,7 @@ inline constexpr const char* default_admin = "/run/switchback/admin.sock";
 
 struct Globals {
   std::string admin;         // --admin, else SWITCHBACK_ADMIN, else the default socket
+  std::string ca_file, cert_file, key_file;  // of https; else SWITCHBACK_CA_FILE and so on
   std::string token_file;    // --token-file; else SWITCHBACK_TOKEN holds the token itself
   bool json = false;         // --json: the API's JSON instead of words
   bool admin_given = false;  // by --admin: commands shown to the user repeat it
@@ -45,8 +46,10 @@ void add_mirror_command(CLI::App& app, Action& action);   // mirror
 void add_flip_commands(CLI::App& app, Action& action);    // flip, rollback
 void add_door_commands(CLI::App& app, Action& action);    // pause, resume
 void add_release_commands(CLI::App& app, Action& action);  // release, hold, report
-void add_token_command(CLI::App& app, Action& action);    // token new
 void add_bench_command(CLI::App& app, Action& action);    // bench flip
+void add_token_command(CLI::App& app, Action& action);    // token new, list, rotate, revoke, expire
+void add_people_commands(CLI::App& app, Action& action);  // people, whoami
+void add_audit_command(CLI::App& app, Action& action);    // audit list, audit verify
 void add_events_command(CLI::App& app, Action& action);   // events
 
 // Parses and runs; the process's exit code.

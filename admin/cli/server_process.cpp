@@ -8,11 +8,14 @@
 #include <stdexcept>
 
 #include "admin/api/admin_server.hpp"
+#include "admin/cli/json_view.hpp"
+#include "admin/people/keeper.hpp"
 #include "admin/release/make_controller.hpp"
 #include "admin/releases/null_flips.hpp"
 #include "admin/releases/releases.hpp"
 #include "admin/verify/plan.hpp"
 #include "admin/verify/verifier.hpp"
+#include "proxy/base/clock.hpp"
 #include "proxy/log/access_log.hpp"
 
 namespace switchback::cli {
@@ -46,8 +49,11 @@ struct ServerProcess::Impl {
   ~Impl() {
     if (controller) controller->unsubscribe(subscription);
   }
+  void watch_ledger(const release::Event& event);
+  void audit(std::string action, const boost::json::object& body);
 
   void start_all();  // throws
+  void start_rooms();
   void plan_null_flips();
 
   asio::io_context& io;
@@ -60,6 +66,8 @@ struct ServerProcess::Impl {
   std::unique_ptr<releases::Releases> releases;
   std::unique_ptr<releases::NullFlips> null_flips;
   std::unique_ptr<verify::Verifier> verifier;
+  std::unique_ptr<people::People> people;
+  std::unique_ptr<people::Keeper> keeper;
   std::unique_ptr<api::AdminServer> admin;
   std::uint64_t subscription = 0;
 };
@@ -82,28 +90,66 @@ void ServerProcess::Impl::start_all() {
   release::ControllerOptions options;
   options.on_point = hooks().on_point;
   controller = release::make_controller(io, *plane, *store, *ledger, observer, options);
-  subscription = controller->subscribe(release::Controller::events_live_only, log_event);
+  people = std::make_unique<people::People>(config.admin, ledger.get());
+  keeper = std::make_unique<people::Keeper>(
+      io, *people, *ledger, config.state_dir + "/audit-anchor",
+      people::Keeper::Notices{
+          [this](auto code, auto text) { controller->raise_alarm(code, text); },
+          [this](auto code) { controller->clear_alarm(code); }});
+  subscription = controller->subscribe(release::Controller::events_live_only,
+                                       [this](const release::Event& event) {
+                                         log_event(event);
+                                         watch_ledger(event);
+                                       });
+  keeper->start(config.admin);
+  audit("start", {{"version", SWITCHBACK_VERSION}});
+  start_rooms();
+  admin = std::make_unique<api::AdminServer>(io, config.admin, *controller, *plane,
+                                             web::ServerOptions{}, people.get());
+  admin->set_rooms({.releases = releases.get(),
+                    .null_flips = null_flips.get(),
+                    .verifier = verifier.get()});
+  if (const auto error = admin->start(); !error.empty()) throw std::runtime_error(error);
+}
+
+void ServerProcess::Impl::start_rooms() {
   releases = std::make_unique<releases::Releases>(io, *plane, *controller, *ledger);
   null_flips = std::make_unique<releases::NullFlips>(io, *controller, *ledger);
   verifier = verify::make_verifier(io, *plane, *controller, *ledger, config);
   verifier->set_release_facts([this](const std::string& service, Color color) {
+    verify::ReleaseFacts facts;
+    if (auto view = plane->view(service)) {
+      controller->name_releases(*view);
+      facts.version = view->pools[index_of(color)].release;
+    }
     const auto release = releases->on(service, color);
-    return release ? verify::ReleaseFacts{release->version, release->git_commit}
-                   : verify::ReleaseFacts{};
+    if (release) facts.commit = release->git_commit;
+    return facts;
   });
-  admin = std::make_unique<api::AdminServer>(io, config.admin, *controller, *plane);
-  admin->set_rooms({.releases = releases.get(), .null_flips = null_flips.get(), .verifier = verifier.get()});
   null_flips->set_permission([this](const std::string& service) {
     return admin ? admin->may_roll_back(service) : std::string("the admin plane has ended");
   });
   plan_null_flips();
-  if (const auto error = admin->start(); !error.empty()) throw std::runtime_error(error);
 }
 
 void ServerProcess::Impl::plan_null_flips() {
   std::map<std::string, config::Duration> periods;
   for (const auto& service : config.services) periods[service.name] = service.null_flip;
   null_flips->set_periods(periods);
+}
+
+// A ledger that was set aside or taken away has lost what memory still knows.
+void ServerProcess::Impl::watch_ledger(const release::Event& event) {
+  if (event.type != "alarm") return;
+  const auto alarm = parse_object(event.json);
+  const auto code = text_of(alarm, "code");
+  if (code == "ledger_corrupt" || code == "ledger_lost") keeper->ledger_begun_anew(code);
+}
+
+// What the process itself does, or was told by a signal.
+void ServerProcess::Impl::audit(std::string action, const boost::json::object& body) {
+  people->audit().note({wall_us(), "switchback", "internal", "", std::move(action),
+                        boost::json::serialize(body)});
 }
 
 ServerProcess::ServerProcess(asio::io_context& io, config::Config config)
@@ -136,11 +182,19 @@ worker::DataPlane& ServerProcess::plane() {
   return *impl_->plane;
 }
 
+people::People& ServerProcess::people() {
+  return *impl_->people;
+}
+
 release::Controller& ServerProcess::controller() {
   return *impl_->controller;
 }
 
 std::string ServerProcess::adopt(config::Config fresh, std::string& changes) {
+  if (const auto fault = impl_->admin->check(fresh.admin); !fault.empty()) {
+    impl_->controller->reloaded(false, fault);
+    return fault;
+  }
   // New services need their slots first: those can fail, and then nothing has changed yet.
   try {
     refuse_faulty_plans(fresh);
@@ -154,7 +208,9 @@ std::string ServerProcess::adopt(config::Config fresh, std::string& changes) {
     spdlog::info("reload: {}", line);
     changes += (changes.empty() ? "" : "; ") + line;
   }
-  impl_->admin->set_access(fresh.admin);
+  if (const auto fault = impl_->admin->adopt(fresh.admin); !fault.empty()) spdlog::error("{}", fault);
+  impl_->keeper->adopt(fresh.admin);
+  impl_->audit("reload", {{"changes", changes}});
   log::set_program_log_level(fresh.log.level);
   impl_->config = std::move(fresh);
   impl_->releases->configuration_changed();
@@ -170,6 +226,7 @@ void ServerProcess::reopen_logs() {
 
 void ServerProcess::write_out() {
   impl_->plane->flush_logs();
+  impl_->people->write_out();
   impl_->ledger->flush(std::chrono::milliseconds(250));
 }
 
@@ -180,7 +237,8 @@ void ServerProcess::shut_down(config::Duration limit, std::function<void()> done
   impl_->plane->shut_down(limit, [this, guard, done = std::move(done)]() mutable {
     asio::post(impl_->io, [this, guard, done = std::move(done)] {
       impl_->admin->stop();
-      impl_->ledger->flush(std::chrono::milliseconds(1000));
+      impl_->audit("stop", {});
+      impl_->keeper->finish();
       done();
     });
   });

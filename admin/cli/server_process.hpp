@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "admin/people/people.hpp"
 #include "admin/release/controller.hpp"
 #include "admin/state/state_store.hpp"
 #include "config/model.hpp"
@@ -40,6 +41,7 @@ class ServerProcess {
   const config::Config& config() const;                 // the one in force
   worker::DataPlane& plane();
   release::Controller& controller();
+  people::People& people();
 
   // Adopts what can change at run time; the caller has checked the difference and keeps from
   // `fresh` what cannot (listeners, folders, admin addresses, workers). `changes`: what changed, in

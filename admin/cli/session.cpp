@@ -56,7 +56,12 @@ void Session::connect_to(const std::string& admin) {
   auto target = web::parse_client_target(admin, error);
   if (!target)
     throw CommandFailed{exit_usage, "switchback: --admin " + admin + ": " + error + "\n", ""};
-  client_ = std::make_unique<web::Client>(*target);
+  std::shared_ptr<boost::asio::ssl::context> tls;
+  if (target->tls) {
+    tls = web::make_client_tls({globals_.ca_file, globals_.cert_file, globals_.key_file}, error);
+    if (!tls) throw CommandFailed{exit_usage, "switchback: " + error + "\n", ""};
+  }
+  client_ = std::make_unique<web::Client>(*target, std::move(tls));
 }
 
 web::ClientRequest Session::request(const std::string& method, const std::string& target) const {

@@ -8,7 +8,6 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
-#include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
@@ -18,6 +17,7 @@
 #include <optional>
 
 #include "admin/http/event_parser.hpp"
+#include "admin/http/wire.hpp"
 
 namespace switchback::web {
 
@@ -63,11 +63,10 @@ std::optional<ClientTarget> parse_client_target(std::string_view text, std::stri
     return target;
   }
   if (text.starts_with("https://")) {
-    error = "'" + target.text +
-            "': https is not spoken by the admin server; use http:// or the unix socket";
-    return std::nullopt;
+    target.tls = true;
+    text.remove_prefix(8);
   }
-  if (text.starts_with("http://")) text.remove_prefix(7);
+  if (!target.tls && text.starts_with("http://")) text.remove_prefix(7);
   if (text.ends_with("/")) text.remove_suffix(1);
   if (split_host_port(text, target)) return target;
   error = "'" + target.text +
@@ -77,14 +76,16 @@ std::optional<ClientTarget> parse_client_target(std::string_view text, std::stri
 }
 
 struct Client::Impl {
-  using Stream = beast::basic_stream<asio::generic::stream_protocol>;
   using Parser = bhttp::response_parser<bhttp::string_body>;
 
-  explicit Impl(ClientTarget t) : target(std::move(t)) {}
+  Impl(ClientTarget t, std::shared_ptr<asio::ssl::context> context)
+      : target(std::move(t)), tls(std::move(context)) {}
 
   ClientTarget target;
+  const std::shared_ptr<asio::ssl::context> tls;
+  std::string tls_fault;  // what a handshake failed for
   asio::io_context io{1};
-  std::optional<Stream> stream;
+  std::optional<Wire> stream;
   beast::flat_buffer buffer;
 
   // Runs one asynchronous operation to its end; the stream's own timer makes sure that it has one.
@@ -99,10 +100,15 @@ struct Client::Impl {
   }
 
   error_code connect(Clock::time_point deadline);
+  error_code begin_tls(Clock::time_point deadline);
   bool kept_connection_is_good();
   error_code send(const ClientRequest& request, Clock::time_point deadline);
   ClientAnswer failed(Failure failure, std::string_view doing, const error_code& error);
   ClientAnswer finish(Parser& parser);
+  // Bytes that have left the socket, but not the TLS layer.
+  bool has_decrypted() {
+    return stream->tls() != nullptr && SSL_has_pending(stream->tls()->native_handle()) == 1;
+  }
   void drop() {
     stream.reset();
     buffer.clear();
@@ -115,7 +121,8 @@ error_code Client::Impl::connect(Clock::time_point deadline) {
   if (target.is_unix()) {
     if (target.path.size() >= 108) return asio::error::make_error_code(asio::error::name_too_long);
     const asio::local::stream_protocol::endpoint endpoint(target.path);
-    return wait(deadline, [&](auto done) { stream->async_connect(endpoint, std::move(done)); });
+    return wait(deadline,
+                [&](auto done) { stream->plain().async_connect(endpoint, std::move(done)); });
   }
   error_code error;
   std::vector<asio::ip::tcp::endpoint> endpoints;
@@ -132,9 +139,33 @@ error_code Client::Impl::connect(Clock::time_point deadline) {
   error = asio::error::host_not_found;
   for (const auto& endpoint : endpoints) {
     stream.emplace(io);
-    error = wait(deadline, [&](auto done) { stream->async_connect(endpoint, std::move(done)); });
+    error = wait(deadline,
+                 [&](auto done) { stream->plain().async_connect(endpoint, std::move(done)); });
     if (!error) break;
   }
+  if (!error && target.tls) error = begin_tls(deadline);
+  return error;
+}
+
+error_code Client::Impl::begin_tls(Clock::time_point deadline) {
+  if (!tls) return asio::error::make_error_code(asio::error::no_protocol_option);
+  SSL* ssl = stream->secure(*tls).native_handle();
+  error_code literal;
+  asio::ip::make_address(target.host, literal);
+  if (!literal) {
+    X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), target.host.c_str());
+  } else {
+    SSL_set_tlsext_host_name(ssl, target.host.c_str());
+    SSL_set1_host(ssl, target.host.c_str());
+  }
+  const auto error = wait(deadline, [&](auto done) {
+    stream->tls()->async_handshake(asio::ssl::stream_base::client, std::move(done));
+  });
+  const long verdict = SSL_get_verify_result(ssl);
+  tls_fault = verdict == X509_V_OK
+                  ? std::string()
+                  : std::string("the server's certificate: ") +
+                        X509_verify_cert_error_string(verdict) + " (--ca-file names the authority)";
   return error;
 }
 
@@ -168,8 +199,10 @@ ClientAnswer Client::Impl::failed(Failure failure, std::string_view doing,
   ClientAnswer answer;
   answer.failure = failure;
   const bool late = error == beast::error::timeout || error == asio::error::would_block;
-  answer.error = target.text + ": " + std::string(doing) + ": " +
-                 (late ? std::string("no answer in time") : error.message());
+  const auto why = !tls_fault.empty() ? tls_fault
+                   : late             ? std::string("no answer in time")
+                                      : error.message();
+  answer.error = target.text + ": " + std::string(doing) + ": " + why;
   return answer;
 }
 
@@ -184,7 +217,8 @@ ClientAnswer Client::Impl::finish(Parser& parser) {
   return answer;
 }
 
-Client::Client(ClientTarget target) : impl_(std::make_unique<Impl>(std::move(target))) {}
+Client::Client(ClientTarget target, std::shared_ptr<asio::ssl::context> tls)
+    : impl_(std::make_unique<Impl>(std::move(target), std::move(tls))) {}
 Client::~Client() = default;
 const ClientTarget& Client::target() const {
   return impl_->target;
@@ -255,7 +289,7 @@ ClientAnswer Client::events(const ClientRequest& request,
   while (!parser.is_done()) {
     // Waiting for readability in short turns: a read that timed out would have closed the stream.
     pollfd readable{impl.stream->socket().native_handle(), POLLIN, 0};
-    if (impl.buffer.size() == 0 && ::poll(&readable, 1, 250) == 0) {
+    if (impl.buffer.size() == 0 && !impl.has_decrypted() && ::poll(&readable, 1, 250) == 0) {
       if (on_tick && !on_tick()) return impl.drop(), ClientAnswer{.status = 200};
       if (Clock::now() - last_byte > silence) {
         return impl.failed(Failure::answer_lost, "the event stream", beast::error::timeout);

@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "admin/http/message.hpp"
+#include "admin/http/tls.hpp"
 
 namespace switchback::web {
 
@@ -21,9 +22,10 @@ struct ClientTarget {
   std::string path;  // unix socket; empty: TCP
   std::string host;  // without brackets
   std::uint16_t port = 0;
+  bool tls = false;
   bool is_unix() const { return !path.empty(); }
 };
-// "/run/x.sock", "unix:/run/x.sock", "http://host:port[/]", "host:port", "[v6]:port". On failure
+// "/run/x.sock", "unix:/run/x.sock", "http[s]://host:port[/]", "host:port", "[v6]:port". On failure
 // nullopt, and `error` says what is wrong.
 std::optional<ClientTarget> parse_client_target(std::string_view text, std::string& error);
 
@@ -57,7 +59,8 @@ struct ServerSentEvent {
 
 class Client {
  public:
-  explicit Client(ClientTarget target);
+  // `tls`: for targets with https; the server's certificate is verified for the target's host.
+  explicit Client(ClientTarget target, std::shared_ptr<asio::ssl::context> tls = nullptr);
   ~Client();
   Client(const Client&) = delete;
 

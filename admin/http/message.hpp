@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include <boost/asio/awaitable.hpp>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -44,6 +45,15 @@ struct Peer {
   std::string address;  // "127.0.0.1:50312"
   std::string ip;       // "127.0.0.1"
   bool loopback = false;
+  bool tls = false;
+  // The client certificate, when one was shown. `fault` empty: it leads to admin.client_ca and is
+  // in force; `names` are its subject alternative names (DNS, e-mail, URI) and its common name.
+  struct Certificate {
+    std::vector<std::string> names;
+    std::string fault;  // "certificate has expired"
+    std::int64_t expires_us = 0;  // wall clock
+  };
+  std::optional<Certificate> certificate;
 };
 
 struct Request {

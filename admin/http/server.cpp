@@ -187,10 +187,18 @@ std::string Server::listen_tcp(const std::string& host, std::uint16_t port) {
   if (!error) acceptor->bind(endpoint, error);
   if (!error) acceptor->listen(asio::socket_base::max_listen_connections, error);
   if (error) return shown + std::to_string(port) + ": " + error.message();
-  state_->addresses.push_back("http://" + shown +
+  state_->addresses.push_back((state_->tls ? "https://" : "http://") + shown +
                               std::to_string(acceptor->local_endpoint(error).port()));
   start_listener(state_, std::move(acceptor));
   return "";
+}
+
+void Server::set_tls(std::shared_ptr<ServerTls> tls) {
+  state_->tls = std::move(tls);
+}
+
+std::shared_ptr<ServerTls> Server::tls() const {
+  return state_->tls;
 }
 
 void Server::stop() {

@@ -19,6 +19,8 @@
 
 namespace switchback::web {
 
+struct ServerTls;
+
 struct ServerOptions {
   std::size_t connection_limit = 256;    // per listener
   std::size_t connections_per_uid = 64;  // unix socket; not for root and the server's own uid
@@ -37,6 +39,7 @@ struct ServerCounters {
   std::uint64_t evicted = 0;  // idle connections closed to make room
   std::uint64_t malformed = 0;
   std::uint64_t timed_out = 0;
+  std::uint64_t tls_failed = 0;  // handshakes that came to nothing
   std::uint64_t requests = 0;
   std::uint64_t open = 0;  // now
 };
@@ -52,6 +55,10 @@ class Server {
   std::string listen_unix(const std::string& path);
   // `port` 0: any free one.
   std::string listen_tcp(const std::string& host, std::uint16_t port);
+  // HTTPS on TCP, for connections accepted from now on; null: cleartext. Connections that were
+  // opened under another context end with their next answer.
+  void set_tls(std::shared_ptr<ServerTls> tls);
+  std::shared_ptr<ServerTls> tls() const;
   // Closes listeners and connections; answers being written are cut. Removes the socket file.
   void stop();
 

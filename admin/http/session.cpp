@@ -72,6 +72,7 @@ Session::Session(std::shared_ptr<Server::State> server, std::shared_ptr<Listener
       stream_(std::move(socket)),
       buffer_(server_->options.head_limit + 16 * 1024),
       peer_(std::move(peer)),
+      tls_(peer_.kind == Peer::Kind::tcp ? server_->tls : nullptr),
       deadline_(server_->io) {
   place_ = listener_->sessions.insert(listener_->sessions.end(), this);
   ++server_->counters.open;
@@ -114,6 +115,7 @@ asio::awaitable<void> Session::refuse() {
 }
 
 asio::awaitable<void> Session::serve() {
+  if (tls_ && !co_await begin_tls()) co_return;
   bool first = true;
   while (!server_->stopped) {
     if (!co_await wait_for_bytes(first)) co_return;
@@ -124,6 +126,31 @@ asio::awaitable<void> Session::serve() {
     if (!co_await read_request(parser)) co_return;
     if (!co_await answer_one(parser)) co_return;
   }
+}
+
+// Who speaks HTTP here is told so in HTTP; who says nothing of use in time is let go.
+asio::awaitable<bool> Session::begin_tls() {
+  idle_ = false;
+  stream_.expires_after(server_->options.head_timeout);
+  char first = 0;
+  const auto [looked, size] = co_await stream_.socket().async_receive(
+      asio::buffer(&first, 1), asio::socket_base::message_peek, tuple);
+  if (looked || size == 0) co_return false;
+  constexpr char handshake_record = 22;  // RFC 8446 §5.1
+  if (first != handshake_record) {
+    co_await fail(400, "This address speaks HTTPS: write https:// instead of http://.");
+    co_return false;
+  }
+  auto& layer = stream_.secure(tls_->context);
+  const auto [error] = co_await layer.async_handshake(asio::ssl::stream_base::server, tuple);
+  if (error == beast::error::timeout) ++server_->counters.timed_out;
+  if (error) {
+    ++server_->counters.tls_failed;
+    co_return false;
+  }
+  peer_.tls = true;
+  peer_.certificate = peer_certificate(layer.native_handle());
+  co_return true;
 }
 
 asio::awaitable<bool> Session::wait_for_bytes(bool first) {
@@ -195,6 +222,9 @@ asio::awaitable<bool> Session::answer_one(Parser& parser) {
     co_return false;
   }
   request->peer = peer_;
+  // Files that have changed since: who was trusted then shows itself again on a new connection.
+  const bool stale = peer_.tls && tls_ != server_->tls;
+  if (stale) request->peer.certificate.reset();
   const bool head_only = request->method == "HEAD";
   const bool keep_alive = head.keep_alive();
   const unsigned version = head.version();
@@ -215,7 +245,7 @@ asio::awaitable<bool> Session::answer_one(Parser& parser) {
     co_return false;
   }
   auto& response = std::get<Response>(reply);
-  const bool again = keep_alive && !response.close && !server_->stopped;
+  const bool again = keep_alive && !response.close && !stale && !server_->stopped;
   const bool sent = co_await send(std::move(response), head_only, again, version);
   if (sent && !again) co_await linger();
   co_return sent&& again;
@@ -249,8 +279,12 @@ asio::awaitable<bool> Session::send(Response response, bool head_only, bool keep
 // it; so what the peer still sends is read away for a moment (RFC 9112 §9.6).
 asio::awaitable<void> Session::linger() {
   error_code ignored;
-  stream_.socket().shutdown(Socket::shutdown_send, ignored);
   stream_.expires_after(std::chrono::seconds(1));
+  if (auto* layer = stream_.tls()) {  // says close_notify, and waits for the peer's
+    co_await layer->async_shutdown(tuple);
+    co_return;
+  }
+  stream_.socket().shutdown(Socket::shutdown_send, ignored);
   std::size_t left = 256 * 1024;
   char scratch[4096];
   while (left > 0) {
@@ -331,7 +365,8 @@ asio::awaitable<void> Session::watch(std::shared_ptr<SessionWriter> writer) {
     char byte;
     const auto size = ::recv(stream_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     // Bytes instead of an end: a pipelined request, which a stream's connection never comes to.
-    if (size > 0) co_return;
+    // Under TLS they are the end's own: the alert that comes before it.
+    if (size > 0 && !peer_.tls) co_return;
   }
   writer->now_gone();
 }

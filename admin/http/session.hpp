@@ -6,7 +6,6 @@
 
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
@@ -14,6 +13,8 @@
 #include <memory>
 
 #include "admin/http/server.hpp"
+#include "admin/http/tls.hpp"
+#include "admin/http/wire.hpp"
 
 namespace switchback::web {
 
@@ -36,12 +37,12 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
   std::vector<std::function<void()>> close_listeners;
   std::vector<std::string> addresses;
   std::vector<std::string> socket_files;
+  std::shared_ptr<ServerTls> tls;  // of TCP; null: cleartext
 };
 
 class Session : public std::enable_shared_from_this<Session> {
  public:
   using Socket = asio::generic::stream_protocol::socket;
-  using Stream = boost::beast::basic_stream<asio::generic::stream_protocol>;
   using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
 
   Session(std::shared_ptr<Server::State> server, std::shared_ptr<ListenerState> listener,
@@ -59,6 +60,7 @@ class Session : public std::enable_shared_from_this<Session> {
  private:
   friend class SessionWriter;
   asio::awaitable<void> serve();
+  asio::awaitable<bool> begin_tls();
   asio::awaitable<bool> wait_for_bytes(bool first);
   asio::awaitable<bool> read_request(Parser& parser);
   void arm(std::chrono::milliseconds limit);
@@ -73,11 +75,12 @@ class Session : public std::enable_shared_from_this<Session> {
   std::shared_ptr<Server::State> server_;
   std::shared_ptr<ListenerState> listener_;
   std::list<Session*>::iterator place_;
-  Stream stream_;
+  Wire stream_;
   boost::beast::flat_buffer buffer_;
   Peer peer_;
-  asio::steady_timer deadline_;  // of a request being read
-  std::uint64_t armed_ = 0;      // tells a deadline's late call from a current one
+  const std::shared_ptr<ServerTls> tls_;  // of this connection
+  asio::steady_timer deadline_;           // of a request being read
+  std::uint64_t armed_ = 0;               // tells a deadline's late call from a current one
   bool late_ = false;
   bool idle_ = true;
 };

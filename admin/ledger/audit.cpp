@@ -101,29 +101,31 @@ void AuditVerifier::next(const AuditRow& row) {
   ++expected_;
 }
 
-AuditCheck verify_audit(const std::string& path) {
-  AuditCheck unreadable;
-  unreadable.readable = false;
+std::string read_audit(const std::string& path,
+                       const std::function<void(const AuditRow&)>& each) {
   sqlite3* raw = nullptr;
   const int code = sqlite3_open_v2(path.c_str(), &raw, SQLITE_OPEN_READONLY, nullptr);
   const std::unique_ptr<sqlite3, CloseDb> db(raw);
-  if (code != SQLITE_OK) {
-    unreadable.fault = raw ? sqlite3_errmsg(raw) : "out of memory";
-    return unreadable;
-  }
+  if (code != SQLITE_OK) return raw ? sqlite3_errmsg(raw) : "out of memory";
   sqlite3_busy_timeout(raw, 2000);
   Statement rows(raw,
                  "SELECT seq, at, actor, auth, source, action, text, prev_hash, hash FROM audit"
                  " ORDER BY seq");
-  AuditVerifier verifier;
   int step = rows.step();
   for (; step == SQLITE_ROW; step = rows.step()) {
-    verifier.next({static_cast<std::uint64_t>(rows.integer(0)), rows.integer(1), rows.text(2),
-                   rows.text(3), rows.text(4), rows.text(5), rows.text(6), rows.text(7),
-                   rows.text(8)});
+    each({static_cast<std::uint64_t>(rows.integer(0)), rows.integer(1), rows.text(2), rows.text(3),
+          rows.text(4), rows.text(5), rows.text(6), rows.text(7), rows.text(8)});
   }
-  if (step == SQLITE_DONE) return verifier.result();
-  unreadable.fault = sqlite3_errmsg(raw);
+  return step == SQLITE_DONE ? "" : sqlite3_errmsg(raw);
+}
+
+AuditCheck verify_audit(const std::string& path) {
+  AuditVerifier verifier;
+  const auto fault = read_audit(path, [&](const AuditRow& row) { verifier.next(row); });
+  if (fault.empty()) return verifier.result();
+  AuditCheck unreadable;
+  unreadable.readable = false;
+  unreadable.fault = fault;
   return unreadable;
 }
 

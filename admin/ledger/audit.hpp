@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,11 @@ struct AuditRow {        // as stored
   std::string actor, auth, source, action;
   std::string text;        // the bytes that are hashed
   std::string prev_hash, hash;
+};
+
+struct AuditMark {
+  std::uint64_t seq = 0;
+  std::string hash;
 };
 
 inline constexpr std::string_view audit_origin =
@@ -57,7 +63,8 @@ class AuditVerifier {
   std::uint64_t expected_ = 1;
 };
 
-// Opens the ledger read-only beside a running switchback.
+// Opens the ledger read-only beside a running switchback; all rows by seq. "" or why not.
+std::string read_audit(const std::string& path, const std::function<void(const AuditRow&)>& each);
 AuditCheck verify_audit(const std::string& path);
 
 }  // namespace switchback::ledger

@@ -87,6 +87,7 @@ Status Database::open() {
     result = execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;");
   }
   if (result) result = migrate();
+  if (result) result = audit_tail(audit_mark_);
   // Opened or not, a handle to a file that cannot be used now would hide a better one later.
   struct stat info {};
   if (result && ::stat(options_.path.c_str(), &info) != 0)
@@ -227,32 +228,29 @@ Status Database::put(const Row& row) {
   return status(s.step());
 }
 
-Status Database::audit_tail(std::uint64_t& seq, std::string& hash) {
-  seq = 0;
-  hash = audit_origin;
+// Seq 0 and the origin's hash: there is no entry.
+Status Database::audit_tail(AuditMark& tail) {
+  tail = {0, std::string(audit_origin)};
   Statement s(db_.get(), "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1");
   const int code = s.step();
-  if (code == SQLITE_ROW) {
-    seq = static_cast<std::uint64_t>(s.integer(0));
-    hash = s.text(1);
-  }
+  if (code == SQLITE_ROW) tail = {static_cast<std::uint64_t>(s.integer(0)), s.text(1)};
   return status(code);
 }
 
 Status Database::put(const AuditEntry& entry) {
-  std::uint64_t seq = 0;
-  std::string previous;
-  const auto found = audit_tail(seq, previous);
+  AuditMark tail;
+  const auto found = audit_tail(tail);
   if (!found) return found;
-  const std::string text = audit_text(seq + 1, entry);
-  const std::string hash = audit_hash(previous, text);
+  const std::uint64_t seq = tail.seq + 1;
+  const std::string text = audit_text(seq, entry);
+  const std::string hash = audit_hash(tail.hash, text);
   Statement s(db_.get(),
               "INSERT INTO audit(seq, at, actor, auth, source, action, text, prev_hash, hash)"
               " VALUES(?,?,?,?,?,?,?,?,?)");
-  s.bind(static_cast<std::int64_t>(seq + 1)).bind(entry.wall_us).bind(entry.actor);
-  s.bind(entry.auth).bind(entry.source).bind(entry.action).bind(text).bind(previous).bind(hash);
+  s.bind(static_cast<std::int64_t>(seq)).bind(entry.wall_us).bind(entry.actor);
+  s.bind(entry.auth).bind(entry.source).bind(entry.action).bind(text).bind(tail.hash).bind(hash);
   const auto result = status(s.step());
-  if (result) audit_head_ = hash;
+  if (result) audit_mark_ = {seq, hash};
   return result;
 }
 

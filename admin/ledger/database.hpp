@@ -48,7 +48,7 @@ class Database {
   Status put(const Row& row);
   Status put(const AuditEntry& entry);   // behind the newest in the file
   Status audit_after(std::uint64_t seq, std::size_t limit, std::vector<AuditRow>& out);
-  const std::string& audit_head() const { return audit_head_; }
+  const AuditMark& audit_mark() const { return audit_mark_; }
   Status forget_expired(std::int64_t now_wall_us);
 
  private:
@@ -62,13 +62,13 @@ class Database {
   Status load_flips(Snapshot& out);
   Status load_keys(Snapshot& out, std::int64_t now_wall_us);
   Status load_table(Table table, std::vector<Row>& out);
-  Status audit_tail(std::uint64_t& seq, std::string& hash);
+  Status audit_tail(AuditMark& tail);
 
   const LedgerOptions& options_;
   std::unique_ptr<sqlite3, CloseDb> db_;
   dev_t device_ = 0;
   ino_t inode_ = 0;
-  std::string audit_head_;   // hash of the newest entry written by this process
+  AuditMark audit_mark_;   // of the newest entry; of a transaction under way too
 };
 
 }  // namespace switchback::ledger

@@ -52,7 +52,7 @@ struct Ledger::Impl {
   std::condition_variable wake, idle;
   std::deque<Job> jobs;
   std::deque<AuditQuestion> questions;
-  std::string audit_head;
+  AuditMark audit_mark;
   std::size_t in_hand = 0;  // taken from the queue, not written yet
   bool looked = false, stop = false;
   LedgerStats counts;
@@ -62,7 +62,7 @@ struct Ledger::Impl {
   std::optional<Listener> listener;
   std::optional<Snapshot> snapshot;
   std::vector<std::pair<Table, Ledger::OnRows>> waiting_for_rows;
-  std::array<std::vector<Row>, table_count> rows;  // as they were found
+  std::array<std::vector<Row>, table_count> found_rows;  // as they were found
   bool rows_known = false;
   std::map<std::string, std::string> alarms;
 
@@ -152,7 +152,7 @@ bool Ledger::Impl::pass(std::unique_lock<std::mutex>& lock) {
       return false;
     }
     counts.written += size;
-    audit_head = database.audit_head();
+    audit_mark = database.audit_mark();
     if (jobs.empty()) return true;
   }
 }
@@ -202,10 +202,10 @@ Status Ledger::Impl::ready_once() {
   if (!status) return status;
   loaded = true;
   std::lock_guard lock(listener_mutex);
-  rows = fresh.rows;
+  found_rows = fresh.rows;
   rows_known = true;
   for (const auto& [table, then] : std::exchange(waiting_for_rows, {}))
-    then(rows[static_cast<std::size_t>(table)]);
+    then(found_rows[static_cast<std::size_t>(table)]);
   if (listener) {
     listener->loaded(std::move(fresh));
   } else {
@@ -294,7 +294,7 @@ void Ledger::when_loaded(Table table, OnRows then) {
     impl_->waiting_for_rows.emplace_back(table, std::move(then));
     return;
   }
-  auto found = impl_->rows[static_cast<std::size_t>(table)];
+  auto found = impl_->found_rows[static_cast<std::size_t>(table)];
   lock.unlock();
   then(std::move(found));
 }
@@ -331,9 +331,9 @@ void Ledger::audit_after(std::uint64_t seq, std::size_t limit, OnAudit done) {
   done({}, "too many questions to the ledger are waiting");
 }
 
-std::string Ledger::audit_head() const {
+AuditMark Ledger::audit_mark() const {
   std::lock_guard lock(impl_->mutex);
-  return impl_->audit_head;
+  return impl_->audit_mark;
 }
 
 bool Ledger::flush(std::chrono::milliseconds limit) {

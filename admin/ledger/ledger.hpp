@@ -102,7 +102,8 @@ class Ledger {
   // Entries behind `seq`, oldest first; `done` on the lane, with what went wrong or "".
   using OnAudit = std::function<void(std::vector<AuditRow> rows, std::string fault)>;
   void audit_after(std::uint64_t seq, std::size_t limit, OnAudit done);
-  std::string audit_head() const;   // hash of the newest entry this process wrote; "" before
+  std::string audit_head() const { return audit_mark().hash; }
+  AuditMark audit_mark() const;  // of the newest entry in the file; seq 0: none, or not read yet
 
   // Waits until everything queued is written; false after `limit`. For shutdown and tests.
   bool flush(std::chrono::milliseconds limit);

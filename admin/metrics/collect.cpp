@@ -8,6 +8,7 @@
 
 #include "admin/metrics/exposition.hpp"
 #include "admin/metrics/mirror.hpp"
+#include "admin/metrics/people.hpp"
 
 namespace switchback::metrics {
 namespace {
@@ -461,6 +462,7 @@ std::string prometheus_text(const worker::DataPlane& plane, const release::Contr
   workers(out, stats);
   tls_handshakes(out, stats);
   mirror_metrics(out, plane);
+  people(out, admin.people);
   admin_plane(out, admin);
   process(out);
   return out.take();

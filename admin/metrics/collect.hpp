@@ -16,6 +16,15 @@
 
 namespace switchback::metrics {
 
+// Who may act, and what the audit chain is behind with.
+struct PeopleCounts {
+  std::vector<std::pair<std::string, double>> token_days;  // until they expire, by name
+  std::uint64_t tokens_valid = 0, tokens_expiring = 0, tokens_expired = 0;
+  std::uint64_t able_hands = 0, proven_hands = 0;
+  std::uint64_t audit_queued = 0, audit_noted = 0, audit_lost = 0, audit_summed = 0;
+  std::uint64_t audit_seq = 0;  // of the newest entry that is down
+};
+
 // What the admin plane has counted itself.
 struct AdminCounts {
   std::uint64_t connections_open = 0;
@@ -35,6 +44,7 @@ struct AdminCounts {
   std::uint64_t event_subscribers_refused = 0;
   // Switches since the start, by {service, kind}.
   std::map<std::pair<std::string, std::string>, std::uint64_t> flips;
+  PeopleCounts people;
 };
 
 std::string prometheus_text(const worker::DataPlane& plane, const release::Controller& controller,

@@ -18,16 +18,17 @@
 
 #include "admin/ledger/ledger.hpp"
 #include "admin/people/access.hpp"
+#include "admin/people/audit_trail.hpp"
+#include "admin/people/token_store.hpp"
 #include "config/model.hpp"
 
 namespace switchback::people {
 
-inline constexpr std::int64_t day_us = 86'400'000'000;
 inline constexpr std::int64_t proof_lasts_us = 90 * day_us;
 
 struct PersonView {
-  std::string name;                   // "dana": of a user, a token or a certificate
-  std::vector<std::string> auth;      // "peer", "token", "certificate"
+  std::string name;                        // "dana": of a user, a token or a certificate
+  std::vector<std::string> auth;           // "peer", "token", "certificate"
   config::Role role = config::Role::read;  // the best of their ways in
   std::vector<std::string> services;  // all their ways in are confined to these; empty: to none
   std::int64_t last_used_us = 0;      // wall clock; 0: never
@@ -43,9 +44,9 @@ struct Hands {
 
 // A way in that was used: what whoami, receipts and the ledger's `principal` rows call it.
 struct Principal {
-  std::string actor;  // "uid 1000 (dana)", "token ci", "certificate dana"
-  std::string auth;   // "peer", "token", "certificate"
-  std::string person; // "dana", "ci"
+  std::string actor;   // "uid 1000 (dana)", "token ci", "certificate dana"
+  std::string auth;    // "peer", "token", "certificate"
+  std::string person;  // "dana", "ci"
   config::Role role = config::Role::read;
 };
 
@@ -59,6 +60,14 @@ class People {
   People(const People&) = delete;
 
   void adopt(const config::Admin& admin);  // SIGHUP; may ask the name service
+
+  TokenStore& tokens() { return tokens_; }
+  const TokenStore& tokens() const { return tokens_; }
+  AuditTrail& audit() { return audit_; }
+  const AuditTrail& audit() const { return audit_; }
+
+  // Without any token or certificate that could be shown, TCP answers loopback only.
+  bool tcp_is_guarded(std::int64_t now_us) const;
 
   std::vector<PersonView> people() const;  // by name
   Hands hands() const;
@@ -74,19 +83,30 @@ class People {
   // Hands what has changed since to the ledger; `used` alone does not, since it happens with every
   // call.
   void write_out();
+  // After the ledger was begun anew: everything is written again.
+  void restate();
+
+  // Who is on call now, by admin.on_call.
+  void set_on_call(std::vector<std::string> names) { on_call_ = std::move(names); }
+  const std::vector<std::string>& on_call() const { return on_call_; }
+  std::optional<std::int64_t> last_operated(const std::string& actor) const;
 
  private:
   struct Seen {
     Principal principal;
     std::int64_t first_us = 0, used_us = 0, operated_us = 0;
     bool dirty = false;
+    bool present = false;  // has come in under the rules in force now
   };
+  bool may_still_come(const Seen& seen) const;
   Seen& seen(const Principal& who, std::int64_t now_us);
   void write(Seen& seen);
   Access access_;
-  std::vector<config::Token> tokens_;
+  TokenStore tokens_;
   ledger::Ledger* ledger_;
+  AuditTrail audit_;
   std::map<std::string, Seen> seen_;  // by actor
+  std::vector<std::string> on_call_;
 };
 
 }  // namespace switchback::people

@@ -31,15 +31,29 @@ std::string token_id(std::string_view name) {
   return id.empty() ? "token" : id;
 }
 
+template <std::size_t Bytes>
+std::string random_hex() {
+  std::array<unsigned char, Bytes> bytes{};
+  SB_ASSERT(RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) == 1);
+  return hex(bytes.data(), bytes.size());
+}
+
+NewToken token_with(std::string id) {
+  NewToken token;
+  token.text = "sbt_" + id + "_" + random_hex<32>();
+  token.sha256 = sha256_hex(token.text);
+  token.id = std::move(id);
+  return token;
+}
+
 }  // namespace
 
 NewToken make_token(std::string_view name) {
-  std::array<unsigned char, 32> secret{};
-  SB_ASSERT(RAND_bytes(secret.data(), static_cast<int>(secret.size())) == 1);
-  NewToken token;
-  token.text = "sbt_" + token_id(name) + "_" + hex(secret.data(), secret.size());
-  token.sha256 = sha256_hex(token.text);
-  return token;
+  return token_with(token_id(name));
+}
+
+NewToken make_unique_token(std::string_view name) {
+  return token_with(token_id(name) + "-" + random_hex<4>());
 }
 
 std::string sha256_hex(std::string_view text) {

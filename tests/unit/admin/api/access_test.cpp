@@ -69,14 +69,14 @@ TEST_CASE(
                          ContainsSubstring("uid 65534") && ContainsSubstring("admin.access"));
   config::Admin admin;
   admin.access = {{"65534", "", Role::read}};
-  f.on_io([&] { f.server->set_access(admin); });
+  f.on_io([&] { CHECK(f.server->adopt(admin) == ""); });
   CHECK_THAT(ask_as(other_uid, other_gid, f.socket, list_bytes), ContainsSubstring("HTTP/1.1 200"));
   CHECK_THAT(ask_as(other_uid, other_gid, f.socket, rollback_bytes),
              ContainsSubstring("role_too_low"));
   f.settle();
   CHECK(f.controller.rollbacks.empty());
   admin.access.push_back({"", "65533", Role::operate});
-  f.on_io([&] { f.server->set_access(admin); });
+  f.on_io([&] { CHECK(f.server->adopt(admin) == ""); });
   CHECK_THAT(ask_as(other_uid, other_gid, f.socket, rollback_bytes),
              ContainsSubstring("HTTP/1.1 200"));
   f.settle();
@@ -128,7 +128,7 @@ TEST_CASE("TCP with tokens over a real socket: roles, reload") {
   CHECK(ask("POST", rollback, oncall.text) == 200);
   CHECK(f.controller.rollbacks.at(0).actor.name == "token oncall");
   admin.tokens.pop_back();
-  f.on_io([&] { f.server->set_access(admin); });
+  f.on_io([&] { CHECK(f.server->adopt(admin) == ""); });
   CHECK(ask("POST", rollback, oncall.text) == 401);
   CHECK(f.controller.rollbacks.size() == 1);
 }

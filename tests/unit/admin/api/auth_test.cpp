@@ -22,6 +22,17 @@ using config::Role;
 constexpr uid_t nobody_uid = 3'999'999'001;
 constexpr gid_t oncall_gid = 3'999'999'002;
 
+// An Authenticator with people of its own.
+struct Gatehouse {
+  explicit Gatehouse(const config::Admin& admin) : people(admin) {}
+  Decision decide(const web::Request& request, const Need& need, Nanos now_ns) {
+    return auth.decide(request, need, now_ns);
+  }
+  const api::AuthCounters& counters() const { return auth.counters(); }
+  people::People people;
+  Authenticator auth{people};
+};
+
 web::Request unix_request(uid_t uid, gid_t gid, std::vector<gid_t> groups = {}) {
   web::Request request;
   request.method = "GET";
@@ -51,7 +62,7 @@ web::Request tcp_request(bool loopback, const std::string& host,
 
 // "admin as NAME", or "403 access_denied".
 std::string told(const Decision& decision) {
-  if (const auto* actor = std::get_if<release::Actor>(&decision)) {
+  if (const auto* actor = std::get_if<api::Caller>(&decision)) {
     return std::string(api::role_name(actor->role)) + " as " + actor->name;
   }
   const auto& problem = std::get<Refusal>(decision).problem;
@@ -69,7 +80,7 @@ config::Admin with_rules() {
 }
 
 TEST_CASE("over the unix socket the kernel says who asks, and the best rule holds") {
-  Authenticator auth(with_rules());
+  Gatehouse auth(with_rules());
   const std::string name = "uid " + std::to_string(nobody_uid);
   CHECK(told(auth.decide(unix_request(0, 0), operating, 0)) == "admin as uid 0 (root)");
   CHECK_THAT(told(auth.decide(unix_request(::geteuid(), 0), operating, 0)),
@@ -88,7 +99,7 @@ TEST_CASE("over the unix socket the kernel says who asks, and the best rule hold
 }
 
 TEST_CASE("who matches no rule is told which key to change and what to type") {
-  Authenticator auth(with_rules());
+  Gatehouse auth(with_rules());
   const auto decision = auth.decide(unix_request(nobody_uid - 5, 5), operating, 0);
   const auto& problem = std::get<Refusal>(decision).problem;
   CHECK_THAT(problem.detail,
@@ -107,19 +118,19 @@ TEST_CASE("rules may name users and groups; names nobody bears match nobody and 
                   {"", of_user->gr_name, Role::read},
                   {"no-such-user-here", "", Role::admin},
                   {"", "no-such-group-here", Role::admin}};
-  Authenticator auth(admin);
+  Gatehouse auth(admin);
   CHECK(told(auth.decide(unix_request(1, 99), operating, 0)) ==
         "deploy as uid 1 (" + std::string(user->pw_name) + ")");
   CHECK_THAT(told(auth.decide(unix_request(nobody_uid, 1), reading, 0)),
              ContainsSubstring("read as"));
-  CHECK(auth.access().warnings().size() == 2);
+  CHECK(auth.people.access().warnings().size() == 2);
 }
 
 TEST_CASE("a token over the unix socket counts where it gives more than the peer has") {
   auto admin = with_rules();
   const auto token = people::make_token("ci");
   admin.tokens = {{"ci", Role::deploy, token.sha256}};
-  Authenticator auth(admin);
+  Gatehouse auth(admin);
   auto request = unix_request(nobody_uid, 5);
   request.fields.emplace_back("Authorization", "Bearer " + token.text);
   CHECK(told(auth.decide(request, operating, 0)) == "deploy as token ci");
@@ -127,7 +138,7 @@ TEST_CASE("a token over the unix socket counts where it gives more than the peer
 }
 
 TEST_CASE("TCP without tokens: reads from loopback with a loopback Host, changes for nobody") {
-  Authenticator auth{config::Admin{}};
+  Gatehouse auth{config::Admin{}};
   const Need open{Gate::open, Role::read, false, ""};
   for (const char* host :
        {"127.0.0.1", "127.0.0.1:9900", "localhost", "LOCALHOST:9900", "[::1]", "[::1]:9900"}) {
@@ -157,7 +168,7 @@ TEST_CASE("TCP with tokens: the role of the token, for everything but probes and
   config::Admin admin;
   const auto reader = people::make_token("dash"), operate = people::make_token("oncall");
   admin.tokens = {{"dash", Role::read, reader.sha256}, {"oncall", Role::operate, operate.sha256}};
-  Authenticator auth(admin);
+  Gatehouse auth(admin);
   const Need open{Gate::open, Role::read, false, ""}, metrics{Gate::metrics, Role::read, false, ""};
   const std::string r = "Bearer " + reader.text, o = "bearer  " + operate.text;
   CHECK(told(auth.decide(tcp_request(false, "x", r), reading, 0)) == "read as token dash");
@@ -181,7 +192,7 @@ TEST_CASE("a browser on another site changes nothing, with a token or without") 
   config::Admin admin;
   const auto token = people::make_token("ci");
   admin.tokens = {{"ci", Role::admin, token.sha256}};
-  Authenticator auth(admin);
+  Gatehouse auth(admin);
   const auto with = [&](const char* name, const char* value, bool over_unix = false) {
     auto request = over_unix ? unix_request(0, 0)
                              : tcp_request(true, "localhost:9900", "Bearer " + token.text);
@@ -209,7 +220,7 @@ TEST_CASE("wrong tokens are limited by address, right ones and the unix socket n
   config::Admin admin;
   const auto token = people::make_token("ci");
   admin.tokens = {{"ci", Role::operate, token.sha256}};
-  Authenticator auth(admin);
+  Gatehouse auth(admin);
   const auto wrong = tcp_request(false, "x", "Bearer guess");
   for (unsigned i = 0; i < api::FailureLimit::per_minute; ++i) {
     CHECK(told(auth.decide(wrong, operating, 1000)) == "401 token_unknown");
@@ -233,10 +244,110 @@ TEST_CASE("the table of failures stays bounded") {
 }
 
 TEST_CASE("new rules and tokens hold from the next request on") {
-  Authenticator auth(with_rules());
+  Gatehouse auth(with_rules());
   CHECK(told(auth.decide(unix_request(nobody_uid, 5), reading, 0)).starts_with("read"));
-  auth.set_access(config::Admin{});
+  auth.people.adopt(config::Admin{});
   CHECK(told(auth.decide(unix_request(nobody_uid, 5), reading, 0)) == "403 access_denied");
+}
+
+TEST_CASE("a token for one service changes that one only") {
+  config::Admin admin;
+  const auto token = people::make_token("ci");
+  admin.tokens = {{"ci", Role::deploy, token.sha256, {}, {"shop"}}};
+  Gatehouse auth(admin);
+  const auto request = tcp_request(false, "x", "Bearer " + token.text);
+  Need need;
+  need.role = Role::operate;
+  need.change = true;
+  need.command = "switchback rollback shop";
+  need.service = "shop";
+  CHECK(told(auth.decide(request, need, 0)) == "deploy as token ci");
+  need.service = "cart";
+  const auto refused = auth.decide(request, need, 0);
+  CHECK(told(refused) == "403 token_scope");
+  CHECK_THAT(std::get<Refusal>(refused).problem.detail, ContainsSubstring("is for shop only"));
+  CHECK(std::get<Refusal>(refused).actor == "token ci");
+  need.service.clear();  // all services at once
+  CHECK(told(auth.decide(request, need, 0)) == "403 token_scope");
+  need.change = false;
+  need.role = Role::read;
+  CHECK(told(auth.decide(request, need, 0)) == "deploy as token ci");
+}
+
+TEST_CASE("who holds a token that has ended is told how and what to do") {
+  config::Admin admin;
+  const auto token = people::make_token("ci"), other = people::make_token("dash");
+  admin.tokens = {{"ci", Role::deploy, token.sha256, {1'000'000, "1970-01-01"}, {}},
+                  {"dash", Role::read, other.sha256}};
+  Gatehouse auth(admin);
+  const auto refused = auth.decide(tcp_request(false, "x", "Bearer " + token.text), operating, 0);
+  CHECK(told(refused) == "401 token_expired");
+  CHECK_THAT(std::get<Refusal>(refused).problem.next, ContainsSubstring("switchback token new"));
+
+  const auto now = wall_us();
+  const auto made = auth.people.tokens().make({"oncall", Role::operate, {}, 0, "test"}, now);
+  const auto& text = std::get<people::MadeToken>(made).text;
+  const auto ask = tcp_request(false, "x", "Bearer " + text);
+  CHECK(told(auth.decide(ask, operating, 0)) == "operate as token oncall");
+  auth.people.tokens().revoke("oncall", "uid 0 (root)", now);
+  CHECK(told(auth.decide(ask, operating, 0)) == "401 token_revoked");
+}
+
+web::Request with_certificate(const std::string& name, std::int64_t expires_us,
+                              const std::string& fault = "") {
+  auto request = tcp_request(false, "x");
+  request.peer.tls = true;
+  request.peer.certificate = web::Peer::Certificate{{name}, fault, expires_us};
+  return request;
+}
+
+TEST_CASE("client certificates are known by their names, while they hold") {
+  config::Admin admin;
+  admin.certificates = {{"dana@example.com", Role::operate}, {"dash.internal", Role::read}};
+  Gatehouse auth(admin);
+  const auto later = wall_us() + 1'000'000'000;
+  CHECK(told(auth.decide(with_certificate("dana@example.com", later), operating, 0)) ==
+        "operate as certificate dana@example.com");
+  CHECK(told(auth.decide(with_certificate("dash.internal", later), operating, 0)) ==
+        "403 role_too_low");
+  CHECK(told(auth.decide(with_certificate("li@example.com", later), operating, 0)) ==
+        "403 certificate_unknown");
+  CHECK(told(auth.decide(with_certificate("dana@example.com", later, "self-signed"), operating,
+                         0)) == "401 certificate_refused");
+  CHECK(told(auth.decide(with_certificate("dana@example.com", 1), operating, 0)) ==
+        "401 certificate_refused");
+  // A wrong token beside a right certificate locks nobody out.
+  auto both = with_certificate("dana@example.com", later);
+  both.fields.emplace_back("Authorization", "Bearer sbt_old_00");
+  CHECK(told(auth.decide(both, operating, 0)) == "operate as certificate dana@example.com");
+  // Where certificates are the only way in, a stranger on loopback is one too.
+  CHECK(told(auth.decide(tcp_request(true, "localhost"), reading, 0)) == "401 token_missing");
+}
+
+TEST_CASE("whoever asks in a loop is slowed down, save in rolling back") {
+  config::Admin admin;
+  const auto token = people::make_token("ci"), other = people::make_token("oncall");
+  admin.tokens = {{"ci", Role::deploy, token.sha256}, {"oncall", Role::operate, other.sha256}};
+  Gatehouse auth(admin);
+  const auto request = tcp_request(false, "x", "Bearer " + token.text);
+  Need rollback = operating;
+  rollback.change = rollback.rollback = true;
+  for (int i = 0; i < static_cast<int>(api::PrincipalLimit::burst); ++i)
+    REQUIRE(told(auth.decide(request, reading, 1)) == "deploy as token ci");
+  CHECK(told(auth.decide(request, reading, 1)) == "429 too_many_requests");
+  for (int i = 0; i < 1000; ++i)
+    REQUIRE(told(auth.decide(request, rollback, 1)) == "deploy as token ci");
+  CHECK(told(auth.decide(tcp_request(false, "x", "Bearer " + other.text), reading, 1)) ==
+        "operate as token oncall");
+  CHECK(told(auth.decide(request, reading, 1 + 20'000'000)) == "deploy as token ci");
+  CHECK(told(auth.decide(unix_request(0, 0), reading, 1)) == "admin as uid 0 (root)");
+}
+
+TEST_CASE("the table of principals' limits forgets before it grows") {
+  api::PrincipalLimit limit;
+  for (std::size_t i = 0; i < 3 * api::PrincipalLimit::most_principals; ++i)
+    limit.take("p" + std::to_string(i), static_cast<Nanos>(i));
+  CHECK(limit.size() <= api::PrincipalLimit::most_principals);
 }
 
 TEST_CASE("tokens: shape, hash, no two alike") {
