@@ -239,6 +239,7 @@ std::string Api::may_roll_back(const std::string& service) {
   request.method = "POST";
   request.path = "/v1/services/" + service + "/rollback";
   request.peer.kind = web::Peer::Kind::unix_socket;
+  request.peer.credentials = true;
   request.peer.uid = ::geteuid();
   request.peer.gid = ::getegid();
   Need need;

@@ -3,7 +3,7 @@
 //
 //   CRASH_AT=POINT      SIGKILL at that point of a switch (ControllerOptions::on_point)
 //   CRASH_WHEN=FILE     … only while that file exists
-//   STALL_WHILE=FILE    fdatasync of the slots waits while that file exists
+//   STALL_WHILE=FILE    fdatasync of the slots waits while that file exists, 20 s at most
 #include <signal.h>
 #include <unistd.h>
 
@@ -12,6 +12,7 @@
 
 #include "admin/cli/globals.hpp"
 #include "admin/cli/server_process.hpp"
+#include "tests/support/until.hpp"
 
 namespace {
 
@@ -34,7 +35,7 @@ int main(int argc, char** argv) {
     if (!at.empty() && point == at && (when.empty() || exists(when))) ::kill(::getpid(), SIGKILL);
   };
   hooks.state.sync = [stall](int fd) {
-    while (!stall.empty() && exists(stall)) ::usleep(1000);
+    switchback::test::until([&] { return stall.empty() || !exists(stall); });
     return ::fdatasync(fd);
   };
   switchback::cli::set_process_hooks(std::move(hooks));
