@@ -154,7 +154,8 @@ class Serve {
       spdlog::error("reload refused: {}; the configuration in force stays whole", error);
       return;
     }
-    spdlog::info("reload: adopted {}{}", file_, diff.any() ? "" : "; nothing had changed");
+    const bool any = !changes.empty() || !diff.restart_required.empty();
+    spdlog::info("reload: adopted {}{}", file_, any ? "" : "; nothing had changed");
   }
 
   void end(int number) {

@@ -103,7 +103,7 @@ release::Controller& ServerProcess::controller() {
   return *impl_->controller;
 }
 
-std::string ServerProcess::adopt(config::Config fresh, const std::string& changes) {
+std::string ServerProcess::adopt(config::Config fresh, std::string& changes) {
   // New services need their slots first: those can fail, and then nothing has changed yet.
   try {
     refuse_faulty_plans(fresh);
@@ -112,6 +112,10 @@ std::string ServerProcess::adopt(config::Config fresh, const std::string& change
   } catch (const std::exception& error) {
     impl_->controller->reloaded(false, error.what());
     return error.what();
+  }
+  for (const std::string& line : impl_->plane->renewed_files()) {
+    spdlog::info("reload: {}", line);
+    changes += (changes.empty() ? "" : "; ") + line;
   }
   impl_->admin->set_access(fresh.admin);
   log::set_program_log_level(fresh.log.level);

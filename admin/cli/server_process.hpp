@@ -34,8 +34,8 @@ class ServerProcess {
 
   // Adopts what can change at run time; the caller has checked the difference and keeps from
   // `fresh` what cannot (listeners, folders, admin addresses, workers). `changes`: what changed, in
-  // words, for the event stream.
-  std::string adopt(config::Config fresh, const std::string& changes);
+  // words, for the event stream; what was found new in files of certificates is put behind it.
+  std::string adopt(config::Config fresh, std::string& changes);
   void reopen_logs();
   // Before an end at once: what the logs and the ledger hold is written, as far as a second or so
   // allows.

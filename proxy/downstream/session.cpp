@@ -187,7 +187,7 @@ void Session::start_exchange() {
   close_ = !head.keep_alive || host_.context().shutting_down;
   body_wanted_ = false;
   framer_.start(http::BodyKind::none);
-  active_->body.start(head.body, head.content_length, host_.limits().head);
+  active_->body.start(head.body, head.content_length, host_.limits().head, head.named);
   active_->exchange.begin(*this, head);
 }
 

@@ -156,6 +156,9 @@ SendResult Session::send_response(const http::ResponseHead* head, const BodyPiec
     framing.write_content_length =
         head->body == BodyKind::none && head->find(http::FieldId::content_length) != nullptr;
     if (host_.context().shutting_down) close_ = true;
+    // An answer in place of the rest of the content ends the connection, and says so (RFC 9110
+    // §10.1.1). Of one that goes on nobody knows yet which of the two ends first.
+    if (!active_->body.finished() && (piece.end || head->status >= 400)) close_ = true;
     framing.close = close_ && head->status != 101;
     framing.keep_alive_1_0 = old_client && !close_;
     framing.fields = active_->exchange.answer_fields();
@@ -182,10 +185,13 @@ SendResult Session::send_own_answer(const exchange::OwnAnswer& answer) {
   if (out_.pending()) return SendResult::failed;   // a client that did not even take a 1xx
   if (answer.close || host_.context().shutting_down) close_ = true;
   framer_.start(BodyKind::length);
+  const bool old_client = active_ && active_->head.minor_version == 0;
+  const auto connection = close_       ? http1::OwnConnection::close
+                          : old_client ? http1::OwnConnection::kept_1_0
+                                       : http1::OwnConnection::kept;
   const std::size_t size =
-      http1::write_own_answer(host_.scratch(), Host::scratch_bytes, answer.status,
-                              answer.sentence, answer.request_id, answer.fields, close_,
-                              head_only_);
+      http1::write_own_answer(host_.scratch(), Host::scratch_bytes, answer.status, answer.sentence,
+                              answer.request_id, answer.fields, connection, head_only_);
   iovec piece{host_.scratch(), size};
   return send(&piece, 1, nullptr);
 }

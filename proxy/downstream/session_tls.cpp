@@ -66,6 +66,7 @@ void Session::handshake_done() {
   (SSL_version(layer.ssl()) == TLS1_3_VERSION ? stats.handshakes_1_3 : stats.handshakes_1_2).add();
   if (layer.resumed()) stats.resumed.add();
   state_ = State::idle;
+  since_ns_ = host_.reactor().now_ns();  // until then it waited for the handshake, not for a head
   arm(host_.limits().request_head_ns);
   if (stream_.readable()) read_head();
 }

@@ -1,7 +1,6 @@
 // The request's half: from the complete head to the last byte of the request's body.
 #include "proxy/exchange/exchange.hpp"
 
-#include <charconv>
 #include <cstring>
 
 #include "proxy/http/forwarded.hpp"
@@ -87,29 +86,7 @@ bool Exchange::refuse_early() {
     answer(Reason::body_too_large);
     return true;
   }
-  return !count_hop();
-}
-
-// RFC 9110 §7.6.2: TRACE and OPTIONS carry a count of hops: at 0 they are answered here, else sent
-// on with one less. False when answered.
-bool Exchange::count_hop() {
-  if (head_->method != http::Method::trace && head_->method != http::Method::options) return true;
-  for (http::Field& field : head_->fields) {
-    if (field.id != FieldId::max_forwards) continue;
-    const std::string_view text = field.value();
-    std::uint32_t hops = 0;
-    const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), hops);
-    if (fault != std::errc{} || end != text.data() + text.size()) return true;   // not ours to judge
-    if (hops == 0) {
-      answer(head_->method == http::Method::trace ? Reason::unsupported_method : Reason::none);
-      return false;
-    }
-    const auto written = std::to_chars(hops_.data(), hops_.data() + hops_.size(), hops - 1);
-    field.value_data = hops_.data();
-    field.value_size = static_cast<std::uint32_t>(written.ptr - hops_.data());
-    return true;
-  }
-  return true;
+  return refuse_hop();
 }
 
 void Exchange::choose_identity() {

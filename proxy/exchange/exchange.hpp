@@ -70,6 +70,7 @@ class Exchange final : public UpstreamUser,
   void reset(Downstream& downstream, const http::RequestHead& head);
   bool refuse_early();
   bool redirect_to_https();
+  bool refuse_hop();
   bool count_hop();
   void choose_identity();
   void choose_color();

@@ -114,6 +114,8 @@ class Upstream {
   virtual bool reused() const = 0;      // it has served a request before
   // The exchange's deadline for the connect or the answer has passed: the server's fault.
   virtual void timed_out(http::Reason reason) = 0;
+  // Nobody's request: what becomes of it says nothing about its server. Once, after acquire.
+  virtual void leave_unjudged() {}
   virtual bool verify_idle() = 0;       // a kept connection still has nothing to read and no end
   virtual std::string_view server() const = 0;
   // More about what went wrong than an errno can say ("certificate has expired"), or null. Static

@@ -61,6 +61,12 @@ FieldId field_id(const char* name, std::size_t size) {
   return entry != nullptr ? entry->id : FieldId::other;
 }
 
+std::uint64_t name_bit(std::string_view name) {
+  std::uint32_t hash = 2166136261u;
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(to_lower(c))) * 16777619u;
+  return std::uint64_t{1} << (hash >> 26);
+}
+
 bool iequals(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
   for (std::size_t i = 0; i < a.size(); ++i)

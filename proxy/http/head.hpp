@@ -30,6 +30,10 @@ static_assert(field_id_count <= 64);   // sets of ids are one word
 // Sets of field ids, one bit each.
 constexpr std::uint64_t bit_of(FieldId id) { return std::uint64_t{1} << static_cast<unsigned>(id); }
 
+// Sets of names, one of 64 bits each, whatever their case: a name may be taken for one of the set
+// that is not in it, never the other way round.
+std::uint64_t name_bit(std::string_view name);
+
 struct Field {
   const char* name_data;
   const char* value_data;       // OWS trimmed
@@ -69,11 +73,13 @@ struct RequestHead {
   bool expect_continue = false;
   bool upgrade = false;             // Upgrade and Connection: upgrade both there
   bool te_trailers = false;         // TE: trailers
+  bool https_target = false;        // absolute-form with https:
   std::string_view upgrade_protocol;
   BodyKind body = BodyKind::none;
   std::uint64_t content_length = 0;
   std::span<Field> fields;
   std::uint64_t present = 0;        // ids among the fields, bit_of each; 0: not recorded
+  std::uint64_t named = 0;          // what Connection names, by name_bit: trailers not passed on
   const Field* find(FieldId id) const;   // first with that id, dropped or not; nullptr if none
   const Field* find(std::string_view lower_case_name) const;
 };
@@ -88,6 +94,7 @@ struct ResponseHead {
   std::uint64_t content_length = 0; // also set for HEAD/304 with the field; body is none then
   std::span<Field> fields;
   std::uint64_t present = 0;        // as in RequestHead
+  std::uint64_t named = 0;          // as in RequestHead
   const Field* find(FieldId id) const;
 };
 

@@ -15,7 +15,7 @@ enum class Reason : std::uint8_t {
   unsupported_version, unsupported_transfer_coding, unsupported_method, unsupported_expectation,
   head_timeout, body_timeout, body_too_slow, rate_limited,
   // routing
-  no_service, redirected,
+  no_service, misdirected, loop_detected, redirected,
   // no server could answer
   no_server, queue_full, queue_timeout, shutting_down,
   connect_refused, connect_timeout, connect_failed, server_reset, server_closed, response_timeout,

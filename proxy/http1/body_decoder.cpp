@@ -34,10 +34,11 @@ bool is_text(char c) {  // what a quoted string may hold
 
 }  // namespace
 
-void BodyDecoder::start(http::BodyKind kind, std::uint64_t content_length,
-                        const HeadLimits& limits) {
+void BodyDecoder::start(http::BodyKind kind, std::uint64_t content_length, const HeadLimits& limits,
+                        std::uint64_t named) {
   *this = BodyDecoder();
   limits_ = limits;
+  named_ = named;
   switch (kind) {
     case http::BodyKind::none:
       state_ = State::finished;
@@ -275,6 +276,7 @@ DecodeStatus BodyDecoder::read_trailers(Cursor& at, Reason& reason) {
   for (std::size_t i = 0; i < facts.count; ++i) {
     const http::Field& field = table.fields[i];
     if (field.drop || !may_be_trailer(field.id, field.name())) continue;
+    if (named_ != 0 && (named_ & http::name_bit(field.name())) != 0) continue;
     const auto size =
         static_cast<std::size_t>(field.value_data + field.value_size - field.name_data);
     std::memmove(out, field.name_data, size);

@@ -54,7 +54,9 @@ class BodyDecoder {
     std::size_t slice_count = 0;
     std::size_t body_bytes = 0;  // sum of the slices
   };
-  void start(http::BodyKind kind, std::uint64_t content_length, const HeadLimits& limits);
+  // `named`: of the head, whose Connection may name trailers too (RFC 9110 §7.6.1).
+  void start(http::BodyKind kind, std::uint64_t content_length, const HeadLimits& limits,
+             std::uint64_t named = 0);
   // Stops early (need_more, consumed < size) when `slices` is full: call again.
   Result decode(char* data, std::size_t size, iovec (&slices)[max_slices]);
   // Tells an end of stream: complete for until_close, rejected(response_truncated) otherwise.
@@ -96,6 +98,7 @@ class BodyDecoder {
   std::uint64_t remaining_ = 0;
   std::size_t scanned_ = 0;
   HeadLimits limits_;
+  std::uint64_t named_ = 0;
   const char* trailers_ = nullptr;
   std::size_t trailers_size_ = 0;
 };

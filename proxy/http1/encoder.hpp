@@ -37,11 +37,15 @@ std::size_t write_informational_head(char* out, std::size_t room, const http::Re
 // "1a2b\r\n"; room >= 18.
 std::size_t write_chunk_size(char* out, std::uint64_t size);
 
+// What an answer of the proxy's own says of its connection: a client of HTTP/1.0 has to be told
+// that it is kept (RFC 9112 §C.2.2).
+enum class OwnConnection : std::uint8_t { kept, kept_1_0, close };
+
 // A complete answer of the proxy's own: text/plain, Date, X-Request-Id, Content-Length, and
 // Retry-After: 1 for 429 and 503. `fields`: further whole lines. `head_only` for HEAD.
 std::size_t write_own_answer(char* out, std::size_t room, unsigned status,
                              std::string_view sentence, std::string_view request_id,
-                             std::string_view fields, bool close, bool head_only);
+                             std::string_view fields, OwnConnection connection, bool head_only);
 
 std::string_view reason_phrase(unsigned status);
 

@@ -15,11 +15,14 @@ using http::FieldId;
 using http::Reason;
 
 // Byte by byte: for names that are long, near the end of the data, or wrong.
-Progress read_name_slowly(const char* p, const char* end) {
+Progress read_name_slowly(const char* p, const char* end, BeforeColon rule, std::size_t& size) {
   const char* q = p;
   while (q < end && http::is_token_char(*q)) ++q;
-  const auto size = static_cast<std::size_t>(q - p);
-  if (size > max_name_size) return Progress::reject(Reason::head_too_large);
+  size = static_cast<std::size_t>(q - p);
+  if (rule == BeforeColon::white_space && size > 0)
+    while (q < end && http::is_ows(*q) && q - p <= static_cast<std::ptrdiff_t>(max_name_size)) ++q;
+  if (static_cast<std::size_t>(q - p) > max_name_size)
+    return Progress::reject(Reason::head_too_large);
   if (q == end) return Progress::more();
   if (*q == ':' && size > 0) return Progress::done(q);
   if (*q == '\n') return Progress::reject(Reason::bare_cr_or_lf);
@@ -38,10 +41,11 @@ inline Progress read_line_end(const char* p, const char* end) {
   return Progress::reject(Reason::bare_cr_or_lf);
 }
 
-// The name's end (its colon) and its id.
-inline Progress read_name(const char* p, const char* end, FieldId& id) {
+// Where its colon is, its size and its id.
+inline Progress read_name(const char* p, const char* end, BeforeColon rule, FieldId& id,
+                          std::size_t& size) {
   if (const char* colon = scan::near_colon(p, end)) [[likely]] {
-    const auto size = static_cast<std::size_t>(colon - p);
+    size = static_cast<std::size_t>(colon - p);
     if (const auto* entry = http::names::lookup(p, size)) {
       id = entry->id;
       return Progress::done(colon);
@@ -51,9 +55,8 @@ inline Progress read_name(const char* p, const char* end, FieldId& id) {
       return Progress::done(colon);
     }
   }
-  const Progress name = read_name_slowly(p, end);
-  if (name.status == DecodeStatus::complete)
-    id = http::field_id(p, static_cast<std::size_t>(name.at - p));
+  const Progress name = read_name_slowly(p, end, rule, size);
+  if (name.status == DecodeStatus::complete) id = http::field_id(p, size);
   return name;
 }
 
@@ -66,21 +69,8 @@ void mark_named(http::FieldTable& table, const FieldFacts& facts, FieldId id,
   }
 }
 
-// Without these a message means something else; no honest sender names them.
-constexpr std::uint64_t never_named =
-    http::bit_of(FieldId::host) | http::bit_of(FieldId::content_length) |
-    http::bit_of(FieldId::transfer_encoding) | http::bit_of(FieldId::expect);
-
-// Written by trusted proxies in front of us, which may pass Connection on unread: a client must not
-// be able to have them removed through us. Such names are passed over.
-constexpr std::uint64_t named_in_vain =
-    http::bit_of(FieldId::via) | http::bit_of(FieldId::forwarded) |
-    http::bit_of(FieldId::x_forwarded_for) | http::bit_of(FieldId::x_forwarded_proto) |
-    http::bit_of(FieldId::x_forwarded_host) | http::bit_of(FieldId::x_forwarded_port) |
-    http::bit_of(FieldId::x_real_ip) | http::bit_of(FieldId::x_request_id);
-
 Reason read_option(std::string_view option, http::FieldTable& table, const FieldFacts& facts,
-                   ConnectionOptions& out, unsigned& named) {
+                   std::uint64_t refused, ConnectionOptions& out, unsigned& named) {
   using http::names::is;
   if (is<"close">(option)) {
     out.close = true;
@@ -91,8 +81,9 @@ Reason read_option(std::string_view option, http::FieldTable& table, const Field
   } else {
     if (!http::is_token(option) || ++named > max_connection_options) return Reason::bad_field;
     const FieldId id = http::field_id(option.data(), option.size());
-    if (never_named & http::bit_of(id)) return Reason::bad_framing;
-    if (!(named_in_vain & http::bit_of(id))) mark_named(table, facts, id, option);
+    out.named |= http::name_bit(option);
+    if (refused & http::bit_of(id)) return Reason::bad_framing;
+    mark_named(table, facts, id, option);
   }
   return Reason::none;
 }
@@ -100,14 +91,15 @@ Reason read_option(std::string_view option, http::FieldTable& table, const Field
 }  // namespace
 
 Progress read_fields(const char* p, const char* end, unsigned limit, http::FieldTable& table,
-                     FieldFacts& facts) {
+                     FieldFacts& facts, BeforeColon rule) {
   for (;;) {
     if (p == end) return Progress::more();
     if (*p == '\r') return read_line_end(p, end);
     if (facts.count == limit) return Progress::reject(Reason::too_many_fields);
 
     FieldId id;
-    const Progress name = read_name(p, end, id);
+    std::size_t name_size = 0;
+    const Progress name = read_name(p, end, rule, id, name_size);
     if (name.status != DecodeStatus::complete) return name;
     const char* value = name.at + 1;
     // One space is the rule; anything else that low is looked at more closely.
@@ -123,7 +115,7 @@ Progress read_fields(const char* p, const char* end, unsigned limit, http::Field
     table.fields[facts.count] = {p,
                                  value,
                                  static_cast<std::uint32_t>(stop - value),
-                                 static_cast<std::uint16_t>(name.at - p),
+                                 static_cast<std::uint16_t>(name_size),
                                  id,
                                  (http::hop_by_hop & bit) != 0};
     facts.repeated |= facts.present & bit;
@@ -143,7 +135,8 @@ bool worth_reading(const char* data, std::size_t size, std::size_t scanned) {
   return p != end && !(*p == '\r' && end - p == 1);
 }
 
-Reason read_connection(http::FieldTable& table, const FieldFacts& facts, ConnectionOptions& out) {
+Reason read_connection(http::FieldTable& table, const FieldFacts& facts, std::uint64_t refused,
+                       ConnectionOptions& out) {
   if (!facts.has(FieldId::connection)) return Reason::none;
   unsigned named = 0;
   const bool several = facts.several(FieldId::connection);
@@ -154,7 +147,7 @@ Reason read_connection(http::FieldTable& table, const FieldFacts& facts, Connect
     for (std::string_view list = table.fields[i].value(); !list.empty();) {
       const std::string_view option = http::next_element(list);
       if (option.empty()) continue;
-      const Reason reason = read_option(option, table, facts, out, named);
+      const Reason reason = read_option(option, table, facts, refused, out, named);
       if (reason != Reason::none) return reason;
     }
   }

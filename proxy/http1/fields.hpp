@@ -34,10 +34,14 @@ struct Progress {
   static Progress done(const char* at) { return {DecodeStatus::complete, http::Reason::none, at}; }
 };
 
+// White space between a name and its colon: nothing in a request, which is refused with it; in a
+// response it is taken away (RFC 9112 §5.1).
+enum class BeforeColon : std::uint8_t { nothing, white_space };
+
 // Reads field lines from `p` to the empty line that ends them. The first fault by position is what
 // is told, whatever the bytes are cut into.
 Progress read_fields(const char* p, const char* end, unsigned limit, http::FieldTable& table,
-                     FieldFacts& facts);
+                     FieldFacts& facts, BeforeColon rule = BeforeColon::nothing);
 
 // True when a full read of data[0..size) may now tell more than it did when only `scanned` bytes
 // were there: a line ended, a control character came, or the size doubled. So what is wrong is told
@@ -49,11 +53,24 @@ struct ConnectionOptions {
   bool close = false;
   bool keep_alive = false;
   bool upgrade = false;
+  std::uint64_t named = 0;  // http::name_bit of every other option
 };
 // Marks what Connection names as dropped. Refused: an option that is not a token, too many of them,
-// and naming a field the message cannot be understood without (Host, framing, Expect).
+// and naming a field of `refused`.
 http::Reason read_connection(http::FieldTable& table, const FieldFacts& facts,
-                             ConnectionOptions& out);
+                             std::uint64_t refused, ConnectionOptions& out);
+
+// Without these a message means something else; no honest sender names them.
+inline constexpr std::uint64_t needed_fields =
+    http::bit_of(http::FieldId::host) | http::bit_of(http::FieldId::content_length) |
+    http::bit_of(http::FieldId::transfer_encoding) | http::bit_of(http::FieldId::expect);
+// Written by trusted proxies in front of us, which may pass Connection on unread: a client must not
+// be able to have them removed through us.
+inline constexpr std::uint64_t fields_of_proxies =
+    http::bit_of(http::FieldId::via) | http::bit_of(http::FieldId::forwarded) |
+    http::bit_of(http::FieldId::x_forwarded_for) | http::bit_of(http::FieldId::x_forwarded_proto) |
+    http::bit_of(http::FieldId::x_forwarded_host) | http::bit_of(http::FieldId::x_forwarded_port) |
+    http::bit_of(http::FieldId::x_real_ip) | http::bit_of(http::FieldId::x_request_id);
 
 enum class ContentLength : std::uint8_t { absent, valid, invalid };
 // One field line, digits only, at most 2^63-1.

@@ -88,6 +88,7 @@ Reason read_absolute_form(http::FieldTable& table, http::RequestHead& out) {
   if (colon == std::string_view::npos ||
       !(http::iequals(scheme, "http") || http::iequals(scheme, "https")))
     return Reason::bad_target;
+  out.https_target = scheme.size() == 5;
   rest.remove_prefix(colon + 1);
   if (!rest.starts_with("//")) return Reason::bad_target;
   rest.remove_prefix(2);
@@ -172,21 +173,27 @@ Reason judge_framing(http::FieldTable& table, const FieldFacts& facts, http::Req
   return Reason::bad_framing;
 }
 
-// RFC 9110 §10.1.1. To a 1.0 client, or without a body, the expectation means nothing: not passed
-// on.
-Reason judge_expect(http::FieldTable& table, const FieldFacts& facts, http::RequestHead& out) {
+// RFC 9110 §10.1.1. From a 1.0 client, or without content, the expectation means nothing: not
+// passed on. What is passed on is the one element that was understood.
+Reason judge_expect(const FieldFacts& facts, http::RequestHead& out) {
   if (!facts.has(FieldId::expect)) return Reason::none;
+  const bool content = out.body == http::BodyKind::chunked ||
+                       (out.body == http::BodyKind::length && out.content_length > 0);
   for (http::Field& field : out.fields) {
     if (field.id != FieldId::expect) continue;
-    if (out.minor_version == 0) {
-      field.drop = true;
-      continue;
+    field.drop = true;
+    if (out.minor_version == 0) continue;
+    for (std::string_view list = field.value(); !list.empty();) {
+      const std::string_view expectation = http::next_element(list);
+      if (expectation.empty()) continue;
+      if (!http::iequals(expectation, "100-continue")) return Reason::unsupported_expectation;
+      if (!content || out.expect_continue) continue;
+      out.expect_continue = true;
+      field.drop = false;
+      field.value_data = expectation.data();
+      field.value_size = static_cast<std::uint32_t>(expectation.size());
     }
-    if (!http::iequals(field.value(), "100-continue")) return Reason::unsupported_expectation;
-    field.drop = out.body == http::BodyKind::none || out.expect_continue;
-    out.expect_continue = out.body != http::BodyKind::none;
   }
-  (void)table;
   return Reason::none;
 }
 
@@ -203,17 +210,25 @@ bool is_protocol(std::string_view text) {
          (slash == std::string_view::npos || http::is_token(text.substr(slash + 1)));
 }
 
-// RFC 9110 §7.8. Ignored, as a server may: from 1.0, without Connection: upgrade, repeated, or with
-// a protocol that may not be tunnelled.
+// A list without the empty elements at its ends (RFC 9110 §5.6.1.2).
+std::string_view trim_list(std::string_view list) {
+  const auto skipped = [](char c) { return http::is_ows(c) || c == ','; };
+  while (!list.empty() && skipped(list.front())) list.remove_prefix(1);
+  while (!list.empty() && skipped(list.back())) list.remove_suffix(1);
+  return list;
+}
+
+// RFC 9110 §7.8. Ignored, as a server may: from 1.0, without Connection: upgrade, repeated, with
+// empty elements in between, or with a protocol that may not be tunnelled.
 Reason judge_upgrade(http::FieldTable& table, const FieldFacts& facts, bool named,
                      http::RequestHead& out) {
   if (!facts.has(FieldId::upgrade)) return Reason::none;
-  const std::string_view value = last_of(table, facts, FieldId::upgrade).value();
+  const std::string_view value = trim_list(last_of(table, facts, FieldId::upgrade).value());
   bool all = named && out.minor_version == 1 && !value.empty() && !facts.several(FieldId::upgrade);
   for (std::string_view list = value; !list.empty();) {
     const std::string_view protocol = http::next_element(list);
-    if (!is_protocol(protocol)) return Reason::bad_field;
-    all = all && may_be_tunnelled(protocol);
+    if (!protocol.empty() && !is_protocol(protocol)) return Reason::bad_field;
+    all = all && !protocol.empty() && may_be_tunnelled(protocol);
   }
   if (!all) return Reason::none;
   out.upgrade = true;
@@ -242,14 +257,15 @@ Reason judge(http::FieldTable& table, const FieldFacts& facts, http::RequestHead
   reason = judge_framing(table, facts, out);
   if (reason != Reason::none) return reason;
   ConnectionOptions options;
-  reason = read_connection(table, facts, options);
+  reason = read_connection(table, facts, needed_fields | fields_of_proxies, options);
   if (reason != Reason::none) return reason;
+  out.named = options.named;
   out.keep_alive = !options.close && (out.minor_version == 1 || options.keep_alive);
   // RFC 9110 §9.3.8: a TRACE never has content.
   if (out.method == Method::trace && out.body != http::BodyKind::none) return Reason::bad_framing;
   if ((facts.present & judged) == 0) [[likely]]
     return Reason::none;
-  reason = judge_expect(table, facts, out);
+  reason = judge_expect(facts, out);
   if (reason != Reason::none) return reason;
   reason = judge_upgrade(table, facts, options.upgrade, out);
   out.te_trailers = out.minor_version == 1 && facts.has(FieldId::te) && read_te_trailers(out);

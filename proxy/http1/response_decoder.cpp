@@ -84,7 +84,9 @@ Reason judge(http::FieldTable& table, const FieldFacts& facts, Method request_me
   out.fields = {table.fields.data(), facts.count};
   out.present = facts.present;
   ConnectionOptions options;
-  if (read_connection(table, facts, options) != Reason::none) return Reason::bad_response;
+  if (read_connection(table, facts, needed_fields, options) != Reason::none)
+    return Reason::bad_response;
+  out.named = options.named;
   out.keep_alive = !options.close && (out.minor_version == 1 || options.keep_alive);
   if (out.status == 101) {
     // RFC 9110 §15.2.2: a switch without a protocol, or from HTTP/1.0, cannot be followed.
@@ -101,7 +103,7 @@ Progress read_head(const char* p, const char* end, const HeadLimits& limits, Met
   if (line.status != DecodeStatus::complete) return line;
   FieldFacts facts;
   const unsigned limit = std::min<unsigned>(limits.fields, http::max_fields);
-  const Progress fields = read_fields(line.at, end, limit, table, facts);
+  const Progress fields = read_fields(line.at, end, limit, table, facts, BeforeColon::white_space);
   if (fields.status != DecodeStatus::complete) return fields;
   const Reason reason = judge(table, facts, request_method, out);
   return reason == Reason::none ? fields : Progress::reject(reason);

@@ -36,6 +36,21 @@ bool passes_upgrade(const http::ResponseHead& head) {
   return head.upgrade || head.status == 101 || head.status == 426;
 }
 
+// Goes with the status that has to have it (RFC 9110 §15.5.8), and with no other.
+void write_challenge(Writer& out, const http::ResponseHead& head) {
+  for (const http::Field& field : head.fields)
+    if (field.id == FieldId::proxy_authenticate) out.line("Proxy-Authenticate: ", field.value());
+}
+
+// One that Connection names is of the server's connection, and does not count.
+bool has_date(const http::ResponseHead& head) {
+  if (head.named == 0) [[likely]]
+    return head.find(FieldId::date) != nullptr;
+  for (const http::Field& field : head.fields)
+    if (field.id == FieldId::date && !field.drop) return true;
+  return false;
+}
+
 void write_upgrade(Writer& out, const http::ResponseHead& head) {
   for (const http::Field& field : head.fields)
     if (field.id == FieldId::upgrade) out.line("Upgrade: ", field.value());
@@ -69,8 +84,9 @@ std::size_t write_response_head(char* out, std::size_t room, const http::Respons
   const bool trailers =
       framing.body == http::BodyKind::chunked || framing.body == http::BodyKind::none;
   write_fields(writer, head, rewritten | (trailers ? 0 : bit_of(FieldId::trailer)));
-  if (head.status >= 200 && head.find(FieldId::date) == nullptr)
-    writer.line("Date: ", http::http_date_now());
+  if (head.status == 407) [[unlikely]]
+    write_challenge(writer, head);
+  if (head.status >= 200 && !has_date(head)) writer.line("Date: ", http::http_date_now());
 
   const bool may_have_length = head.status >= 200 && head.status != 204;  // RFC 9110 §8.6
   if (framing.body == http::BodyKind::chunked) {
@@ -114,7 +130,7 @@ std::size_t write_chunk_size(char* out, std::uint64_t size) {
 
 std::size_t write_own_answer(char* out, std::size_t room, unsigned status,
                              std::string_view sentence, std::string_view request_id,
-                             std::string_view fields, bool close, bool head_only) {
+                             std::string_view fields, OwnConnection connection, bool head_only) {
   Writer writer(out, room);
   write_status_line(writer, status, {});
   writer.line("Date: ", http::http_date_now());
@@ -125,7 +141,8 @@ std::size_t write_own_answer(char* out, std::size_t room, unsigned status,
   writer.literal("Cache-Control: no-store\r\n");
   write_content_length(writer, text.size() + 1);
   writer.text(fields);
-  if (close) writer.literal("Connection: close\r\n");
+  if (connection == OwnConnection::close) writer.literal("Connection: close\r\n");
+  if (connection == OwnConnection::kept_1_0) writer.literal("Connection: keep-alive\r\n");
   writer.literal("\r\n");
   if (!head_only) {
     writer.text(text);

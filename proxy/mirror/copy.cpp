@@ -84,6 +84,7 @@ void Copy::acquire() {
   state_ = State::running;
   mirror_.count(*run_, [](Counts& counts) { counts.copies.add(); });
   up_ = got.upstream;
+  up_->leave_unjudged();
   if (got.status == exchange::AcquireStatus::ready) send();
 }
 

@@ -63,7 +63,8 @@ Acceptor::Acceptor(Reactor& reactor, int fd, bool shared, OnAccept on_accept, Ac
       first_scarce_fd_(first_of_the_reserve()),
       on_accept_(std::move(on_accept)),
       gate_(gate) {
-  set_nodelay(fd);   // accepted sockets inherit it, which saves a call for each
+  set_nodelay(fd);  // accepted sockets inherit both, which saves two calls for each
+  limit_unsent(fd);
   watch();
 }
 

@@ -13,6 +13,10 @@
 namespace switchback::net {
 
 void set_nodelay(int fd);   // TCP only; without effect on other sockets
+// How much the kernel takes ahead of what the peer can be sent: without a bound it is all of
+// tcp_wmem (4 MiB) for every client that reads a long answer slowly.
+inline constexpr int most_unsent_bytes = 512 * 1024;
+void limit_unsent(int fd);  // likewise; TCP_NOTSENT_LOWAT
 
 // Starts a connect on a new non-blocking, close-on-exec socket, with TCP_NODELAY where it is TCP.
 // The descriptor, or -errno. Connected or refused: the first EPOLLOUT tells (connect_result);

@@ -84,6 +84,7 @@ void Connection::begin_request(http::Method method) {
   informational_ = 0;
   head_done_ = response_complete_ = request_complete_ = false;
   keep_alive_ = paused_ = write_failed_ = tunnel_ = false;
+  judged_ = true;
 }
 
 void Connection::finish_dial() {

@@ -65,6 +65,7 @@ class Connection final : public exchange::Upstream,
   bool verify_idle() override;
   const char* cause() const override { return cause_; }
   void timed_out(http::Reason reason) override { note_failure(LastFailure(reason)); }
+  void leave_unjudged() override { judged_ = false; }
   std::string_view server() const override { return server_->shared->state->identity; }
 
   void on_event(std::uint32_t events) override;
@@ -114,6 +115,7 @@ class Connection final : public exchange::Upstream,
   http::Method method_ = http::Method::get;
   State state_ = State::closed;
   std::uint8_t informational_ = 0;
+  bool judged_ = true;  // what its server does to this request counts for the server's standing
   bool lent_ = false;   // it was kept after an earlier request
   bool head_done_ = false;
   bool response_complete_ = false;

@@ -151,7 +151,7 @@ bool Connection::read_head(bool& again) {
   head_done_ = true;
   keep_alive_ = head.keep_alive && head.body != BodyKind::until_close;
   decoder_.start(head.status == 101 ? BodyKind::until_close : head.body, head.content_length,
-                 dialer_.head_limits());
+                 dialer_.head_limits(), head.named);
   return deliver(&head, again);
 }
 

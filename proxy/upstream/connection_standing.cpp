@@ -11,7 +11,7 @@ namespace switchback::upstream {
 using http::Reason;
 
 void Connection::note_failure(LastFailure what) {
-  if (!server_->pool) return;
+  if (!server_->pool || !judged_) return;
   server_->pool->failed(*server_->shared, what, dialer_.reactor().now_ns());
 }
 
@@ -29,7 +29,7 @@ void Connection::note_lost(Reason reason) {
 void Connection::note_status(unsigned status) {
   if (status == 502 || status == 503 || status == 504) {
     note_failure(LastFailure::of_status(status));
-  } else {
+  } else if (judged_) {
     server_->shared->standing.succeeded();
   }
 }

@@ -131,6 +131,8 @@ class DataPlane {
   // their order. Throws std::runtime_error where a file it names cannot be used (one line a fault):
   // nothing has changed then.
   virtual void reload(const config::Config& config, const std::vector<ServiceSeed>& seeds) = 0;
+  // What the last reload found new in files whose names stayed (certificates), one line each.
+  virtual std::vector<std::string> renewed_files() const { return {}; }
 
   // Gives the workers the servers that the names stand for by now. After Observer::names_changed.
   virtual void adopt_names() {}

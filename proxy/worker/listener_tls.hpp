@@ -20,10 +20,14 @@ class ListenerTls {
   // Throws std::runtime_error with one line a fault; nothing has changed then. Warnings go to the
   // program's log.
   ListenerContexts load(const config::Config& config, unsigned workers);
+  // What the last load found in the files that the one before had not, one line each.
+  const std::vector<std::string>& renewed() const { return renewed_; }
 
  private:
   // The keys of session tickets go on over reloads.
   std::vector<std::shared_ptr<tls::TicketKeys>> keys_;
+  std::vector<std::shared_ptr<const tls::ServerFiles>> files_;
+  std::vector<std::string> renewed_;
 };
 
 // For `switchback check`.

@@ -59,6 +59,24 @@ ServerWires make_server_wires(const config::Service& service, std::size_t count,
   return wires;
 }
 
+std::vector<std::string> renewed_wires(const std::map<std::string, ServerWires>& before,
+                                       const std::map<std::string, ServerWires>& now) {
+  std::vector<std::string> renewed;
+  for (const auto& [service, wires] : now) {
+    const auto known = before.find(service);
+    if (known == before.end()) continue;
+    for (const Color color : {Color::blue, Color::green}) {
+      const auto& was = known->second[index_of(color)];
+      const auto& is = wires[index_of(color)];
+      if (was.empty() || is.empty() || !was[0].tls || !is[0].tls) continue;
+      if (was[0].tls == is[0].tls || was[0].tls_settings != is[0].tls_settings) continue;
+      renewed.push_back("services." + service + "." + std::string(to_string(color)) +
+                        ".tls: new certificates or authorities");
+    }
+  }
+  return renewed;
+}
+
 std::vector<NamedFault> check_server_files(const config::Config& config) {
   std::vector<NamedFault> found;
   std::vector<upstream::Wire> wires;

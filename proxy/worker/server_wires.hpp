@@ -17,6 +17,10 @@ namespace switchback::worker {
 ServerWires make_server_wires(const config::Service& service, std::size_t count,
                               const ServerWires& before);
 
+// One line for each pool whose settings are the same and whose files are not.
+std::vector<std::string> renewed_wires(const std::map<std::string, ServerWires>& before,
+                                       const std::map<std::string, ServerWires>& now);
+
 // What that would say, for every service of a configuration: for `switchback check`.
 std::vector<NamedFault> check_server_files(const config::Config& config);
 

@@ -315,8 +315,11 @@ void WorkerGroup::probe_pool(const std::string& name, Color color, config::Durat
 
 void WorkerGroup::reload(const config::Config& config, const std::vector<ServiceSeed>& seeds) {
   // First what may throw: files can be faulty, and then nothing has changed yet.
+  auto wires = make_wires(config);
   auto contexts = listener_tls_.load(config, worker_count_);
-  wires_ = make_wires(config);
+  renewed_files_ = listener_tls_.renewed();
+  for (auto& line : renewed_wires(wires_, wires)) renewed_files_.push_back(std::move(line));
+  wires_ = std::move(wires);
   configure_names(config);
   snapshot_ = build(config, seeds, std::move(contexts));
   configure_pools();

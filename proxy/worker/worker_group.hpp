@@ -32,6 +32,7 @@ class WorkerGroup final : public DataPlane {
   void probe_pool(const std::string& service, Color color, config::Duration timeout,
                   std::function<void(unsigned accepting)> done) override;
   void reload(const config::Config& config, const std::vector<ServiceSeed>& seeds) override;
+  std::vector<std::string> renewed_files() const override { return renewed_files_; }
   void adopt_names() override;
   std::vector<NameView> names() const override;
   void reopen_logs() override;
@@ -66,6 +67,7 @@ class WorkerGroup final : public DataPlane {
   ListenerTls listener_tls_;
   std::shared_ptr<const Snapshot> snapshot_;
   std::map<std::string, ServerWires> wires_;   // by service, of the newest configuration
+  std::vector<std::string> renewed_files_;
   std::vector<std::unique_ptr<Worker>> workers_;
   upstream::HealthChecker health_;
   std::set<std::string> names_;                // of all servers

@@ -149,7 +149,7 @@ Outcome drive_request(const std::vector<std::string_view>& pieces, bool trusted)
   if (result.status == DecodeStatus::need_more) out.verdict = "more";
   if (result.status == DecodeStatus::rejected) out.verdict = refusal(result.reason);
   if (result.status == DecodeStatus::complete) {
-    body.start(head.body, head.content_length, limits);
+    body.start(head.body, head.content_length, limits, head.named);
     driver.body(body, false, out);
   }
   if (out.verdict == "ok") out.left = driver.rest();
@@ -188,7 +188,7 @@ Outcome drive_response(const std::vector<std::string_view>& pieces, http::Method
   if (result.status == DecodeStatus::need_more) out.verdict = "more";
   if (result.status == DecodeStatus::rejected) out.verdict = refusal(result.reason);
   if (result.status == DecodeStatus::complete) {
-    body.start(head.body, head.content_length, limits);
+    body.start(head.body, head.content_length, limits, head.named);
     driver.body(body, closes, out);
   }
   if (out.verdict == "ok") out.left = driver.rest();

@@ -400,6 +400,29 @@ TEST_CASE("copies are in no gate, no receipt and no counter of real requests", "
   }
 }
 
+TEST_CASE("what becomes of copies is held against no server", "[plane][mirror]") {
+  TestServer blue("blue"), good("good");
+  RefusingPort nobody;
+  TestServer bad(answering("bad", "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n"));
+  config::Service service = mirrored(blue.address(), good.address());
+  service.green.servers.push_back({address_of(nobody.address()), 1});
+  service.green.servers.push_back({address_of(bad.address()), 1});
+  service.health_check.interval = std::chrono::hours(1);
+  service.health_check.fall = 1000;  // the first check is no news either
+  service.balance.policy = config::BalancePolicy::round_robin;
+  service.outlier.consecutive_failures = 1;
+  Plane plane(service);
+  CHECK(serves(plane, 30) == 30);
+  REQUIRE(until([&] { return seen(plane).copies == 30; }));
+  REQUIRE(books_balance(plane));
+  CHECK(bad.connections() > 0);
+  for (const auto& server : plane.view().pools[index_of(Color::green)].servers) {
+    INFO(server.address);
+    CHECK(server.failures_in_row == 0);
+    CHECK(server.ejections + server.ejections_withheld == 0);
+  }
+}
+
 TEST_CASE("a service that goes, or a proxy that ends, drops its copies", "[plane][mirror]") {
   TestServer blue("blue"), green("green");
   config::Config config;

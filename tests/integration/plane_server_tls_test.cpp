@@ -264,6 +264,7 @@ TEST_CASE("files are read again at a reload: sound ones replace, broken ones ref
   CHECK(ask() == 200);
   plane->reload(plane.config(), {});   // nothing has changed: the kept connection goes on
   CHECK(ask() == 200);
+  CHECK(plane->renewed_files().empty());
   CHECK(counted(plane, &stats::WorkerStats::server_handshakes) == 1);
   server.use(after.issue({.names = "IP:127.0.0.1"}));
   copy_ca(after);
@@ -271,6 +272,8 @@ TEST_CASE("files are read again at a reload: sound ones replace, broken ones ref
   CHECK(ask() == 200);
   CHECK(counted(plane, &stats::WorkerStats::server_handshakes) == 2);
   CHECK(counted(plane, &stats::WorkerStats::server_handshakes_resumed) == 0);
+  CHECK(plane->renewed_files() ==
+        std::vector<std::string>{"services.shop.blue.tls: new certificates or authorities"});
   folder.write("ca.pem", "-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n");
   std::string fault;
   try {

@@ -231,6 +231,11 @@ TEST_CASE("a reload takes new files under old names, or changes nothing") {
   (*https.plane)->reload(https.plane->config(), {});
   CHECK(until([&] { return kind() == "rsa" && kind() == "rsa" && kind() == "rsa"; }));
   CHECK(ok(kept.ask(get("/ok"))));  // open connections go on
+  REQUIRE((*https.plane)->renewed_files().size() == 1);
+  CHECK_THAT((*https.plane)->renewed_files()[0],
+             ContainsSubstring("listeners[0].tls.certificates[0]: a new certificate of shop.test"));
+  (*https.plane)->reload(https.plane->config(), {});
+  CHECK((*https.plane)->renewed_files().empty());
 
   folder.write("shop.key", folder.read("shop.pem"));
   CHECK_THROWS_WITH((*https.plane)->reload(https.plane->config(), {}),

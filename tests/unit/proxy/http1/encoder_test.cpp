@@ -282,7 +282,9 @@ TEST_CASE("chunk sizes are hex without zeros in front") {
 TEST_CASE("an answer of the proxy's own is whole") {
   const auto answer = [](unsigned status, bool close, bool head_only) {
     return written([=](char* out, std::size_t room) {
-      return http1::write_own_answer(out, room, status, "No server.", "id", {}, close, head_only);
+      return http1::write_own_answer(
+          out, room, status, "No server.", "id", {},
+          close ? http1::OwnConnection::close : http1::OwnConnection::kept, head_only);
     });
   };
   std::string out = answer(503, true, false);

@@ -247,6 +247,7 @@ TEST_CASE("accepted sockets are ready for the data plane, and the peer is named"
   CHECK((::fcntl(accepted[0].fd, F_GETFL) & O_NONBLOCK) != 0);
   CHECK((::fcntl(accepted[0].fd, F_GETFD) & FD_CLOEXEC) != 0);
   CHECK(flag_of(accepted[0].fd, IPPROTO_TCP, TCP_NODELAY) != 0);
+  CHECK(flag_of(accepted[0].fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT) == most_unsent_bytes);
 }
 
 TEST_CASE("a flood of connections is accepted in full, at most 64 a turn") {
