@@ -82,7 +82,9 @@ Reason read_option(std::string_view option, http::FieldTable& table, const Field
     if (!http::is_token(option) || ++named > max_connection_options) return Reason::bad_field;
     const FieldId id = http::field_id(option.data(), option.size());
     out.named |= http::name_bit(option);
-    if (refused & http::bit_of(id)) return Reason::bad_framing;
+    if (refused & http::bit_of(id)) {
+      return needed_fields & http::bit_of(id) ? Reason::bad_framing : Reason::bad_field;
+    }
     mark_named(table, facts, id, option);
   }
   return Reason::none;

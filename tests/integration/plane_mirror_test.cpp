@@ -416,7 +416,8 @@ TEST_CASE("what becomes of copies is held against no server", "[plane][mirror]")
   REQUIRE(until([&] { return seen(plane).copies == 30; }));
   REQUIRE(books_balance(plane));
   CHECK(bad.connections() > 0);
-  for (const auto& server : plane.view().pools[index_of(Color::green)].servers) {
+  const worker::ServiceView view = plane.view();
+  for (const auto& server : view.pools[index_of(Color::green)].servers) {
     INFO(server.address);
     CHECK(server.failures_in_row == 0);
     CHECK(server.ejections + server.ejections_withheld == 0);

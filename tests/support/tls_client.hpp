@@ -13,6 +13,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace switchback::test {
 
@@ -124,13 +125,8 @@ class TlsClient {
     return true;
   }
   std::string read_some() {  // "": end or error
-    char buffer[16384];
-    ERR_clear_error();
-    const int n = SSL_read(ssl_.get(), buffer, sizeof buffer);
-    if (n > 0) return {buffer, static_cast<std::size_t>(n)};
-    orderly_ = SSL_get_error(ssl_.get(), n) == SSL_ERROR_ZERO_RETURN;
-    if (!orderly_) note_error();
-    return {};
+    if (!buffer_.empty()) return std::exchange(buffer_, {});
+    return receive();
   }
   std::string read_to_end() {
     std::string all;
@@ -141,7 +137,7 @@ class TlsClient {
   std::string read_answer() {
     std::size_t head = 0;
     while ((head = buffer_.find("\r\n\r\n")) == std::string::npos) {
-      const std::string part = read_some();
+      const std::string part = receive();
       if (part.empty()) return {};
       buffer_ += part;
     }
@@ -149,7 +145,7 @@ class TlsClient {
     const std::size_t length = buffer_.find("Content-Length: ");
     if (length < head) bytes += std::stoul(buffer_.substr(length + 16));
     while (buffer_.size() < bytes) {
-      const std::string part = read_some();
+      const std::string part = receive();
       if (part.empty()) return {};
       buffer_ += part;
     }
@@ -164,6 +160,15 @@ class TlsClient {
   void half_close() { ::shutdown(fd_, SHUT_WR); }  // FIN, without one
 
  private:
+  std::string receive() {
+    char buffer[16384];
+    ERR_clear_error();
+    const int n = SSL_read(ssl_.get(), buffer, sizeof buffer);
+    if (n > 0) return {buffer, static_cast<std::size_t>(n)};
+    orderly_ = SSL_get_error(ssl_.get(), n) == SSL_ERROR_ZERO_RETURN;
+    if (!orderly_) note_error();
+    return {};
+  }
   void connect(const std::string& address) {
     const std::string text =
         address.substr(address.find("//") == std::string::npos ? 0 : address.find("//") + 2);
