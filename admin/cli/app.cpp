@@ -116,6 +116,7 @@ int run(int argc, char** argv) {
   add_door_commands(app, action);
   add_token_command(app, action);
   add_events_command(app, action);
+  add_bench_command(app, action);
   add_version_command(app, action);
   try {
     app.parse(argc, argv);

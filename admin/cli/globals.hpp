@@ -44,6 +44,7 @@ void add_mirror_command(CLI::App& app, Action& action);   // mirror
 void add_flip_commands(CLI::App& app, Action& action);    // flip, rollback
 void add_door_commands(CLI::App& app, Action& action);    // pause, resume
 void add_token_command(CLI::App& app, Action& action);    // token new
+void add_bench_command(CLI::App& app, Action& action);    // bench flip
 void add_events_command(CLI::App& app, Action& action);   // events
 
 // Parses and runs; the process's exit code.
