@@ -9,7 +9,7 @@ namespace switchback::bench {
 namespace {
 
 constexpr double left = 70, right = 830;
-constexpr double first_top = 96, first_bottom = 296;
+constexpr double first_top = 112, first_bottom = 302;
 constexpr double second_top = 396, second_bottom = 596;
 
 template <class... Args>
@@ -191,6 +191,12 @@ std::string distribution_panel(const Figures& figures) {
     const double ms = std::pow(10, power);
     out += line(scale.x(ms), second_top, scale.x(ms), second_bottom, "grid");
     out += text(scale.x(ms), second_bottom + 18, "middle", number(ms));
+    for (const double part : {2.0, 5.0}) {
+      if (power == scale.high) continue;
+      out += line(scale.x(ms * part), second_top, scale.x(ms * part), second_bottom, "grid");
+      out += text(scale.x(ms * part), second_bottom + 18, "middle", number(ms * part),
+                  " class=\"soft\"");
+    }
   }
   out += curve(figures.draineds, scale, "old");
   out += curve(figures.first_news, scale, "third");

@@ -16,7 +16,7 @@ namespace switchback::bench {
 
 class Timeline {
  public:
-  static constexpr int before_ms = 10, after_ms = 30;
+  static constexpr int before_ms = 10, after_ms = 20;
   static constexpr int bins = before_ms + after_ms;
   struct Bin {
     std::uint64_t from = 0, to = 0;  // answers of the color left, and of the color gone to
