@@ -170,7 +170,7 @@ TEST_CASE("a proxy that says it has switched and has not is found out") {
              ContainsSubstring("stale: flip 1 to green"));
 }
 
-TEST_CASE("a proxy that loses requests at a flip is found out") {
+TEST_CASE("a target that fails already is not flipped") {
   TestServer one("one"), two("two");
   Instance instance({{one.address()}, {two.address()}});
   instance.wait_until_checked();
@@ -178,4 +178,5 @@ TEST_CASE("a proxy that loses requests at a flip is found out") {
                                   "--color-header", "X-Served-By", "--flips", "2", "--yes"});
   CHECK(done.code == 2);
   CHECK_THAT(done.err, ContainsSubstring("502"));
+  CHECK(instance.cli({"history", "shop", "--json"}).out.find("bench flip") == std::string::npos);
 }
