@@ -103,8 +103,6 @@ Parsed<json::object> parse_object(std::string_view text,
   return value.get_object();
 }
 
-namespace {
-
 Refusal wrong_type(std::string_view field, std::string_view wanted, const json::value& value) {
   auto refused =
       fault("wrong_type", "'" + std::string(field) + "' has to be " + std::string(wanted) +
