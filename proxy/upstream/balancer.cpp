@@ -58,13 +58,31 @@ WorkerServer* Balancer::pick(const Servers& servers, const http::RequestHead* he
   if (servers.size() == 1) return servers[0]->usable(now_ns, true) ? servers[0].get() : nullptr;
   now_ns_ = now_ns;
   even_ejected_ = false;
+  even_unknown_ = false;
   WorkerServer* chosen = pick_by_policy(servers, head, avoid);
+  if (!chosen && !even_unknown_) {
+    even_unknown_ = true;
+    chosen = pick_by_policy(servers, head, avoid);
+  }
   if (!chosen && avoid) chosen = pick_by_policy(servers, head, nullptr);
   if (!chosen) {
     even_ejected_ = true;
     chosen = pick_by_policy(servers, head, nullptr);
   }
   return chosen;
+}
+
+// Whether those that passed a check are too few to do without the others.
+void Balancer::count_unknown(const Servers& servers) {
+  if (even_unknown_) return;
+  std::uint64_t passed = 0;
+  std::uint64_t unknown = 0;
+  for (const auto& server : servers) {
+    if (server->usable(now_ns_, even_ejected_)) {
+      (server->passed() ? passed : unknown) += server->weight;
+    }
+  }
+  even_unknown_ = unknown > passed;
 }
 
 WorkerServer* Balancer::pick_by_policy(const Servers& servers, const http::RequestHead* head,
@@ -118,6 +136,7 @@ WorkerServer* Balancer::pick_least(const Servers& servers, const void* avoid) {
       return b->in_flight < a->in_flight ? b : a;
     }
   }
+  count_unknown(servers);
   WorkerServer* a = draw(servers, avoid, nullptr);
   WorkerServer* b = a ? draw(servers, avoid, a) : nullptr;
   if (!b) return a;
@@ -126,6 +145,7 @@ WorkerServer* Balancer::pick_least(const Servers& servers, const void* avoid) {
 
 // Smooth: each gains its weight, the richest is taken and pays for all.
 WorkerServer* Balancer::pick_round_robin(const Servers& servers, const void* avoid) {
+  count_unknown(servers);
   WorkerServer* best = nullptr;
   std::int64_t total = 0;
   for (const auto& server : servers) {
@@ -140,6 +160,7 @@ WorkerServer* Balancer::pick_round_robin(const Servers& servers, const void* avo
 }
 
 WorkerServer* Balancer::pick_hash(const Servers& servers, std::string_view key, const void* avoid) {
+  count_unknown(servers);
   const std::uint64_t key_hash = hash_text(key);
   WorkerServer* best = nullptr;
   double best_score = 0;

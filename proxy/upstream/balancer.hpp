@@ -6,8 +6,10 @@
 // round_robin: smooth weighted. hash: weighted rendezvous (D. Thaler, C. Ravishankar, 1998), so
 // that a server's going moves only its own keys; a request without the key falls to least_requests.
 // A weight counts by its server's share (slow start). A server that is unhealthy or of weight 0 gets
-// nothing; `avoid` gets it only if no other can; one that is ejected only if nobody else is left: an
-// ejection is an opinion, and no reason to answer 503.
+// nothing. One that was not checked yet (a new address of a name) comes after those that passed, as
+// long as these hold half of the weight: else too few would carry the load of all. `avoid` gets it
+// only if no other can; one that is ejected only if nobody else is left: an ejection is an opinion,
+// and no reason to answer 503.
 #pragma once
 
 #include <cstdint>
@@ -36,8 +38,10 @@ class Balancer {
   WorkerServer* pick_by_policy(const Servers& servers, const http::RequestHead* head,
                                const void* avoid);
   bool can_take(const WorkerServer& server, const void* avoid) const {
-    return &server != avoid && server.usable(now_ns_, even_ejected_);
+    return &server != avoid && server.usable(now_ns_, even_ejected_) &&
+           (even_unknown_ || server.passed());
   }
+  void count_unknown(const Servers& servers);
   std::uint64_t weight_of(const WorkerServer& server) const {   // in thousandths
     if (slow_start_ns_ == 0) return std::uint64_t{server.weight} * full_share;
     return std::uint64_t{server.weight} * server.shared->share(now_ns_, slow_start_ns_);
@@ -52,6 +56,7 @@ class Balancer {
   Nanos slow_start_ns_ = 0;
   Nanos now_ns_ = 0;            // of the running pick
   bool even_ejected_ = false;   // of the running pick
+  bool even_unknown_ = false;   // of the running pick
   bool even_ = false;
 };
 

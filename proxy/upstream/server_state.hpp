@@ -20,7 +20,7 @@
 namespace switchback::upstream {
 
 enum class Health : std::uint8_t {
-  unknown,  // not checked yet: used, but after healthy ones
+  unknown,  // not checked yet: used, but after healthy ones (balancer.hpp)
   healthy,
   failing,      // accepts connections, fails its check
   unreachable,  // accepts no connection, or its name does not resolve

@@ -101,30 +101,44 @@ bool SlotQueue::any_usable(Nanos now_ns) const {
   });
 }
 
+// Whether servers that passed no check yet are needed like the others: the Balancer's rule.
+bool SlotQueue::unknown_needed(Nanos now_ns, bool even_ejected) const {
+  std::uint64_t passed = 0;
+  std::uint64_t unknown = 0;
+  for (const Member& member : members_) {
+    if (!member.server->usable(now_ns, even_ejected) || !room(*member.server)) continue;
+    (member.server->state->health() == Health::healthy ? passed : unknown) += member.weight;
+  }
+  return unknown > passed;
+}
+
 // The server with room that has the fewest connections for its weight. One that is ejected only
-// when nobody else is there at all; the avoided one only when no other has room.
+// when nobody else is there at all; the avoided one only when no other has room; one that was not
+// checked yet after those that were.
 ServerShared* SlotQueue::freest(const void* avoid, Nanos now_ns) const {
   const bool even_ejected =
       std::none_of(members_.begin(), members_.end(), [&](const Member& member) {
         return member.weight > 0 && member.server->usable(now_ns);
       });
+  const bool even_unknown = unknown_needed(now_ns, even_ejected);
   const Member* best = nullptr;
   std::uint64_t best_weight = 0;
-  bool best_avoided = false;
+  unsigned best_rank = 0;
   for (const Member& member : members_) {
     ServerShared& server = *member.server;
     if (member.weight == 0 || !server.usable(now_ns, even_ejected) || !room(server)) continue;
-    const bool avoided = &server == avoid;
+    const bool unknown = !even_unknown && server.state->health() != Health::healthy;
+    const unsigned rank = (&server == avoid ? 2 : 0) + (unknown ? 1 : 0);
     const std::uint64_t weight =
         std::uint64_t{member.weight} * server.share(now_ns, limits_.slow_start_ns);
     const bool better =
-        !best || (best_avoided && !avoided) ||
-        (best_avoided == avoided && server.connections.load() * best_weight <
-                                        best->server->connections.load() * weight);
+        !best || rank < best_rank ||
+        (rank == best_rank && server.connections.load() * best_weight <
+                                  best->server->connections.load() * weight);
     if (!better) continue;
     best = &member;
     best_weight = weight;
-    best_avoided = avoided;
+    best_rank = rank;
   }
   return best ? best->server.get() : nullptr;
 }

@@ -120,6 +120,7 @@ class SlotQueue {
     return limits_.per_server != 0 && server.connections.load() > limits_.per_server;
   }
   bool in_use(const ServerShared& server) const;   // a member, with a weight
+  bool unknown_needed(Nanos now_ns, bool even_ejected) const;
   ServerShared* freest(const void* avoid, Nanos now_ns) const;
   bool any_usable(Nanos now_ns) const;
   void call(Waiter& waiter, ServerShared* server, int fd);

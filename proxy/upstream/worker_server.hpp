@@ -73,6 +73,7 @@ struct WorkerServer {
   bool usable(Nanos now_ns, bool even_ejected = false) const {
     return weight > 0 && !full && shared->usable(now_ns, even_ejected);
   }
+  bool passed() const { return shared->state->health() == Health::healthy; }
   void add_load(int n) {
     in_flight = static_cast<unsigned>(static_cast<int>(in_flight) + n);
     shared->loads[worker].in_flight.add(n);

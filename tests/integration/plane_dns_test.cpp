@@ -200,6 +200,32 @@ TEST_CASE("each address is a server; one that goes finishes what runs and gets n
   }));
 }
 
+TEST_CASE("an address that came gets nothing before its first check, while another has passed") {
+  World world(2);
+  config::HealthCheck& check = world.service().health_check;
+  check.path = "/hold";   // passes when the test lets it
+  check.interval = check.timeout = std::chrono::hours(1);
+  world.dns.set("blue.test", {"127.0.0.1"}, 0);
+  Plane plane(world.config, 2);
+  REQUIRE(world.herd[0].wait_for_held(1));
+  world.herd[0].release_held();
+  REQUIRE(until([&] { return healthy(plane, 1); }));
+
+  world.dns.set("blue.test", {"127.0.0.1", "127.0.0.2"}, 0);
+  REQUIRE(until([&] { return identities(plane).size() == 2; }));
+  REQUIRE(world.herd[1].wait_for_held(1));
+  RawClient client = plane.client();
+  const auto served_by = [&] {
+    client.send(get("/ok"));
+    return client.read_response().field("X-Served-By");
+  };
+  for (int i = 0; i < 50; ++i) REQUIRE(served_by() == "127.0.0.1");
+
+  world.herd[1].release_held();
+  REQUIRE(until([&] { return healthy(plane, 2); }));
+  CHECK(until([&] { return served_by() == "127.0.0.2"; }));
+}
+
 TEST_CASE("what runs at an address that has gone is bounded by the drain's limits") {
   World world(2);
   world.dns.set("blue.test", {"127.0.0.1"}, 0);

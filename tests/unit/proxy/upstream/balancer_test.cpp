@@ -130,6 +130,45 @@ TEST_CASE("the server that has just failed is avoided while another can") {
   }
 }
 
+TEST_CASE("a server that was not checked yet comes after those that passed, while they are enough") {
+  using config::BalancePolicy;
+  for (const auto p : {BalancePolicy::least_requests, BalancePolicy::round_robin, BalancePolicy::hash}) {
+    CAPTURE(static_cast<int>(p));
+    config::Balance balance = policy(p);
+    balance.hash_source = config::HashSource::header;
+    balance.hash_name = "Key";
+    Balancer balancer(3);
+    balancer.configure(balance);
+    Servers servers = make({1, 1, 1, 1});
+    const auto counts = [&](const void* avoid = nullptr) {
+      std::map<std::size_t, int> picks;
+      for (int i = 0; i < 200; ++i) {
+        const std::string key = std::to_string(i);
+        Head head;
+        head.add("Key", key, http::FieldId::other);
+        ++picks[index_in(servers, balancer.pick(servers, &head.head, avoid))];
+      }
+      return picks;
+    };
+    const auto set = [&](std::size_t i, Health health) { servers[i]->shared->state->set_health(health); };
+    CHECK(counts().size() == 4);   // none was checked: as at the start
+    set(0, Health::healthy);
+    CHECK(counts().size() == 4);   // one of four would have to carry everything
+    set(1, Health::healthy);
+    const auto half = counts();
+    CHECK(half.size() == 2);
+    CHECK(half.count(2) + half.count(3) == 0);
+    // The one that just failed is worse than one that nobody knows.
+    set(1, Health::unreachable);
+    set(3, Health::unreachable);
+    const auto repeated = counts(servers[0].get());
+    CHECK(repeated.size() == 1);
+    CHECK(repeated.count(2) == 1);
+    set(0, Health::unreachable);
+    CHECK(counts().count(2) == 1);
+  }
+}
+
 TEST_CASE("cookies are found whole") {
   Head head;
   head.add("Cookie", "xid=1; id=2;id3=3", http::FieldId::cookie);

@@ -84,6 +84,22 @@ TEST_CASE("a place that comes free goes to who waits first, and nobody overtakes
   CHECK(f.server().connections == 0);
 }
 
+TEST_CASE("a server that was not checked yet serves who waits when those that passed are full") {
+  Fixture f(2, 2);
+  f.server(0).state->set_health(Health::healthy);
+  REQUIRE(f.queue.take(f.server(0), 0, false) == SlotQueue::Take::dial);
+  Waiter first, second;
+  REQUIRE(f.wait(first, 0, 10));
+  REQUIRE(f.queue.next(0) == &first);
+  CHECK(f.queue.accept(first).server == &f.server(0));   // though the other is emptier
+  REQUIRE(f.wait(second, 0, 20));
+  REQUIRE(f.queue.next(0) == &second);
+  CHECK(f.queue.accept(second).server == &f.server(1));
+  f.queue.closed(f.server(0), 0);
+  f.queue.closed(f.server(0), 0);
+  f.queue.closed(f.server(1), 0);
+}
+
 TEST_CASE("a free connection is carried to who waits, on another worker too") {
   Fixture f(1);
   REQUIRE(f.queue.take(f.server(), 0, false) == SlotQueue::Take::dial);
