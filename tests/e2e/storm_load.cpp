@@ -1,55 +1,51 @@
+// The storm itself: its threads, its judgement, its figures.
 #include "tests/e2e/storm_load.hpp"
 
 #include <optional>
 #include <sstream>
 
-#include "tests/support/raw_client.hpp"
-#include "tests/support/test_server.hpp"
 #include "tests/support/until.hpp"
 
 namespace switchback::test {
 
 namespace {
-constexpr const char* names[] = {"keep-alive", "new connection", "PUT", "POST",
-                                 "download",   "chunked",        "SSE", "WebSocket"};
+constexpr const char* kind_names[] = {"keep-alive",      "new connection", "PUT", "POST",
+                                      "download",        "chunked",        "SSE", "upload of MiBs",
+                                      "brittle servers", "WebSocket"};
+constexpr const char* door_names[] = {"", " TLS", " PROXY"};
+constexpr std::size_t max_complaints = 20;
 
-std::string request(const std::string& method, const std::string& target,
-                    const std::string& body = "") {
-  std::string text = method + " " + target + " HTTP/1.1\r\nHost: shop\r\n";
-  if (method != "GET") text += "Content-Length: " + std::to_string(body.size()) + "\r\n";
-  return text + "\r\n" + body;
-}
-
-bool sink_is_right(const RawResponse& answer, const std::string& body) {
-  return answer.body == "bytes=" + std::to_string(body.size()) +
-                            " fnv=" + std::to_string(body_hash(body));
-}
-
-// Every event in order, all from one server.
-bool events_are_right(const RawResponse& answer, unsigned count) {
-  std::string want;
-  for (unsigned i = 0; i < count; ++i) {
-    want += "data: " + std::to_string(i) + " " + answer.field("X-Served-By") + "\n\n";
-  }
-  return answer.body == want;
+std::string name_of(Kind kind, Door door) {
+  return std::string(kind_names[static_cast<std::size_t>(kind)]) +
+         door_names[static_cast<std::size_t>(door)];
 }
 }  // namespace
 
-Storm::Storm(std::string address) : address_(std::move(address)) {}
-Storm::~Storm() { stop(); }
+Storm::Storm(Doors& doors, Casualties& casualties) : doors_(doors), casualties_(casualties) {}
+Storm::~Storm() {
+  stop();
+}
+
+void Storm::add(Kind kind, Door door, unsigned clients) {
+  while (clients-- > 0) threads_.emplace_back([this, kind, door] { run(kind, door); });
+}
 
 void Storm::start() {
-  const auto add = [&](Kind kind, unsigned times) {
-    while (times-- > 0) threads_.emplace_back([this, kind] { run(kind); });
-  };
-  add(Kind::keep_alive, 6);
-  add(Kind::fresh, 2);
-  add(Kind::upload, 2);
-  add(Kind::post, 2);
-  add(Kind::download, 2);
-  add(Kind::chunked, 2);
-  add(Kind::events, 4);
-  for (int i = 0; i < 6; ++i) threads_.emplace_back([this] { run_websocket(); });
+  for (const Door door : {Door::plain, Door::tls}) {
+    add(Kind::keep_alive, door, 3);
+    add(Kind::fresh, door, 2);
+    add(Kind::upload, door, 1);
+    add(Kind::post, door, 1);
+    add(Kind::download, door, 1);
+    add(Kind::chunked, door, 1);
+    add(Kind::events, door, 2);
+    add(Kind::big, door, 1);
+    add(Kind::brittle, door, 2);
+    add(Kind::websocket, door, 3);
+  }
+  add(Kind::keep_alive, Door::proxy, 1);
+  add(Kind::fresh, Door::proxy, 1);
+  add(Kind::websocket, Door::proxy, 1);
 }
 
 void Storm::stop() {
@@ -82,79 +78,94 @@ std::vector<std::string> Storm::complaints() const {
 
 std::string Storm::summary() const {
   std::ostringstream out;
-  out << answers_ << " answers (";
-  for (std::size_t i = 0; i < by_kind_.size(); ++i) {
-    out << (i ? ", " : "") << names[i] << " " << by_kind_[i];
+  out << answers_ << " answers";
+  const char* separator = " (";
+  for (std::size_t kind = 0; kind < kinds; ++kind) {
+    for (std::size_t door = 0; door < door_count; ++door) {
+      if (by_kind_[kind][door] == 0) continue;
+      out << separator << name_of(static_cast<Kind>(kind), static_cast<Door>(door)) << " "
+          << by_kind_[kind][door];
+      separator = ", ";
+    }
   }
-  out << "), " << messages_ << " WebSocket messages, " << closes_ << " times closed with 1012, " << failed_ << " failed, " << stale_ << " stale";
+  out << "), " << messages_ << " WebSocket messages, " << closes_ << " times closed with 1012; "
+      << doors_.handshakes() << " TLS handshakes, " << doors_.resumed() << " resumed, "
+      << doors_.certificates() << " certificates; " << casualties_.kills() << " servers killed; "
+      << failed_ << " failed, " << excused_[0] << " answers cut and " << excused_[1]
+      << " not to be repeated and " << excused_[2] << " tunnels gone with a killed server, "
+      << stale_ << " stale";
   return out.str();
 }
 
-void Storm::complain(Kind kind, const std::string& what) {
-  const std::lock_guard lock(mutex_);
-  if (complaints_.size() < 20) {
-    complaints_.push_back(std::string(names[static_cast<std::size_t>(kind)]) + ": " + what);
-  }
+Storm::Asked Storm::begin(Kind kind, Door door, std::uint64_t number) const {
+  return {kind, door, number, stage(), std::chrono::steady_clock::now()};
 }
 
-void Storm::judge(Kind kind, const Stage& before, const RawResponse& answer, bool good) {
-  if (!good) {
-    ++failed_;
-    complain(kind, "status " + std::to_string(answer.status) + ", " +
-                       std::to_string(answer.body.size()) + " bytes, complete " +
-                       std::to_string(answer.complete) + ": " + answer.head.substr(0, 300));
+void Storm::note_failure(const Asked& asked, Excuse excuse, const std::string& server,
+                         const std::string& what) {
+  if (excuse != Excuse::none && casualties_.excuse(server, asked.begun)) {
+    ++excused_[static_cast<std::size_t>(excuse)];
+    return;
   }
-  if (good) note_served(kind, before, answer.field("X-Served-By"));
-  ++by_kind_[static_cast<std::size_t>(kind)];
+  ++failed_;
+  const std::lock_guard lock(mutex_);
+  if (complaints_.size() >= max_complaints) return;
+  complaints_.push_back(name_of(asked.kind, asked.door) + ": " + what);
+}
+
+bool Storm::judge(const Asked& asked, const RawResponse& answer, bool good) {
+  const std::string server = answer.field("X-Served-By");
+  if (good) {
+    note_served(asked, server);
+  } else {
+    Excuse excuse = Excuse::none;
+    if (answer.status == 200 && !answer.complete && !server.empty()) excuse = Excuse::cut;
+    if (answer.status == 502 && server.empty() && !asked.repeatable) excuse = Excuse::not_twice;
+    note_failure(asked, excuse, server,
+                 "status " + std::to_string(answer.status) + ", " +
+                     std::to_string(answer.body.size()) + " bytes, complete " +
+                     std::to_string(answer.complete) + ": " + answer.head.substr(0, 300) +
+                     answer.body.substr(0, 300));
+  }
+  note_answer(asked);
+  return good && answer.field("Connection") != "close";
+}
+
+void Storm::broken(const Asked& asked, const std::string& what) {
+  note_failure(asked, asked.repeatable ? Excuse::none : Excuse::not_twice, "", what);
+}
+
+void Storm::note_answer(const Asked& asked) {
+  ++by_kind_[static_cast<std::size_t>(asked.kind)][static_cast<std::size_t>(asked.door)];
   const std::lock_guard lock(mutex_);
   ++answers_;
   changed_.notify_all();
 }
 
-void Storm::note_served(Kind kind, const Stage& before, const std::string& served) {
-  if (before.color.empty() || before.number != stage().number || served == before.color) return;
+void Storm::note_served(const Asked& asked, const std::string& server) {
+  const std::string& color = asked.before.color;
+  if (color.empty() || server.starts_with(color) || asked.before.number != stage().number) return;
   ++stale_;
-  complain(kind, "begun when " + before.color + " was active, served by " + served);
+  const std::lock_guard lock(mutex_);
+  if (complaints_.size() >= max_complaints) return;
+  complaints_.push_back(name_of(asked.kind, asked.door) + ": begun when " + color +
+                        " was active, served by " + server);
 }
 
-bool Storm::once(Kind kind, RawClient& client, unsigned turn) {
-  static const std::string big = body_of(200'000), small = body_of(700);
-  const Stage before = stage();
-  std::size_t bytes = 10 + turn % 2000;
-  std::string text;
-  switch (kind) {
-    case Kind::upload: text = request("PUT", "/sink", turn % 4 ? small : big); break;
-    case Kind::post: text = request("POST", "/sink", turn % 4 ? small : big); break;
-    case Kind::events: text = request("GET", "/sse?events=8&ms=3"); break;
-    case Kind::chunked: text = request("GET", "/chunked?bytes=" + std::to_string(bytes)); break;
-    case Kind::download:
-      bytes = 400'000;
-      [[fallthrough]];
-    default: text = request("GET", "/ok?bytes=" + std::to_string(bytes)); break;
-  }
-  client.send(text);
-  const RawResponse answer = client.read_response();
-  bool good = answer.status == 200 && answer.complete;
-  if (kind == Kind::upload || kind == Kind::post) {
-    good = good && sink_is_right(answer, turn % 4 ? small : big);
-  } else if (kind == Kind::events) {
-    good = good && events_are_right(answer, 8);
-  } else {
-    good = good && answer.body == body_of(bytes);
-  }
-  judge(kind, before, answer, good);
-  return good && answer.field("Connection") != "close";
-}
-
-void Storm::run(Kind kind) {
+void Storm::run(Kind kind, Door door) {
   std::optional<RawClient> client;
-  for (unsigned turn = 0; !stopping_; ++turn) {
+  for (std::uint64_t number = 0; !stopping_; ++number) {
+    Asked asked = begin(kind, door, number);
     try {
-      if (!client || kind == Kind::fresh) client.emplace(address_);
-      if (!once(kind, *client, turn)) client.reset();
+      if (kind == Kind::websocket) {
+        websocket_session(asked);
+        continue;
+      }
+      if (!client || kind == Kind::fresh) client.emplace(doors_.open(door, number));
+      const bool again = kind == Kind::big ? upload_big(asked, *client) : once(asked, *client);
+      if (!again) client.reset();
     } catch (const std::exception& fault) {
-      ++failed_;
-      complain(kind, fault.what());
+      broken(asked, fault.what());
       client.reset();
     }
   }

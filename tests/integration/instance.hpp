@@ -33,6 +33,7 @@ inline boost::json::object json_of(const std::string& text) {
 struct InstanceOptions {
   std::vector<std::string> blue, green;  // server addresses
   std::string service = "shop";
+  std::string listeners_more;  // further listeners, YAML indented by 2
   std::string service_more;  // YAML at the service's level, indented by 4
   std::string admin_more;    // … at the level of admin, indented by 2
   std::string more;          // … at the top
@@ -52,7 +53,8 @@ class Instance {
   void write_config() { folder.write("switchback.yaml", config_text()); }
 
   std::string config_text() const {
-    return "listeners:\n  - bind: 127.0.0.1:0\nservices:\n  " + options_.service +
+    return "listeners:\n  - bind: 127.0.0.1:0\n" + options_.listeners_more + "services:\n  " +
+           options_.service +
            ":\n    blue: { release: v1.2, servers: [" + list(options_.blue) +
            "] }\n    green: { release: v1.3, servers: [" + list(options_.green) +
            "] }\n    health_check: { path: /healthz, interval: 50ms, timeout: 2s, rise: 1, fall: 1 "

@@ -40,7 +40,9 @@ int connect_to(const sockaddr* address, socklen_t size, const std::string& text)
 }
 
 int connect_text(std::string address) {
-  if (address.starts_with("http://")) address.erase(0, 7);
+  if (const auto scheme = address.find("://"); scheme != std::string::npos) {
+    address.erase(0, scheme + 3);
+  }
   if (address.starts_with("unix:")) {
     sockaddr_un un{};
     un.sun_family = AF_UNIX;
@@ -119,6 +121,7 @@ RawClient& RawClient::operator=(RawClient&& other) noexcept {
   std::swap(deadline_, other.deadline_);
   std::swap(buffer_, other.buffer_);
   std::swap(reset_seen_, other.reset_seen_);
+  std::swap(ssl_, other.ssl_);
   return *this;
 }
 RawClient::~RawClient() {
@@ -137,6 +140,7 @@ void RawClient::wait(short events, const char* what) {
 }
 
 bool RawClient::try_send(std::string_view bytes) {
+  if (ssl_) return try_send_secure(bytes);
   while (!bytes.empty()) {
     wait(POLLOUT, "sending");
     const auto n = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -165,6 +169,7 @@ std::size_t RawClient::send_until_blocked(std::string_view piece, std::chrono::m
 }
 
 bool RawClient::fill() {
+  if (ssl_) return fill_secure();
   for (;;) {
     wait(POLLIN, "reading");
     char piece[64 * 1024];
@@ -291,6 +296,7 @@ void RawClient::reset() {
   close();
 }
 void RawClient::close() {
+  ssl_.reset();
   if (fd_ >= 0) ::close(fd_);
   fd_ = -1;
 }

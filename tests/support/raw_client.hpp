@@ -1,5 +1,5 @@
 // A blocking TCP (or unix) client that sends exactly the bytes it is given and sees exactly those
-// it gets.
+// it gets; by TLS when told so.
 //
 // Every wait has the deadline of the constructor; when it passes, or the connection ends where
 // bytes were wanted, std::runtime_error says what was got so far. One thread at a time.
@@ -7,10 +7,13 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+struct ssl_st;   // OpenSSL's SSL
 
 namespace switchback::test {
 
@@ -30,13 +33,19 @@ class RawClient {
  public:
   explicit RawClient(std::uint16_t port,
                      std::chrono::milliseconds deadline = std::chrono::seconds(20));
-  // "127.0.0.1:8080", "http://127.0.0.1:8080", "[::1]:8080" or "unix:/path".
+  // "127.0.0.1:8080", "http://127.0.0.1:8080", "[::1]:8080" or "unix:/path". A scheme says nothing
+  // about TLS: see secure().
   explicit RawClient(const std::string& address,
                      std::chrono::milliseconds deadline = std::chrono::seconds(20));
   static RawClient adopt(int fd, std::chrono::milliseconds deadline = std::chrono::seconds(20));
   RawClient(RawClient&& other) noexcept;
   RawClient& operator=(RawClient&& other) noexcept;
   ~RawClient();
+
+  // From now on by TLS, as a client; takes `ssl` over. Throws when the handshake fails. An end
+  // without close_notify is a reset.
+  void secure(ssl_st* ssl);
+  ssl_st* ssl() const { return ssl_.get(); }   // null: cleartext
 
   void send(std::string_view bytes);      // all of it; throws when the peer is gone
   bool try_send(std::string_view bytes);  // false instead
@@ -65,11 +74,15 @@ class RawClient {
   void read_body(RawResponse& response);
   bool read_chunks(RawResponse& response);
   bool fill();  // one recv into buffer_; false: end
+  bool fill_secure();                            // raw_client_tls.cpp
+  bool try_send_secure(std::string_view bytes);
+  bool wait_for_secure(int result, const char* what);
   void wait(short events, const char* what);
   int fd_ = -1;
   std::chrono::milliseconds deadline_{};
   std::string buffer_;
   bool reset_seen_ = false;
+  std::shared_ptr<ssl_st> ssl_;
 };
 
 // One request on a fresh connection.

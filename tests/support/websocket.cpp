@@ -111,8 +111,13 @@ std::string WebSocketPeer::answer(const std::string& request_head, const std::st
 
 WebSocketPeer WebSocketPeer::connect(const std::string& address, const std::string& target,
                                      const std::string& extra_fields) {
+  return connect(RawClient(address), target, extra_fields);
+}
+
+WebSocketPeer WebSocketPeer::connect(RawClient stream, const std::string& target,
+                                     const std::string& extra_fields) {
   WebSocketPeer peer;
-  peer.own_.emplace(address);
+  peer.own_.emplace(std::move(stream));
   peer.own_->send(request(target, extra_fields));
   const std::string head = peer.own_->read_head();
   demand(head.starts_with("HTTP/1.1 101 "), head.c_str());

@@ -36,6 +36,8 @@ class WebSocketPeer {
   // As a client: connects, asks for `target`, reads the 101. Throws when there is none.
   static WebSocketPeer connect(const std::string& address, const std::string& target = "/",
                                const std::string& extra_fields = "");
+  static WebSocketPeer connect(RawClient stream, const std::string& target = "/",
+                               const std::string& extra_fields = "");
   // As a server, on a connection whose request was not read yet. `fields`: of the 101.
   static WebSocketPeer accept(RawClient& stream, const std::string& fields = "");
 
