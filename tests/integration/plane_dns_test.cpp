@@ -207,6 +207,8 @@ TEST_CASE("an address that came gets nothing before its first check, while anoth
   check.interval = check.timeout = std::chrono::hours(1);
   world.dns.set("blue.test", {"127.0.0.1"}, 0);
   Plane plane(world.config, 2);
+  const std::set<std::string> first{world.herd.identity("blue.test", 0)};
+  REQUIRE(until([&] { return identities(plane) == first; }));
   REQUIRE(world.herd[0].wait_for_held(1));
   world.herd[0].release_held();
   REQUIRE(until([&] { return healthy(plane, 1); }));

@@ -180,7 +180,9 @@ TEST_CASE("a server that hangs in connect holds no request that another could ta
       round_robin({"127.0.0.1:" + std::to_string(ntohs(any.sin_port)), good.address()});
   service.timeouts.connect = 50ms;
   service.outlier.consecutive_failures = 3;
-  service.health_check.timeout = 24h;   // the check is still waiting, and says nothing
+  // Both checks are still waiting, and say nothing: one that had passed would get everything.
+  service.health_check.path = "/hang";
+  service.health_check.timeout = 24h;
   Plane plane(service);
   RawClient client = plane.client();
   for (int i = 0; i < 30; ++i) {
