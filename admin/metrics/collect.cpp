@@ -324,6 +324,12 @@ void workers(Exposition& out, const worker::StatsView& stats) {
   sum("switchback_clients_uncounted_total", "counter",
       "Connections let in without limits, because the table of clients had no room for them.",
       [](const auto& w) { return w.uncounted_clients.read(); });
+  sum("switchback_spliced_bytes_total", "counter",
+      "Bytes of large bodies that passed without being copied (splice).",
+      [](const auto& w) { return w.spliced_bytes.read(); });
+  sum("switchback_splice_pipes_refused_total", "counter",
+      "Reads of large bodies that were copied, since all pipes were in use or descriptors scarce.",
+      [](const auto& w) { return w.pipes_refused.read(); });
   sum("switchback_server_idle_connections", "gauge", "Kept-alive connections to servers.",
       [](const auto& w) { return w.upstream_idle.read(); });
   sum("switchback_server_tls_handshakes_total", "counter",

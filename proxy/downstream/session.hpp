@@ -67,6 +67,7 @@ class Session final : public exchange::Downstream,
   exchange::SendResult send_informational(const http::ResponseHead& head) override;
   exchange::SendResult send_response(const http::ResponseHead* head,
                                      const exchange::BodyPiece& piece) override;
+  bool takes_pipe() const override;
   exchange::SendResult send_own_answer(const exchange::OwnAnswer& answer) override;
   void begin_tunnel() override;
   void exchange_finished(exchange::Ending ending) override;
@@ -102,6 +103,8 @@ class Session final : public exchange::Downstream,
   void record_reject(http::Reason reason, unsigned status, std::string_view detail = {});
   void read_body_some();
   bool process_body(net::InputBuffer& from);
+  net::PipeRef pipe_for_body();
+  bool pass_on(net::PipeRef& pipe);
   void body_ended_early();
   void peer_reset();
   http1::DecodeStatus decode_piece(net::InputBuffer& from, exchange::BodyPiece& piece);

@@ -95,11 +95,13 @@ void Session::read_body_some() {
       body_in_.release_if_empty();
       return;
     }
-    if (!body_in_.prepare(host_.reactor().buffers(), net::BufferSize::large)) {
+    net::PipeRef pipe = pipe_for_body();
+    if (!pipe && !body_in_.prepare(host_.reactor().buffers(), net::BufferSize::large)) {
       active_->exchange.on_request_rejected(Reason::trailers_too_large);
       return;
     }
-    const net::Transfer got = stream_.read(body_in_.room(), body_in_.room_size());
+    const net::Transfer got = pipe ? stream_.read_into(*pipe, net::PipePool::share_of(active_->body.opaque()))
+                                   : stream_.read(body_in_.room(), body_in_.room_size());
     if (got.status == net::IoStatus::would_block) continue;
     if (got.status != net::IoStatus::ok) {
       body_in_.release_if_empty();
@@ -110,11 +112,36 @@ void Session::read_body_some() {
       }
       return;
     }
-    body_in_.commit(got.bytes);
-    if (!process_body(body_in_)) return;
+    if (!pipe) body_in_.commit(got.bytes);
+    if (!(pipe ? pass_on(pipe) : process_body(body_in_))) return;
   }
   body_in_.release_if_empty();
   host_.reactor().defer(*this);
+}
+
+// As Connection::pipe_for_body. A body read to its end may be followed by the next head.
+net::PipeRef Session::pipe_for_body() {
+  if (active_->body.opaque() < net::PipePool::worth_bytes || tunnel_ || !in_.empty() ||
+      !body_in_.empty() || stream_.layer() || !active_->exchange.takes_body_pipe()) {
+    return {};
+  }
+  net::PipeRef pipe = host_.reactor().pipes().take();
+  if (!pipe) host_.context().stats->pipes_refused.add();
+  return pipe;
+}
+
+// False: stop reading.
+bool Session::pass_on(net::PipeRef& pipe) {
+  BodyPiece piece;
+  piece.bytes = pipe->held;
+  piece.pipe = &pipe;
+  active_->body.pass(piece.bytes);
+  piece.end = active_->body.finished();
+  host_.context().stats->spliced_bytes.add(piece.bytes);
+  const Flow flow = active_->exchange.on_request_body(piece);
+  if (flow == Flow::over) return false;
+  if (flow == Flow::pause || piece.end) body_wanted_ = false;
+  return body_wanted_;
 }
 
 // The client's end of stream in the middle of a body: the request is lost; in a tunnel it is a
@@ -135,6 +162,12 @@ SendResult Session::send(iovec* pieces, std::size_t count, const net::BufferRef*
                    owner ? *owner : net::BufferRef{});
 }
 
+bool Session::takes_pipe() const {
+  const BodyKind kind = framer_.kind();
+  return (kind == BodyKind::length || kind == BodyKind::until_close) && !tunnel_ &&
+         !stream_.layer() && !out_.pending();
+}
+
 SendResult Session::send_informational(const http::ResponseHead& head) {
   const std::size_t size =
       http1::write_informational_head(host_.scratch(), Host::scratch_bytes, head);
@@ -143,6 +176,7 @@ SendResult Session::send_informational(const http::ResponseHead& head) {
 }
 
 SendResult Session::send_response(const http::ResponseHead* head, const BodyPiece& piece) {
+  if (piece.pipe) return out_.send(stream_, *piece.pipe);
   iovec pieces[http1::BodyDecoder::max_slices + http1::BodyFramer::extra_pieces + 1];
   std::size_t count = 0;
   if (head) {

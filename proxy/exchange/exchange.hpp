@@ -40,6 +40,7 @@ class Exchange final : public UpstreamUser,
 
   // From the downstream side.
   Flow on_request_body(const BodyPiece& piece);
+  bool takes_body_pipe() const;                        // in on_request_body
   void on_request_rejected(http::Reason reason);       // the body's framing or size is wrong
   void on_downstream_writable();                       // what was blocked has been taken
   void on_downstream_progress();                       // some of it has: the reader is alive
@@ -59,6 +60,7 @@ class Exchange final : public UpstreamUser,
   void on_connect_failed(http::Reason reason, int error_number, std::string_view server) override;
   Flow on_informational(const http::ResponseHead& head) override;
   Flow on_response(const http::ResponseHead* head, const BodyPiece& piece) override;
+  bool takes_pipe() const override;
   void on_upstream_writable() override;
   void on_upstream_failed(http::Reason reason, int error_number) override;
   void on_server_left(ServerLeft& left) override;

@@ -23,4 +23,14 @@ void Exchange::end_tap(TapEnd end) {
   tap->on_exchange_end(end);
 }
 
+// Who listens in wants to see the bytes, and so does who may have to send them again.
+bool Exchange::takes_pipe() const {
+  return phase_ == Phase::responding && !tap_ && down_->takes_pipe();
+}
+
+bool Exchange::takes_body_pipe() const {
+  const bool passing = phase_ == Phase::requesting || phase_ == Phase::responding;
+  return passing && up_ && !tap_ && !replayable_ && !upload_broken_ && up_->takes_pipe();
+}
+
 }  // namespace switchback::exchange

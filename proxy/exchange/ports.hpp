@@ -34,6 +34,7 @@ struct BodyPiece {
   const net::BufferRef* owner = nullptr;
   bool end = false;
   std::string_view trailers;   // with end: raw "Name: value\r\n" lines, filtered
+  net::PipeRef* pipe = nullptr;   // the bytes are in it, and there are no slices
 };
 
 enum class Flow : std::uint8_t {
@@ -73,6 +74,9 @@ class Downstream {
   virtual SendResult send_informational(const http::ResponseHead& head) = 0;
   // `head` with the first piece only.
   virtual SendResult send_response(const http::ResponseHead* head, const BodyPiece& piece) = 0;
+  // The answer's next piece may come in a pipe: nothing is written between its bytes, none is
+  // encrypted, and none waits to be taken.
+  virtual bool takes_pipe() const { return false; }
   virtual SendResult send_own_answer(const OwnAnswer& answer) = 0;
   // After the 101 was sent: bytes in both directions are raw, `end` means half-close.
   virtual void begin_tunnel() = 0;
@@ -106,6 +110,7 @@ class Upstream {
                                   const http::RequestAdditions& additions,
                                   const BodyPiece& piece) = 0;
   virtual SendResult send_body(const BodyPiece& piece) = 0;
+  virtual bool takes_pipe() const { return false; }   // as Downstream's, for send_body
   virtual void resume_response() = 0;   // may deliver from a later event only
   virtual void begin_tunnel() = 0;
   // Ends the attempt; the pointer is dead afterwards. `reusable`: the response was read to its end
@@ -141,6 +146,7 @@ class UpstreamUser {
   virtual void on_connect_failed(http::Reason reason, int error_number, std::string_view server) = 0;
   virtual Flow on_informational(const http::ResponseHead& head) = 0;
   virtual Flow on_response(const http::ResponseHead* head, const BodyPiece& piece) = 0;
+  virtual bool takes_pipe() const { return false; }   // in on_response, without a head
   virtual void on_upstream_writable() = 0;
   virtual void on_upstream_failed(http::Reason reason, int error_number) = 0;
   // Again and again, from an event of its own, while the attempt runs at a server that has left.

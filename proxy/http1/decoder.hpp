@@ -62,6 +62,17 @@ class BodyDecoder {
   // Tells an end of stream: complete for until_close, rejected(response_truncated) otherwise.
   DecodeStatus end_of_stream();
   bool finished() const { return state_ == State::finished; }
+  // Bytes that need not be seen: the rest of a body of known length, or of one that ends with its
+  // connection. 0 where framing has to be read. pass(): so many of them went by.
+  std::uint64_t opaque() const {
+    if (state_ == State::fixed) return remaining_;
+    return state_ == State::until_close ? UINT64_MAX : 0;
+  }
+  void pass(std::uint64_t bytes) {
+    if (state_ != State::fixed) return;
+    remaining_ -= bytes;
+    if (remaining_ == 0) state_ = State::finished;
+  }
   std::uint64_t remaining() const { return remaining_; }   // of a length body, or the current chunk
 
   // A trailer section is used up only as a whole: until then `consumed` stops before it, so the

@@ -1,12 +1,10 @@
 #include <linux/filter.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <iterator>
-#include <limits>
 #include <utility>
 
 #include "proxy/net/listener.hpp"
@@ -17,15 +15,6 @@ namespace {
 
 constexpr unsigned max_accepts_per_event = 64;
 constexpr Nanos pause_ns = 100'000'000;
-constexpr rlim_t reserve = 64;   // descriptors that are not for clients
-
-// The kernel gives the lowest free number, so a number tells how many are taken.
-int first_of_the_reserve() {
-  rlimit files{};
-  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return std::numeric_limits<int>::max();
-  const rlim_t most = std::min<rlim_t>(files.rlim_cur, std::numeric_limits<int>::max());
-  return static_cast<int>(most - std::min(reserve, most / 8));
-}
 // A listener that has accepted within the last second has others on the way.
 constexpr Nanos busy_ns = 1'000'000'000;
 
@@ -60,7 +49,7 @@ Acceptor::Acceptor(Reactor& reactor, int fd, bool shared, OnAccept on_accept, Ac
     : reactor_(reactor),
       fd_(fd),
       shared_(shared),
-      first_scarce_fd_(first_of_the_reserve()),
+      first_scarce_fd_(net::first_scarce_fd()),
       on_accept_(std::move(on_accept)),
       gate_(gate) {
   set_nodelay(fd);  // accepted sockets inherit both, which saves two calls for each

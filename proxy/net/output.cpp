@@ -45,6 +45,7 @@ Output::Held& Output::held() const { return *reinterpret_cast<Held*>(store_.data
 void Output::clear() {
   store_.reset();
   owner_.reset();
+  pipe_.reset();
 }
 
 SendResult Output::send(Stream& stream, BufferPool& pool, std::span<iovec> pieces,
@@ -87,8 +88,21 @@ bool Output::keep(BufferPool& pool, std::span<iovec> rest, const BufferRef& owne
   return true;
 }
 
+SendResult Output::send(Stream& stream, PipeRef& pipe) {
+  SB_ASSERT(!pending());
+  const Transfer done = stream.write_from(*pipe);
+  if (done.status == IoStatus::error) return SendResult::failed;
+  if (pipe->held == 0) return SendResult::sent;
+  pipe_ = std::move(pipe);
+  return SendResult::blocked;
+}
+
 SendResult Output::flush(Stream& stream) {
   if (!pending()) return SendResult::sent;
+  if (pipe_) {
+    PipeRef pipe = std::move(pipe_);
+    return send(stream, pipe);
+  }
   Held& h = held();
   while (h.first < h.count) {
     if (!stream.writable()) return SendResult::blocked;

@@ -28,6 +28,7 @@
 
 #include "proxy/base/clock.hpp"
 #include "proxy/net/buffer_pool.hpp"
+#include "proxy/net/pipe.hpp"
 #include "proxy/net/timer_wheel.hpp"
 
 namespace switchback::net {
@@ -107,6 +108,7 @@ class Reactor : public boost::asio::execution_context {
   Nanos now_ns() const { return now_ns_; }     // of this turn
   TimerWheel& timers() { return timers_; }
   BufferPool& buffers() { return buffers_; }
+  PipePool& pipes() { return pipes_; }
   std::uint64_t turns() const { return turns_; }
   bool running_in_this_thread() const { return running_ == this; }
   executor_type get_executor() noexcept;
@@ -135,6 +137,7 @@ class Reactor : public boost::asio::execution_context {
   std::size_t batch_end_ = 0;     // not delivered yet
   TimerWheel timers_;
   BufferPool buffers_;
+  PipePool pipes_;
   DeferredLink deferred_{&deferred_, &deferred_};
   std::array<epoll_event, batch_size> events_;
 

@@ -3,11 +3,13 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 
 namespace switchback::net {
 namespace {
@@ -21,6 +23,14 @@ Address as(const sockaddr* address) {
 }
 
 }  // namespace
+
+int first_scarce_fd() {
+  constexpr rlim_t reserve = 64;
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return std::numeric_limits<int>::max();
+  const rlim_t most = std::min<rlim_t>(files.rlim_cur, std::numeric_limits<int>::max());
+  return static_cast<int>(most - std::min(reserve, most / 8));
+}
 
 void set_nodelay(int fd) {
   const int on = 1;

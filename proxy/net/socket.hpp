@@ -12,6 +12,10 @@
 
 namespace switchback::net {
 
+// Descriptors from this number on are kept for what must not fail (admin, files, health checks). The
+// kernel gives the lowest free number, so a number tells how many are taken.
+int first_scarce_fd();
+
 void set_nodelay(int fd);   // TCP only; without effect on other sockets
 // How much the kernel takes ahead of what the peer can be sent: without a bound it is all of
 // tcp_wmem (4 MiB) for every client that reads a long answer slowly.

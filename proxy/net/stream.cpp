@@ -1,5 +1,6 @@
 #include "proxy/net/stream.hpp"
 
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -53,6 +54,57 @@ std::uint64_t Stream::taken() const {
   if (fd_ < 0 || ::ioctl(fd_, SIOCOUTQ, &held) != 0) return 0;
   // A Unix socket counts its own overhead too.
   return written_ > static_cast<std::uint64_t>(held) ? written_ - static_cast<std::uint64_t>(held) : 0;
+}
+
+Transfer Stream::nothing_read(ssize_t n) {
+  readable_ = false;
+  if (n == 0) {
+    if (reset_told_) return {IoStatus::error, 0, ECONNRESET};
+    return {IoStatus::end};
+  }
+  if (errno == EAGAIN) return {IoStatus::would_block};
+  return {IoStatus::error, 0, errno};
+}
+
+Transfer Stream::nothing_written(int error) {
+  writable_ = false;
+  if (error == EAGAIN) return {IoStatus::would_block};
+  if (error != EPIPE) reset_told_ = true;
+  return {IoStatus::error, 0, error};
+}
+
+Transfer Stream::read_into(Pipe& pipe, std::size_t most) {
+  SB_ASSERT(!layer_ && pipe.held == 0);
+  if (!readable_) return {IoStatus::would_block};
+  ssize_t n;
+  do {
+    n = ::splice(fd_, nullptr, pipe.write_fd, nullptr, most, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+  } while (n < 0 && errno == EINTR);
+  if (n > 0) {
+    pipe.held = static_cast<std::size_t>(n);
+    return {IoStatus::ok, pipe.held};
+  }
+  return nothing_read(n);
+}
+
+Transfer Stream::write_from(Pipe& pipe) {
+  SB_ASSERT(!layer_);
+  if (!writable_) return {IoStatus::would_block};
+  std::size_t moved = 0;
+  while (pipe.held > 0) {
+    const ssize_t n = ::splice(pipe.read_fd, nullptr, fd_, nullptr, pipe.held,
+                               SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+    if (n > 0) {   // perhaps not all: only EAGAIN means that an event will follow
+      pipe.held -= static_cast<std::size_t>(n);
+      written_ += static_cast<std::uint64_t>(n);
+      moved += static_cast<std::size_t>(n);
+    } else if (n == 0 || errno != EINTR) {
+      const Transfer failed = nothing_written(n == 0 ? EPIPE : errno);
+      if (failed.status == IoStatus::error || moved == 0) return failed;
+      break;
+    }
+  }
+  return {IoStatus::ok, moved};
 }
 
 void Stream::shutdown_write() {

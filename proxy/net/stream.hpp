@@ -91,6 +91,12 @@ class Stream {
   // pieces go at once: with more, a write can be short while writable() stays set.
   Transfer write(std::span<const iovec> pieces);
 
+  // The same by way of a pipe, not when encrypted. Into an empty one: readable() stays until a
+  // read says would_block, since a pipe can be full of few bytes. Out of it: all it holds, or
+  // less and writable() is cleared.
+  Transfer read_into(Pipe& pipe, std::size_t most);
+  Transfer write_from(Pipe& pipe);
+
   // The socket itself, for the layer.
   Transfer raw_read(char* into, std::size_t room);
   Transfer raw_write(std::span<const iovec> pieces);
@@ -100,6 +106,8 @@ class Stream {
   std::uint64_t taken() const;
 
  private:
+  Transfer nothing_read(ssize_t n);   // 0, or less: errno
+  Transfer nothing_written(int error);
   static constexpr std::size_t max_pieces = 1024;   // IOV_MAX of Linux
 
   Reactor* reactor_ = nullptr;
@@ -135,14 +143,7 @@ inline Transfer Stream::raw_read(char* into, std::size_t room) {
     if (static_cast<std::size_t>(n) < room && !peer_closed_) readable_ = false;
     return {IoStatus::ok, static_cast<std::size_t>(n)};
   }
-  readable_ = false;
-  if (n == 0) {
-    if (reset_told_) return {IoStatus::error, 0, ECONNRESET};
-    return {IoStatus::end};
-  }
-  const int error = errno;
-  if (error == EAGAIN) return {IoStatus::would_block};
-  return {IoStatus::error, 0, error};
+  return nothing_read(n);
 }
 
 inline Transfer Stream::raw_write(std::span<const iovec> pieces) {
@@ -167,11 +168,7 @@ inline Transfer Stream::raw_write(std::span<const iovec> pieces) {
     if (static_cast<std::size_t>(n) < wanted) writable_ = false;
     return {n > 0 ? IoStatus::ok : IoStatus::would_block, static_cast<std::size_t>(n)};
   }
-  const int error = errno;
-  writable_ = false;
-  if (error == EAGAIN) return {IoStatus::would_block};
-  if (error != EPIPE) reset_told_ = true;
-  return {IoStatus::error, 0, error};
+  return nothing_written(errno);
 }
 
 }  // namespace switchback::net

@@ -139,6 +139,10 @@ SendResult Connection::send_request(const http::RequestHead& head,
 
 SendResult Connection::send_body(const BodyPiece& piece) {
   if (write_failed_) return SendResult::failed;
+  if (piece.pipe) {
+    if (piece.end) request_complete_ = true;
+    return out_.send(stream_, *piece.pipe);
+  }
   iovec pieces[http1::BodyDecoder::max_slices + http1::BodyFramer::extra_pieces];
   const std::size_t count = framer_.frame(pieces, 0, piece.slices, piece.count, piece.bytes,
                                           piece.end, piece.trailers);

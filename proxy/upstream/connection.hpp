@@ -62,6 +62,7 @@ class Connection final : public exchange::Upstream,
   void begin_tunnel() override;
   void release(bool reusable) override;
   bool reused() const override { return lent_; }
+  bool takes_pipe() const override;
   bool verify_idle() override;
   const char* cause() const override { return cause_; }
   void timed_out(http::Reason reason) override { note_failure(LastFailure(reason)); }
@@ -84,6 +85,8 @@ class Connection final : public exchange::Upstream,
   void begin_request(http::Method method);
   bool flush();
   void read_some();
+  net::PipeRef pipe_for_body();
+  bool pass_on(net::PipeRef& pipe);
   bool process();
   bool read_head(bool& again);
   bool deliver(const http::ResponseHead* head, bool& again);

@@ -16,6 +16,8 @@ using http::Reason;
 namespace {
 constexpr int reads_per_turn = 4;   // then others have their turn
 constexpr unsigned max_informational = 32;
+// With the head, a body of up to 64 KiB comes at once; of a larger one little is copied.
+constexpr std::size_t first_read_bytes = 72 * 1024;
 }  // namespace
 
 void Connection::on_event(std::uint32_t events) {
@@ -77,11 +79,15 @@ bool Connection::flush() {
 void Connection::read_some() {
   if (response_complete_) return;   // a half-closed tunnel's other direction
   for (int turn = 0; turn < reads_per_turn; ++turn) {
-    if (!in_.prepare(dialer_.buffers(), net::BufferSize::large)) {
+    net::PipeRef pipe = pipe_for_body();
+    if (!pipe && !in_.prepare(dialer_.buffers(), net::BufferSize::large)) {
       fail(Reason::response_too_large, 0);
       return;
     }
-    const net::Transfer got = stream_.read(in_.room(), in_.room_size());
+    const net::Transfer got =
+        pipe ? stream_.read_into(*pipe, net::PipePool::share_of(decoder_.opaque()))
+             : stream_.read(in_.room(), head_done_ ? in_.room_size()
+                                                   : std::min(in_.room_size(), first_read_bytes));
     switch (got.status) {
       case net::IoStatus::would_block:
         in_.release_if_empty();
@@ -94,10 +100,10 @@ void Connection::read_some() {
         fail(lost_reason(Reason::server_reset), got.error_number);
         return;
       case net::IoStatus::ok:
-        in_.commit(got.bytes);
+        if (!pipe) in_.commit(got.bytes);
         break;
     }
-    if (!process()) return;
+    if (!(pipe ? pass_on(pipe) : process())) return;
     if (!stream_.readable()) {
       in_.release_if_empty();
       return;
@@ -182,6 +188,30 @@ bool Connection::deliver(const http::ResponseHead* head, bool& again) {
   }
   again = !end && !in_.empty() && got.consumed > 0;
   return !end || tunnel_;
+}
+
+// A pipe for what comes next, where its bytes are nobody's business and are worth the calls.
+net::PipeRef Connection::pipe_for_body() {
+  if (!head_done_ || decoder_.opaque() < net::PipePool::worth_bytes || !in_.empty() || tunnel_ ||
+      stream_.layer() || !user_->takes_pipe()) {
+    return {};
+  }
+  net::PipeRef pipe = dialer_.reactor().pipes().take();
+  if (!pipe) dialer_.stats().pipes_refused.add();
+  return pipe;
+}
+
+// False: stop reading.
+bool Connection::pass_on(net::PipeRef& pipe) {
+  BodyPiece piece;
+  piece.bytes = pipe->held;
+  piece.pipe = &pipe;
+  decoder_.pass(piece.bytes);
+  piece.end = response_complete_ = decoder_.finished();
+  dialer_.stats().spliced_bytes.add(piece.bytes);
+  const Flow flow = user_->on_response(nullptr, piece);
+  if (flow == Flow::pause) paused_ = true;
+  return flow == Flow::proceed && !piece.end;
 }
 
 void Connection::peer_ended() {

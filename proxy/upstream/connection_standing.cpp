@@ -52,6 +52,11 @@ void Connection::detach_from_server() {
   dialer_.recycle(*this);
 }
 
+bool Connection::takes_pipe() const {
+  return state_ == State::busy && !stream_.layer() && framer_.kind() == http::BodyKind::length &&
+         !tunnel_ && !write_failed_ && !out_.pending();
+}
+
 bool Connection::give_away() {
   SlotQueue& slots = server_->pool->slots();
   ServerShared& shared = *server_->shared;

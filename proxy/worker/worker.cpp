@@ -1,6 +1,7 @@
 #include "proxy/worker/worker.hpp"
 
 #include <pthread.h>
+#include <signal.h>
 
 #include <algorithm>
 
@@ -91,6 +92,11 @@ void Worker::start(std::shared_ptr<const Snapshot> snapshot,
 }
 
 void Worker::run(std::shared_ptr<const Snapshot> snapshot) {
+  // A splice into a socket that is gone says it by a signal too, and no flag prevents that.
+  sigset_t broken_pipe;
+  sigemptyset(&broken_pipe);
+  sigaddset(&broken_pipe, SIGPIPE);
+  ::pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
   refresh_wall_clock();
   adopt(std::move(snapshot));
   for (Entrance& entrance : entrances_) {
@@ -235,6 +241,7 @@ void Worker::accept_again() {
 // Out of descriptors: who waits for nothing goes first, clients before servers, and nobody whose
 // request is under way.
 bool Worker::make_room() {
+  if (reactor_.pipes().trim()) return true;
   if (host_.evict() > 0) return true;
   std::size_t closed = 0;
   for (auto& [name, service] : services_) {
