@@ -1,5 +1,6 @@
 // The response's half: heads and bodies from the server, failures, retries, own answers.
 #include "proxy/exchange/exchange.hpp"
+#include "proxy/http/field_names.hpp"
 
 namespace switchback::exchange {
 
@@ -9,15 +10,16 @@ using http::FieldId;
 using http::Reason;
 
 namespace {
-bool starts_with_folded(std::string_view text, std::string_view lower) {
-  return text.size() >= lower.size() && http::iequals(text.substr(0, lower.size()), lower);
+template <http::names::Text Lower>
+bool starts_with_folded(std::string_view text) {
+  return http::names::is<Lower>(text.substr(0, sizeof Lower.data - 1));
 }
 
 // SSE and gRPC answers last as long as they like: their drain has its own limit.
 bool is_stream(const http::ResponseHead& head) {
   const http::Field* type = head.find(FieldId::content_type);
-  return type && (starts_with_folded(type->value(), "text/event-stream") ||
-                  starts_with_folded(type->value(), "application/grpc"));
+  return type && (starts_with_folded<"text/event-stream">(type->value()) ||
+                  starts_with_folded<"application/grpc">(type->value()));
 }
 }  // namespace
 

@@ -3,6 +3,7 @@
 #include <sys/random.h>
 
 #include <bit>
+#include <cstring>
 
 #include "proxy/base/assert.hpp"
 #include "proxy/http/chars.hpp"
@@ -51,7 +52,11 @@ std::uint64_t Random::next() {
 
 std::string_view RequestIdGenerator::next(char* out, std::int64_t wall_us) {
   const auto milliseconds = static_cast<std::uint64_t>(wall_us / 1000);
-  write_base32(out, milliseconds & 0xffffffffffffu, 10);
+  if (milliseconds != written_ms_) {   // thousands of requests share one
+    written_ms_ = milliseconds;
+    write_base32(time_, milliseconds & 0xffffffffffffu, sizeof time_);
+  }
+  std::memcpy(out, time_, sizeof time_);
   write_base32(out + 10, random_.next(), 8);
   write_base32(out + 18, random_.next(), 8);
   return {out, size};

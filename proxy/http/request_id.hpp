@@ -29,6 +29,8 @@ class RequestIdGenerator {
 
  private:
   Random random_;
+  std::uint64_t written_ms_ = UINT64_MAX;   // what `time_` says
+  char time_[10];
 };
 
 // What a trusted client may set: 1..128 characters that need no escape in logs and headers.

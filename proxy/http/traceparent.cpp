@@ -1,6 +1,8 @@
 #include "proxy/http/traceparent.hpp"
 
+#include <bit>
 #include <cstring>
+#include <initializer_list>
 
 namespace switchback::http {
 namespace {
@@ -15,9 +17,25 @@ bool is_zero(std::string_view text) {
   return text.find_first_not_of('0') == std::string_view::npos;
 }
 
+// Eight digits at once: the nibbles are spread over the bytes of a word, in the order of memory,
+// and those over 9 are moved on to the letters.
+std::uint64_t hex_word(std::uint32_t value) {
+  std::uint64_t x = __builtin_bswap32(value);
+  x = (x | x << 16) & 0x0000ffff0000ffffu;
+  x = (x | x << 8) & 0x00ff00ff00ff00ffu;
+  x = (x >> 4 & 0x000f000f000f000fu) | (x & 0x000f000f000f000fu) << 8;
+  const std::uint64_t letters = (x + 0x0606060606060606u) >> 4 & 0x0101010101010101u;
+  return x + 0x3030303030303030u + letters * ('a' - '9' - 1);
+}
+
 void write_hex(char* out, std::uint64_t value) {
-  constexpr char digits[] = "0123456789abcdef";
-  for (int i = 16; i-- > 0; value >>= 4) out[i] = digits[value & 15];
+  for (const auto half :
+       {static_cast<std::uint32_t>(value >> 32), static_cast<std::uint32_t>(value)}) {
+    std::uint64_t word = hex_word(half);
+    if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
+    std::memcpy(out, &word, sizeof word);
+    out += sizeof word;
+  }
 }
 
 }  // namespace
