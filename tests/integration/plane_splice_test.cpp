@@ -1,5 +1,7 @@
 // Large bodies that pass through pipes: to the byte, whoever is slow, gone or dead, and no pipe is
 // lost (the pool of a worker ends the process when one is missing at its end).
+#include <set>
+
 #include "tests/integration/plane.hpp"
 #include "tests/support/catch.hpp"
 
@@ -44,6 +46,7 @@ TEST_CASE("answers of any size come to the byte, on one connection", "[splice]")
   TestServer blue("blue");
   Plane plane(service_of("shop", {blue.address()}, {}));
   RawClient client = plane.client();
+  std::set<std::string> connections;
   for (const std::size_t size : {std::size_t{65'536}, std::size_t{140'000}, pipeful, pipeful + 1,
                                  4 * pipeful - 1, std::size_t{5'000'000}}) {
     client.send(get("/ok?bytes=" + std::to_string(size)));
