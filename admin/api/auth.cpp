@@ -210,7 +210,7 @@ Decision Authenticator::decide_unix(const web::Request& request, const Need& nee
 
 Decision Authenticator::decide_tcp(const web::Request& request, const Need& need, Nanos now_ns) {
   const auto now = wall_us();
-  if (!people_.tcp_is_guarded(now)) return without_tokens(request, need);
+  if (!people_.tcp_is_guarded()) return without_tokens(request, need);
   const auto text = bearer_of(request);
   const auto* token = text.empty() ? nullptr : people_.tokens().find(text, now);
   const bool good_token = token != nullptr && token->usable(now);

@@ -45,8 +45,8 @@ void People::adopt(const config::Admin& admin) {
   for (auto& [actor, seen] : seen_) seen.present = false;
 }
 
-bool People::tcp_is_guarded(std::int64_t now_us) const {
-  return tokens_.any_usable(now_us) || !access_.certificates().empty();
+bool People::tcp_is_guarded() const {
+  return !tokens_.all().empty() || !access_.certificates().empty();
 }
 
 People::Seen& People::seen(const Principal& who, std::int64_t now_us) {
@@ -163,9 +163,10 @@ std::vector<PersonView> People::people() const {
   for (const auto& [actor, seen] : seen_) {
     // Who has acted once but has no way in any more can do nothing now.
     const auto& who = seen.principal;
+    if (may_still_come(seen)) person(who.person, who.auth, who.role, {});
     const auto known = all.find(who.person);
-    if (known == all.end() && !may_still_come(seen)) continue;
-    auto& view = known == all.end() ? person(who.person, who.auth, who.role, {}) : known->second;
+    if (known == all.end()) continue;
+    auto& view = known->second;
     view.last_used_us = std::max(view.last_used_us, seen.used_us);
     view.last_operated_us = std::max(view.last_operated_us, seen.operated_us);
   }

@@ -66,8 +66,9 @@ class People {
   AuditTrail& audit() { return audit_; }
   const AuditTrail& audit() const { return audit_; }
 
-  // Without any token or certificate that could be shown, TCP answers loopback only.
-  bool tcp_is_guarded(std::int64_t now_us) const;
+  // Without any token or certificate, TCP answers reads from loopback. A token that has ended still
+  // counts while it is remembered: revoking the last one must not open what it guarded.
+  bool tcp_is_guarded() const;
 
   std::vector<PersonView> people() const;  // by name
   Hands hands() const;

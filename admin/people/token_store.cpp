@@ -119,11 +119,6 @@ const TokenEntry* TokenStore::find(std::string_view text, std::int64_t now_us) c
   return found;
 }
 
-bool TokenStore::any_usable(std::int64_t now_us) const {
-  return std::any_of(entries_.begin(), entries_.end(),
-                     [&](const auto& entry) { return entry.configured || entry.usable(now_us); });
-}
-
 void TokenStore::touch(const TokenEntry& entry) {
   if (entry.configured) return;
   if (std::find(changed_.begin(), changed_.end(), entry.id) == changed_.end())

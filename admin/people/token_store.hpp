@@ -75,7 +75,6 @@ class TokenStore {
   // By the text after "Bearer ". Every token is compared, in constant time; expired and revoked
   // ones are found too, so that the answer can say so.
   const TokenEntry* find(std::string_view text, std::int64_t now_us) const;
-  bool any_usable(std::int64_t now_us) const;
   void used(std::string_view id, std::int64_t now_us);
 
   TokenMade make(const TokenWish& wish, std::int64_t now_us);

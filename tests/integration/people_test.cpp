@@ -172,8 +172,7 @@ TEST_CASE("client certificates over https: who has a rule may, everybody else is
   CHECK(house.code() == "certificate_refused");
   CHECK(house.curl({"--cacert", authority.ca()}, "/v1/services") == "401");
   // A server that is not who it says it is hears nothing.
-  CHECK(house.curl({"--cacert", stranger.ca()}, "/v1/services").find("certificate") !=
-        std::string::npos);
+  CHECK(house.curl({"--cacert", stranger.ca()}, "/v1/services") == "000");
   const auto plain = run({"curl", "-sS", "http://" + house.address.substr(8) + "/v1/services"});
   CHECK(plain.out.find("speaks HTTPS") != std::string::npos);
 

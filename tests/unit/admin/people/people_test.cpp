@@ -57,28 +57,36 @@ TEST_CASE("several ways in are one person") {
 TEST_CASE("who has operated is known again after a restart") {
   test::TempDir dir;
   const std::string path = dir / "ledger.db";
+  const Principal root{"uid 0 (root)", "peer", "root", Role::admin};
   const auto now = wall_us();
+  config::Admin admin;
+  admin.tokens = {{"ci", Role::deploy, std::string(64, 'a')}};
   {
     const auto ledger = ledger::Ledger::open({.path = path});
-    People people({}, ledger.get());
-    people.operated(uid_dana(), now);
+    People people(admin, ledger.get());
+    people.operated(root, now);
     people.used(token_ci(), now + 1);
+    people.operated(uid_dana(), now);
   }
   const auto ledger = ledger::Ledger::open({.path = path});
-  People people({}, ledger.get());
+  People people(admin, ledger.get());
   std::vector<ledger::Row> rows;
   ledger->when_loaded(ledger::Table::principal, [&](auto found) { rows = std::move(found); });
-  REQUIRE(rows.size() == 2);
+  REQUIRE(rows.size() == 3);
   people.restore(rows);
   const auto all = people.people();
-  const auto* dana = find(all, "dana");
-  REQUIRE(dana);
-  CHECK(dana->last_operated_us == now);
-  CHECK(dana->role == Role::operate);
+  const auto* back = find(all, "root");
+  REQUIRE(back);
+  CHECK(back->last_operated_us == now);
+  CHECK(back->role == Role::admin);
   const auto* ci = find(all, "ci");
   REQUIRE(ci);
   CHECK(ci->last_used_us == now + 1);
   CHECK(ci->last_operated_us == 0);
+  // No rule names dana now: what she did stays in the ledger, but she can do nothing.
+  CHECK(find(all, "dana") == nullptr);
+  CHECK(people.last_operated("uid 1000 (dana)") == now);
+  CHECK(people.hands().proven == 1);
 }
 
 TEST_CASE("the number of those remembered is bounded, the oldest go first") {
