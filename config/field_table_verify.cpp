@@ -182,6 +182,12 @@ std::vector<Field> traffic_fields() {
           .range(1000, 7 * 24 * one_hour),
       choice<&Bake::mode>("bake", "mode",
                           "What a proven regression leads to: advise says it, auto goes back."),
+      custom<read_objective, show_objective>(
+          "bake", "objective",
+          "Share of requests without a 5xx; what errors cost is counted against it, also after the "
+          "window.")
+          .of_type("share")
+          .allows("50% to 99.9999%"),
   };
 }
 

@@ -395,6 +395,18 @@ std::vector<std::string> show_tolerate(const void* owner) {
   return shown_share(static_cast<const Stream*>(owner)->tolerate);
 }
 
+void read_objective(Reading& reading, const Node& node, void* owner, const Field&) {
+  double& objective = static_cast<Bake*>(owner)->objective;
+  read_share(reading, node, objective);
+  if (objective < 0.5 || objective >= 1) {
+    reading.fault(node, reading.path() + ": an objective lies between 50% and 99.9999%",
+                  "100% leaves no budget to spend");
+  }
+}
+std::vector<std::string> show_objective(const void* owner) {
+  return shown_share(static_cast<const Bake*>(owner)->objective);
+}
+
 void read_source_cap(Reading& reading, const Node& node, void* owner, const Field&) {
   read_rate(reading, node, 1'000'000, static_cast<VerifyTraffic*>(owner)->per_source_cap);
 }

@@ -56,6 +56,10 @@ std::vector<std::string> show_floor(const void* owner);
 void read_tolerate(Reading& reading, const Node& node, void* owner, const Field& field);
 std::vector<std::string> show_tolerate(const void* owner);
 
+// `99.9%`; owner Bake.
+void read_objective(Reading& reading, const Node& node, void* owner, const Field& field);
+std::vector<std::string> show_objective(const void* owner);
+
 // `10/s`; owner VerifyTraffic and PairedPlan.
 void read_source_cap(Reading& reading, const Node& node, void* owner, const Field& field);
 std::vector<std::string> show_source_cap(const void* owner);

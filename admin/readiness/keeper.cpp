@@ -1,0 +1,144 @@
+#include "admin/readiness/keeper.hpp"
+
+#include <boost/asio/post.hpp>
+#include <boost/json.hpp>
+#include <chrono>
+
+#include "proxy/base/clock.hpp"
+
+namespace switchback::readiness {
+namespace {
+
+namespace asio = boost::asio;
+namespace json = boost::json;
+
+constexpr std::size_t receipts_read = 1000;   // of a service, for the times
+
+}  // namespace
+
+Keeper::Keeper(asio::io_context& io, const Sources& sources, ledger::Ledger& ledger,
+               const config::Config& config)
+    : sources_(sources),
+      ledger_(ledger),
+      timer_(io),
+      started_ns_(monotonic_ns()),
+      started_wall_us_(wall_us()) {
+  configure(config);
+  ledger_.when_loaded(
+      ledger::Table::readiness_gap,
+      [this, &io, weak = std::weak_ptr(alive_)](std::vector<ledger::Row> rows) {
+        asio::post(io, [this, weak, rows = std::move(rows)] {
+          if (weak.expired()) return;
+          for (const auto& row : rows) gaps(row.text(0)).restore(row);
+        });
+      });
+  arm();
+}
+
+void Keeper::configure(const config::Config& config) {
+  socket_ = config.admin.socket;
+}
+
+Gaps& Keeper::gaps(const std::string& service) {
+  return gaps_.try_emplace(service, service, started_wall_us_).first->second;
+}
+
+void Keeper::arm() {
+  timer_.expires_after(std::chrono::seconds(1));
+  timer_.async_wait([this, weak = std::weak_ptr(alive_)](boost::system::error_code error) {
+    if (error || weak.expired()) return;
+    tick();
+    arm();
+  });
+}
+
+void Keeper::tick() {
+  decltype(grades_) grades;
+  for (const auto& service : sources_.plane->services()) {
+    Facts facts;
+    const auto found = look(service, facts);
+    if (!found) continue;
+    for (std::size_t i = 0; i < question_count; ++i) grades[service][i] = found->answers[i].grade;
+    const bool ready = found->overall != Overall::not_ready;
+    Gaps& at = gaps(service);
+    const bool was_open = at.open();
+    if (auto row = at.found(ready, found->failing, found->reason, facts.now_wall_us))
+      ledger_.put(std::move(*row));
+    newest_[service] = found->overall;
+    if (was_open == at.open()) continue;
+    sources_.controller->tell("readiness", json::serialize(json::object{
+                                               {"service", service},
+                                               {"overall", to_string(found->overall)},
+                                               {"question", found->failing},
+                                               {"reason", found->reason}}));
+  }
+  grades_ = std::move(grades);
+}
+
+std::optional<Readiness> Keeper::look(const std::string& service, Facts& facts) const {
+  auto view = sources_.plane->view(service);
+  if (!view) return std::nullopt;
+  sources_.controller->name_releases(*view);
+  facts = gather(service, *view);
+  return judge(facts);
+}
+
+Facts Keeper::gather(const std::string& service, const worker::ServiceView& view) const {
+  const Sources& from = sources_;
+  Facts facts;
+  facts.service = service;
+  facts.now_wall_us = wall_us();
+  facts.now_ns = monotonic_ns();
+  facts.up_ns = facts.now_ns - started_ns_;
+  facts.active = view.active;
+  facts.active_release = view.pools[index_of(view.active)].release;
+  facts.target = from.controller->rollback_target(service);
+  const auto receipts = from.controller->history(service, receipts_read);
+  for (const auto& receipt : receipts) {
+    if (!receipt.moved) continue;
+    facts.active_since_wall_us = receipt.wall_us;
+    break;
+  }
+  facts.durations = release::durations_of(receipts);
+  if (const auto bake = from.baker->view(service); bake && bake->open)
+    facts.baking_until_wall_us = bake->record.until_wall_us;
+  // Where nothing could be undone, the standby's state is still worth knowing.
+  const Color standby = facts.target.value_or(other(view.active));
+  facts.target_release = view.pools[index_of(standby)].release;
+  if (const auto release = from.releases->on(service, standby))
+    facts.target_state = releases::to_string(release->state);
+  facts.people = from.people->people();
+  facts.hands = from.people->hands();
+  facts.on_call = from.people->on_call();
+  facts.socket = socket_;
+  facts.rehearsal_period = from.null_flips->period(service);
+  facts.rehearsal = from.null_flips->last(service);
+  facts.good_rehearsal = from.null_flips->last_good(service);
+  facts.hold = from.releases->held(service);
+  facts.standing = from.verifier->standing(service);
+  facts.fitness = from.releases->fitness(service, standby);
+  facts.rps_now = from.releases->fitness(service, view.active).rps_now;
+  facts.cost = from.baker->cost(service);
+  if (const auto verdict = from.verifier->verdict(service); verdict.watching)
+    facts.verdict = verdict.text;
+  return facts;
+}
+
+std::optional<View> Keeper::view(const std::string& service) const {
+  View view;
+  auto readiness = look(service, view.facts);
+  if (!readiness) return std::nullopt;
+  view.readiness = std::move(*readiness);
+  if (const auto found = gaps_.find(service); found != gaps_.end()) {
+    view.summary = found->second.summary(view.facts.now_wall_us);
+    if (found->second.open()) view.gap = found->second.all().back();
+  }
+  return view;
+}
+
+std::optional<Overall> Keeper::newest(const std::string& service) const {
+  const auto found = newest_.find(service);
+  return found == newest_.end() ? std::nullopt : std::optional(found->second);
+}
+
+}  // namespace switchback::readiness
