@@ -10,6 +10,7 @@
 
 #include "admin/api/body.hpp"
 #include "admin/api/views.hpp"
+#include "admin/metrics/readiness.hpp"
 #include "admin/metrics/releases.hpp"
 #include "admin/metrics/verification.hpp"
 
@@ -191,6 +192,7 @@ asio::awaitable<web::Response> Api::change(const Call& call) {
 
 web::Reply Api::read(const Call& call) {
   if (auto response = releasing(call)) return std::move(*response);
+  if (auto response = readying(call)) return std::move(*response);
   switch (call.route.operation) {
     case Operation::list_services:
       return list_services();
@@ -257,6 +259,7 @@ web::Response Api::metrics() {
                                               *rooms_.null_flips);
   if (rooms_.verifier != nullptr)
     text += switchback::metrics::verification_text(plane_, *rooms_.verifier);
+  if (rooms_.readiness != nullptr) text += switchback::metrics::readiness_text(*rooms_.readiness);
   auto response = text_response(std::move(text));
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
   return response;

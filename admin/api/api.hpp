@@ -79,6 +79,9 @@ class Api : public std::enable_shared_from_this<Api> {
   void audit_release(const Call& call, boost::json::object line);
   void show_rooms(const std::string& service, boost::json::object& out) const;
 
+  // readying.cpp: nullopt for calls of other rooms.
+  std::optional<web::Response> readying(const Call& call);
+
   // verifying.cpp
   web::Response get_verification(const Call& call);
   boost::asio::awaitable<web::Response> run_verification(const Call& call);

@@ -86,6 +86,21 @@ const std::vector<Described>& all() {
        "How long rollbacks, drills and promotes have really taken",
        "By kind: n, newest, stages (n, median_ms, p95_ms, max_ms), confidence, honesty.",
        {}},
+      {Operation::get_bake,
+       "bake",
+       "How the newest release is watched, and what speaks against going back by itself",
+       "window (outcome, verdict, guards) or null, and cost.",
+       {}},
+      {Operation::get_bake_audit,
+       "bakeAudit",
+       "Alarms of watched releases, held against what people did",
+       "watched, would, confirmed, false_alarms, missed, recommend, advice, releases.",
+       {}},
+      {Operation::get_readiness,
+       "readiness",
+       "Could we go back right now? The five questions, with what was measured",
+       "overall, questions (grade, lines, trouble, facts), cost_of_waiting, ready_30d, gap.",
+       {}},
   };
   return calls;
 }

@@ -1,4 +1,5 @@
-// The part of the API's description that is about releases, holds, null flips and durations.
+// The part of the API's description that is about releases, holds, null flips, durations, the bake
+// window and readiness.
 #pragma once
 
 #include <string>

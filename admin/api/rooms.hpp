@@ -12,12 +12,22 @@ namespace switchback::verify {
 class Verifier;
 }  // namespace switchback::verify
 
+namespace switchback::bake {
+class Baker;
+}  // namespace switchback::bake
+
+namespace switchback::readiness {
+class Keeper;
+}  // namespace switchback::readiness
+
 namespace switchback::api {
 
 struct Rooms {
   releases::Releases* releases = nullptr;
   releases::NullFlips* null_flips = nullptr;
   verify::Verifier* verifier = nullptr;
+  bake::Baker* baker = nullptr;
+  readiness::Keeper* readiness = nullptr;
 };
 
 }  // namespace switchback::api

@@ -43,6 +43,10 @@ enum class Operation : std::uint8_t {
   lift_hold,
   null_flips,
   durations,
+  // readying.cpp
+  get_bake,
+  get_bake_audit,
+  get_readiness,
   // people_calls.cpp
   people,
   list_tokens,

@@ -1,5 +1,6 @@
 #include "admin/bake/baker.hpp"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/json.hpp>
 #include <chrono>
@@ -15,10 +16,10 @@ namespace asio = boost::asio;
 namespace json = boost::json;
 
 constexpr std::size_t records_kept = 1000;
-constexpr std::size_t history_read = 200;   // switches of a service that the guards look at
+constexpr std::size_t history_read = 200;  // switches of a service that the guards look at
 
 std::int64_t minute_now() {
-  return monotonic_ns() / (60 * nanos_per_second);
+  return monotonic_ns() / 60'000'000'000;
 }
 
 std::string percent(double share) {
@@ -48,24 +49,23 @@ Baker::Baker(asio::io_context& io, worker::DataPlane& plane, release::Controller
       ledger_(ledger),
       timer_(io) {
   configure(config);
-  ledger_.when_loaded(
-      ledger::Table::verdict,
-      [this, &io, weak = std::weak_ptr(alive_)](std::vector<ledger::Row> rows) {
-        asio::post(io, [this, weak, rows = std::move(rows)] {
-          if (weak.expired()) return;
-          for (const auto& row : rows) {
-            auto record = record_from_row(row);
-            if (record) records_.try_emplace(record->flip, std::move(*record));
-          }
-        });
-      });
+  ledger_.when_loaded(ledger::Table::verdict,
+                      [this, &io, weak = std::weak_ptr(alive_)](std::vector<ledger::Row> rows) {
+                        asio::post(io, [this, weak, rows = std::move(rows)] {
+                          if (weak.expired()) return;
+                          for (const auto& row : rows) {
+                            auto record = record_from_row(row);
+                            if (record) records_.try_emplace(record->flip, std::move(*record));
+                          }
+                        });
+                      });
   releases_.set_bakes([this](const std::string& service) {
     const Rules& rule = rules(service);
     return rule.judged && rule.bake.length.count() > 0;
   });
   // The verdict of a second is acted on in the same second, not when our own timer comes round.
-  subscription_ = verifier_.subscribe(
-      [this](const std::string& service, const verify::ServiceVerdict&) {
+  subscription_ =
+      verifier_.subscribe([this](const std::string& service, const verify::ServiceVerdict&) {
         look_for_switch(service, lanes_[service]);
         step(service, lanes_[service]);
       });
@@ -82,7 +82,7 @@ void Baker::configure(const config::Config& config) {
   for (const config::Service& service : config.services) {
     Rules& rule = rules_[service.name];
     rule.bake = service.bake;
-        rule.judged = service.verify && (service.verify->traffic || service.verify->paired_probes);
+    rule.judged = service.verify && (service.verify->traffic || service.verify->paired_probes);
   }
   std::erase_if(lanes_, [this](const auto& lane) { return !rules_.contains(lane.first); });
   for (const auto& [name, rule] : rules_) {
@@ -120,16 +120,21 @@ void Baker::tick() {
 void Baker::look_for_switch(const std::string& service, Lane& lane) {
   const auto newest = controller_.last_flip(service);
   if (!newest || !newest->moved || newest->flip == lane.last_flip) return;
-  step(service, lane);   // what was watched until now ends by it
+  step(service, lane);  // what was watched until now ends by it
   lane.last_flip = newest->flip;
   const Rules& rule = rules(service);
   const bool opens = newest->kind == release::FlipKind::promote ||
                      newest->kind == release::FlipKind::auto_rollback;
   if (!opens || !rule.judged || rule.bake.length.count() <= 0) return;
-  Watched watched{service, newest->flip, newest->to_release, newest->to, newest->kind,
-                  newest->wall_us, newest->wall_us + rule.bake.length.count() * 1000};
-  if (watched.until_wall_us <= wall_us()) return;   // of an earlier life, and over
-  lane.record = {service,     watched.flip, watched.release,       watched.color,
+  Watched watched{service,
+                  newest->flip,
+                  newest->to_release,
+                  newest->to,
+                  newest->kind,
+                  newest->wall_us,
+                  newest->wall_us + rule.bake.length.count() * 1000};
+  if (watched.until_wall_us <= wall_us()) return;  // of an earlier life, and over
+  lane.record = {service,      watched.flip,   watched.release,       watched.color,
                  watched.kind, rule.bake.mode, watched.since_wall_us, watched.until_wall_us};
   // Told already, by the life before this one.
   if (const auto known = records_.find(watched.flip); known != records_.end()) {
@@ -234,9 +239,8 @@ void Baker::go_back(const std::string& service, Lane& lane) {
   request.actor = {"switchback (bake)", "internal", config::Role::operate};
   tell("bake.goes_back", lane, request.reason);
   controller_.rollback(
-      std::move(request),
-      [this, service, flip = lane.record.flip,
-       weak = std::weak_ptr(alive_)](const release::FlipAnswer& answer) {
+      std::move(request), [this, service, flip = lane.record.flip,
+                           weak = std::weak_ptr(alive_)](const release::FlipAnswer& answer) {
         if (weak.expired()) return;
         Lane& at = lanes_[service];
         if (!at.watch || at.record.flip != flip) return;
@@ -255,7 +259,7 @@ void Baker::keep(Lane& lane) {
   record.regressed_wall_us = lane.watch->regressed_wall_us();
   record.would_wall_us = lane.watch->would_wall_us();
   records_[record.flip] = record;
-  if (records_.size() > records_kept) records_.erase(records_.begin());   // the oldest ULID
+  if (records_.size() > records_kept) records_.erase(records_.begin());  // the oldest ULID
   ledger_.put(to_row(record));
 }
 
@@ -303,12 +307,15 @@ void Baker::page(const std::string& service, Lane& lane, std::int64_t minute) {
   }
   const unsigned window = now == BurnRate::Page::fast ? 5 : 30;
   char text[160];
-  std::snprintf(text, sizeof text, "errors spend the budget of %s %.0f times too fast, %s of 30 days' an hour",
+  std::snprintf(text, sizeof text,
+                "errors spend the budget of %s %.0f times too fast, %s of 30 days' an hour",
                 service.c_str(), lane.burn->over(minute, window),
                 percent(lane.burn->budget_per_hour(minute, window)).c_str());
   const auto target = controller_.rollback_target(service);
-  controller_.raise_alarm(alarm_code("budget_burns", service),
-                          std::string(text) + (target ? ". If the release is to blame: switchback rollback " + service : ""));
+  controller_.raise_alarm(
+      alarm_code("budget_burns", service),
+      std::string(text) +
+          (target ? ". If the release is to blame: switchback rollback " + service : ""));
 }
 
 Cost Baker::cost(const std::string& service) const {

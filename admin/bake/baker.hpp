@@ -29,15 +29,15 @@ namespace switchback::bake {
 // What waiting costs: of the active color's traffic, against the service's objective.
 struct Cost {
   double objective = 0.999;
-  double bad_per_second = 0, requests_per_second = 0;   // last 10 s
-  double burn_5m = 0, burn_1h = 0;                      // times what the objective allows
-  double budget_per_hour = 0;                           // share of 30 days' budget, by the last 5 min
+  double bad_per_second = 0, requests_per_second = 0;  // last 10 s
+  double burn_5m = 0, burn_1h = 0;                     // times what the objective allows
+  double budget_per_hour = 0;  // share of 30 days' budget, by the last 5 min
 };
 
 struct View {
-  Record record;                // the newest watch of the service
+  Record record;  // the newest watch of the service
   bool open = false;
-  std::vector<Guard> guards;    // of the newest second that was judged
+  std::vector<Guard> guards;  // of the newest second that was judged
 };
 
 class Baker {
@@ -48,22 +48,22 @@ class Baker {
   ~Baker();
   Baker(const Baker&) = delete;
 
-  void configure(const config::Config& config);   // one that was adopted
-  std::optional<View> view(const std::string& service) const;   // nullopt: never watched
-  Audit audit(const std::string& service) const;                // "": all services
+  void configure(const config::Config& config);                // one that was adopted
+  std::optional<View> view(const std::string& service) const;  // nullopt: never watched
+  Audit audit(const std::string& service) const;               // "": all services
   Cost cost(const std::string& service) const;
 
  private:
   struct Rules {
     config::Bake bake;
-    bool judged = false;   // it has streams or paired probes, so a watch can say something
+    bool judged = false;  // it has streams or paired probes, so a watch can say something
   };
   struct Lane {
     std::optional<Watch> watch;
     Record record;
-    std::string last_flip;           // the newest that was looked at
+    std::string last_flip;  // the newest that was looked at
     std::unique_ptr<BurnRate> burn;
-    std::uint64_t requests = 0, bad = 0;   // of the active color, as last read
+    std::uint64_t requests = 0, bad = 0;  // of the active color, as last read
     Color counted = Color::blue;
     bool counting = false;
     struct Second {
@@ -95,7 +95,7 @@ class Baker {
   boost::asio::steady_timer timer_;
   std::map<std::string, Rules> rules_;
   std::map<std::string, Lane> lanes_;
-  std::map<std::string, Record> records_;   // by flip; bounded, newest kept
+  std::map<std::string, Record> records_;  // by flip; bounded, newest kept
   std::uint64_t subscription_ = 0;
   const std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };

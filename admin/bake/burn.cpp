@@ -12,7 +12,8 @@ void BurnRate::add(std::int64_t minute, std::uint64_t requests, std::uint64_t ba
 BurnRate::Minute BurnRate::sum(std::int64_t now_minute, unsigned minutes) const {
   Minute total;
   for (const Minute& slot : ring_) {
-    if (slot.minute < 0 || slot.minute > now_minute || slot.minute + minutes <= now_minute) continue;
+    if (slot.minute < 0 || slot.minute > now_minute || slot.minute + minutes <= now_minute)
+      continue;
     total.requests += slot.requests;
     total.bad += slot.bad;
   }

@@ -22,13 +22,13 @@ class BurnRate {
   // Bad share over the last `minutes` (at most 360), as a multiple of what is allowed; 0 where
   // nothing was asked. 14.4 over an hour spends 2 % of a 30-day budget.
   double over(std::int64_t now_minute, unsigned minutes) const;
-  double budget_per_hour(std::int64_t now_minute, unsigned minutes) const;   // share of 30 days'
+  double budget_per_hour(std::int64_t now_minute, unsigned minutes) const;  // share of 30 days'
 
   enum class Page : std::uint8_t { none, slow, fast };
   // fast: 14.4 × over an hour and over 5 minutes; slow: 6 × over 6 hours and over 30 minutes. The
   // short window ends the page as soon as the fault has gone.
   Page page(std::int64_t now_minute) const;
-  static constexpr std::uint64_t min_bad = 5;   // fewer prove nothing
+  static constexpr std::uint64_t min_bad = 5;  // fewer prove nothing
 
  private:
   static constexpr std::size_t kept_ = 361;

@@ -26,8 +26,9 @@ Guard cause_of(const verify::PairedReport& paired) {
       return guard("cause", true, "only the active color fails");
     default:
       return guard("cause", true,
-                   paired.planned ? "no sign that the standby fails as well"
-                                  : "no paired probes: nothing says that the standby fails as well");
+                   paired.planned
+                       ? "no sign that the standby fails as well"
+                       : "no paired probes: nothing says that the standby fails as well");
   }
 }
 
@@ -103,12 +104,13 @@ std::vector<Guard> judge(const Situation& now) {
   all.push_back(guard("standby", now.standby_fault.empty(),
                       now.standby_fault.empty() ? "the standby is fit" : now.standby_fault));
   all.push_back(capacity_of(now));
-  all.push_back(guard("hold", now.hold.empty(),
-                      now.hold.empty() ? "nobody holds it" : "held: " + now.hold));
+  all.push_back(
+      guard("hold", now.hold.empty(), now.hold.empty() ? "nobody holds it" : "held: " + now.hold));
   all.push_back(flapping(now));
   all.push_back(guard("database", true, "no database is configured"));
   const bool automatic = now.mode == config::BakeMode::automatic;
-  all.push_back(guard("mode", automatic, automatic ? "mode auto" : "mode advise: a person decides"));
+  all.push_back(
+      guard("mode", automatic, automatic ? "mode auto" : "mode advise: a person decides"));
   return all;
 }
 

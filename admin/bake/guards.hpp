@@ -18,8 +18,8 @@ namespace switchback::bake {
 // An automatic rollback is worth little if it can be the start of a see-saw.
 struct FlapBudget {
   static constexpr unsigned per_release = 1;
-  static constexpr unsigned per_day = 2;                           // of one service, 24 h
-  static constexpr std::int64_t apart_us = 60LL * 1'000'000;       // from the switch before
+  static constexpr unsigned per_day = 2;                      // of one service, 24 h
+  static constexpr std::int64_t apart_us = 60LL * 1'000'000;  // from the switch before
   static constexpr std::int64_t day_us = 24LL * 3600 * 1'000'000;
 };
 
@@ -32,8 +32,8 @@ struct Situation {
   config::BakeMode mode = config::BakeMode::advise;
   verify::ServiceVerdict verdict;
   std::int64_t now_wall_us = 0;
-  bool subject_has_traffic = false;       // nobody has switched since
-  std::optional<Color> target;            // where a rollback would go
+  bool subject_has_traffic = false;  // nobody has switched since
+  std::optional<Color> target;       // where a rollback would go
   std::string target_release;
   std::string standby_fault;              // "" when it is fit
   double proven_rps = 0, rps_now = 0;     // of the standby as it stands; of the service
@@ -42,9 +42,9 @@ struct Situation {
 };
 
 struct Guard {
-  std::string name;   // "regressed", "cause", "standby", "hold", …
+  std::string name;  // "regressed", "cause", "standby", "hold", …
   bool ok = false;
-  std::string text;   // for people, good or bad
+  std::string text;  // for people, good or bad
 };
 
 // All guards, in the order in which they are told. The mode is one of them, the last.

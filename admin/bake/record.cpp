@@ -58,8 +58,8 @@ AuditLine judge_one(Record record, const std::vector<release::Receipt>& receipts
     line.judgement = Judgement::confirmed;
   } else {
     // Somebody may still go back: no judgement before a day has passed.
-    line.judgement = now_wall_us - watched.since_wall_us < day_us ? Judgement::open
-                                                                  : Judgement::false_alarm;
+    line.judgement =
+        now_wall_us - watched.since_wall_us < day_us ? Judgement::open : Judgement::false_alarm;
   }
   return line;
 }
@@ -136,9 +136,8 @@ std::optional<Record> record_from_row(const ledger::Row& row) {
 
 Audit audit_of(std::vector<Record> records, const std::vector<release::Receipt>& receipts,
                std::int64_t now_wall_us) {
-  std::sort(records.begin(), records.end(), [](const Record& a, const Record& b) {
-    return a.since_wall_us > b.since_wall_us;
-  });
+  std::sort(records.begin(), records.end(),
+            [](const Record& a, const Record& b) { return a.since_wall_us > b.since_wall_us; });
   Audit audit;
   for (Record& record : records) {
     if (record.kind != release::FlipKind::promote) continue;
@@ -151,8 +150,7 @@ Audit audit_of(std::vector<Record> records, const std::vector<release::Receipt>&
     if (line.judgement == Judgement::missed) ++audit.missed;
     audit.lines.push_back(std::move(line));
   }
-  audit.recommend_automatic =
-      audit.watched >= Audit::releases_needed && audit.false_alarms == 0;
+  audit.recommend_automatic = audit.watched >= Audit::releases_needed && audit.false_alarms == 0;
   audit.advice = advice_for(audit);
   return audit;
 }

@@ -57,10 +57,10 @@ class Watch {
   Outcome outcome() const { return outcome_; }
   bool over() const { return outcome_ != Outcome::watching || over_; }
   bool going_back() const { return going_back_; }
-  const std::vector<Guard>& guards() const { return guards_; }   // of the newest second
-  const std::string& objection() const { return objection_; }    // of the newest `blocked`
-  std::int64_t warned_wall_us() const { return warned_wall_us_; }      // 0: not
-  std::int64_t would_wall_us() const { return would_wall_us_; }        // first time it would have
+  const std::vector<Guard>& guards() const { return guards_; }     // of the newest second
+  const std::string& objection() const { return objection_; }      // of the newest `blocked`
+  std::int64_t warned_wall_us() const { return warned_wall_us_; }  // 0: not
+  std::int64_t would_wall_us() const { return would_wall_us_; }    // first time it would have
   std::int64_t regressed_wall_us() const { return regressed_wall_us_; }
 
  private:

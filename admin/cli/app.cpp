@@ -123,7 +123,9 @@ int run(int argc, char** argv) {
   add_mirror_command(app, action);
   add_flip_commands(app, action);
   add_door_commands(app, action);
+  add_readiness_command(app, action);
   add_release_commands(app, action);
+  add_bake_command(app, action);
   add_token_command(app, action);
   add_people_commands(app, action);
   add_audit_command(app, action);

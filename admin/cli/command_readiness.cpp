@@ -43,7 +43,8 @@ int show(const std::string& service, const Globals& globals) {
     all.push_back(std::move(answer));
   }
   if (globals.json) {
-    text = json::serialize(service.empty() ? json::value(json::object{{"services", all}}) : all.at(0)) +
+    text = json::serialize(service.empty() ? json::value(json::object{{"services", all}})
+                                           : all.at(0)) +
            "\n";
   }
   std::fputs(text.c_str(), stdout);
@@ -57,7 +58,8 @@ void add_readiness_command(CLI::App& app, Action& action) {
   auto* command = app.add_subcommand(
       "readiness", "Could we go back right now? The five questions, with what was measured");
   command->footer(
-      "Example:\n  switchback readiness shop\n\nExit codes: 0 READY, 41 DEGRADED (warnings), 40 NOT "
+      "Example:\n  switchback readiness shop\n\nExit codes: 0 READY, 41 DEGRADED (warnings), 40 "
+      "NOT "
       "READY.");
   command->add_option("SERVICE", *service, "The service; left out: all of them")->type_name("");
   command->callback([service, &action] {

@@ -47,6 +47,8 @@ void add_flip_commands(CLI::App& app, Action& action);    // flip, rollback
 void add_door_commands(CLI::App& app, Action& action);    // pause, resume
 void add_release_commands(CLI::App& app, Action& action);  // release, hold, report
 void add_bench_command(CLI::App& app, Action& action);    // bench flip
+void add_bake_command(CLI::App& app, Action& action);     // bake, bake audit
+void add_readiness_command(CLI::App& app, Action& action);   // readiness
 void add_token_command(CLI::App& app, Action& action);    // token new, list, rotate, revoke, expire
 void add_people_commands(CLI::App& app, Action& action);  // people, whoami
 void add_audit_command(CLI::App& app, Action& action);    // audit list, audit verify

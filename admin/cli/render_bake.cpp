@@ -24,8 +24,9 @@ std::string render_bake(const json::object& bake, const Style& style) {
   const auto& window = object_of(bake, "window");
   const std::string service = text_of(bake, "service");
   if (window.empty()) {
-    return service + ": no release has been watched yet. A promote opens a window where `verify` has "
-                     "traffic streams or paired probes.\n";
+    return service +
+           ": no release has been watched yet. A promote opens a window where `verify` has "
+           "traffic streams or paired probes.\n";
   }
   const bool open = flag_of(window, "open");
   std::string out = service + "   " + named(window, style) + "   " +
@@ -55,9 +56,9 @@ std::string render_bake(const json::object& bake, const Style& style) {
 
 std::string render_bake_audit(const json::object& audit, const Style& style) {
   std::string out = std::to_string(count_of(audit, "watched")) + " releases watched (" +
-                    std::to_string(count_of(audit, "needed")) + " needed for a judgement): " +
-                    std::to_string(count_of(audit, "would")) + " alarms, " +
-                    std::to_string(count_of(audit, "confirmed")) + " confirmed, " +
+                    std::to_string(count_of(audit, "needed")) +
+                    " needed for a judgement): " + std::to_string(count_of(audit, "would")) +
+                    " alarms, " + std::to_string(count_of(audit, "confirmed")) + " confirmed, " +
                     std::to_string(count_of(audit, "false_alarms")) + " false, " +
                     std::to_string(count_of(audit, "missed")) + " missed\n";
   for (const auto& value : array_of(audit, "releases")) {
@@ -65,8 +66,8 @@ std::string render_bake_audit(const json::object& audit, const Style& style) {
     const auto& one = value.get_object();
     const std::string would = text_of(one, "would_go_back_at");
     const auto person = number_of(one, "person_after_ms");
-    out += "  " + text_of(one, "since") + "  " + text_of(one, "service") + " " +
-           named(one, style) + "  " + text_of(one, "judgement") +
+    out += "  " + text_of(one, "since") + "  " + text_of(one, "service") + " " + named(one, style) +
+           "  " + text_of(one, "judgement") +
            (would.empty() ? "" : ", would have gone back at " + would) +
            (person ? ", a person did after " + format_ms(*person) : "") + "\n";
   }

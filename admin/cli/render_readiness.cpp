@@ -56,9 +56,10 @@ std::string render_readiness(const json::object& r, const Style& style, std::int
     out += " (since " + format_age(now_ms - since) +
            (text_of(r, "baking_until").empty() ? "" : ", being watched") + ")";
   const auto target = text_of(r, "target");
-  out += "   rollback target " +
-         (target.empty() ? std::string("none") : side(style, target, text_of(r, "target_release"))) +
-         "   " + paint(style, paint_name, overall) + "\n";
+  out +=
+      "   rollback target " +
+      (target.empty() ? std::string("none") : side(style, target, text_of(r, "target_release"))) +
+      "   " + paint(style, paint_name, overall) + "\n";
   for (const Shown& shown : questions)
     out += question_block(shown, object_of(object_of(r, "questions"), shown.key));
   if (const auto verdict = text_of(r, "verdict"); !verdict.empty())

@@ -6,6 +6,16 @@
 #include "admin/cli/json_view.hpp"
 
 namespace switchback::cli {
+
+std::int64_t time_ms(const std::string& text) {
+  std::tm parts{};
+  if (std::sscanf(text.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d", &parts.tm_year, &parts.tm_mon,
+                  &parts.tm_mday, &parts.tm_hour, &parts.tm_min, &parts.tm_sec) != 6)
+    return 0;
+  parts.tm_year -= 1900;
+  parts.tm_mon -= 1;
+  return static_cast<std::int64_t>(::timegm(&parts)) * 1000;
+}
 namespace {
 
 std::string padded(std::string text, std::size_t width) {
@@ -18,16 +28,6 @@ std::string plain(std::string text) {
   for (char& c : text)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
   return text;
-}
-
-std::int64_t time_ms(const std::string& text) {
-  std::tm parts{};
-  if (std::sscanf(text.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d", &parts.tm_year, &parts.tm_mon,
-                  &parts.tm_mday, &parts.tm_hour, &parts.tm_min, &parts.tm_sec) != 6)
-    return 0;
-  parts.tm_year -= 1900;
-  parts.tm_mon -= 1;
-  return static_cast<std::int64_t>(::timegm(&parts)) * 1000;
 }
 
 std::string age_of_time(const json::object& object, std::string_view key, std::int64_t now_ms) {

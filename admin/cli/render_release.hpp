@@ -9,6 +9,9 @@
 
 namespace switchback::cli {
 
+// Of "2026-11-22T15:41:23Z", since 1970; 0: not a time.
+std::int64_t time_ms(const std::string& text);
+
 // Of GET /v1/services/{s}/releases.
 std::string render_releases(const boost::json::object& answer, const Style& style,
                             std::int64_t now_ms);

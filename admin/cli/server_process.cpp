@@ -8,8 +8,10 @@
 #include <stdexcept>
 
 #include "admin/api/admin_server.hpp"
+#include "admin/bake/baker.hpp"
 #include "admin/cli/json_view.hpp"
 #include "admin/people/keeper.hpp"
+#include "admin/readiness/keeper.hpp"
 #include "admin/release/make_controller.hpp"
 #include "admin/releases/null_flips.hpp"
 #include "admin/releases/releases.hpp"
@@ -68,6 +70,8 @@ struct ServerProcess::Impl {
   std::unique_ptr<verify::Verifier> verifier;
   std::unique_ptr<people::People> people;
   std::unique_ptr<people::Keeper> keeper;
+  std::unique_ptr<bake::Baker> baker;
+  std::unique_ptr<readiness::Keeper> readiness;
   std::unique_ptr<api::AdminServer> admin;
   std::uint64_t subscription = 0;
 };
@@ -93,9 +97,8 @@ void ServerProcess::Impl::start_all() {
   people = std::make_unique<people::People>(config.admin, ledger.get());
   keeper = std::make_unique<people::Keeper>(
       io, *people, *ledger, config.state_dir + "/audit-anchor",
-      people::Keeper::Notices{
-          [this](auto code, auto text) { controller->raise_alarm(code, text); },
-          [this](auto code) { controller->clear_alarm(code); }});
+      people::Keeper::Notices{[this](auto code, auto text) { controller->raise_alarm(code, text); },
+                              [this](auto code) { controller->clear_alarm(code); }});
   subscription = controller->subscribe(release::Controller::events_live_only,
                                        [this](const release::Event& event) {
                                          log_event(event);
@@ -108,7 +111,9 @@ void ServerProcess::Impl::start_all() {
                                              web::ServerOptions{}, people.get());
   admin->set_rooms({.releases = releases.get(),
                     .null_flips = null_flips.get(),
-                    .verifier = verifier.get()});
+                    .verifier = verifier.get(),
+                    .baker = baker.get(),
+                    .readiness = readiness.get()});
   if (const auto error = admin->start(); !error.empty()) throw std::runtime_error(error);
 }
 
@@ -130,6 +135,13 @@ void ServerProcess::Impl::start_rooms() {
     return admin ? admin->may_roll_back(service) : std::string("the admin plane has ended");
   });
   plan_null_flips();
+  baker =
+      std::make_unique<bake::Baker>(io, *plane, *controller, *releases, *verifier, *ledger, config);
+  readiness = std::make_unique<readiness::Keeper>(
+      io,
+      readiness::Sources{plane.get(), controller.get(), releases.get(), null_flips.get(),
+                         verifier.get(), baker.get(), people.get()},
+      *ledger, config);
 }
 
 void ServerProcess::Impl::plan_null_flips() {
@@ -148,8 +160,8 @@ void ServerProcess::Impl::watch_ledger(const release::Event& event) {
 
 // What the process itself does, or was told by a signal.
 void ServerProcess::Impl::audit(std::string action, const boost::json::object& body) {
-  people->audit().note({wall_us(), "switchback", "internal", "", std::move(action),
-                        boost::json::serialize(body)});
+  people->audit().note(
+      {wall_us(), "switchback", "internal", "", std::move(action), boost::json::serialize(body)});
 }
 
 ServerProcess::ServerProcess(asio::io_context& io, config::Config config)
@@ -208,7 +220,8 @@ std::string ServerProcess::adopt(config::Config fresh, std::string& changes) {
     spdlog::info("reload: {}", line);
     changes += (changes.empty() ? "" : "; ") + line;
   }
-  if (const auto fault = impl_->admin->adopt(fresh.admin); !fault.empty()) spdlog::error("{}", fault);
+  if (const auto fault = impl_->admin->adopt(fresh.admin); !fault.empty())
+    spdlog::error("{}", fault);
   impl_->keeper->adopt(fresh.admin);
   impl_->audit("reload", {{"changes", changes}});
   log::set_program_log_level(fresh.log.level);
@@ -216,6 +229,8 @@ std::string ServerProcess::adopt(config::Config fresh, std::string& changes) {
   impl_->releases->configuration_changed();
   impl_->plan_null_flips();
   impl_->verifier->configure(impl_->config);
+  impl_->baker->configure(impl_->config);
+  impl_->readiness->configure(impl_->config);
   impl_->controller->reloaded(true, changes);
   return "";
 }

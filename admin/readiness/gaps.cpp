@@ -38,9 +38,9 @@ std::optional<ledger::Row> Gaps::found(bool ready, const std::string& question,
 void Gaps::restore(const ledger::Row& row) {
   const Gap gap{row.integer(1), row.integer(2), row.text(3), row.text(4)};
   since_wall_us_ = std::min(since_wall_us_, gap.from_wall_us);
-  const auto place = std::lower_bound(
-      gaps_.begin(), gaps_.end(), gap,
-      [](const Gap& a, const Gap& b) { return a.from_wall_us < b.from_wall_us; });
+  const auto place =
+      std::lower_bound(gaps_.begin(), gaps_.end(), gap,
+                       [](const Gap& a, const Gap& b) { return a.from_wall_us < b.from_wall_us; });
   if (place != gaps_.end() && place->from_wall_us == gap.from_wall_us) return;
   gaps_.insert(place, gap);
   // One that stood when the earlier life ended, and is not the newest: its end was never seen.

@@ -16,7 +16,7 @@
 namespace switchback::readiness {
 
 struct Gap {
-  std::int64_t from_wall_us = 0, to_wall_us = 0;   // to 0: it stands
+  std::int64_t from_wall_us = 0, to_wall_us = 0;  // to 0: it stands
   std::string question, reason;
 };
 
@@ -33,23 +33,23 @@ class Gaps {
   // What was found now; the row to write when a gap opened, changed its reason or closed.
   std::optional<ledger::Row> found(bool ready, const std::string& question,
                                    const std::string& reason, std::int64_t now_wall_us);
-  void restore(const ledger::Row& row);   // of an earlier life; one that stood goes on
+  void restore(const ledger::Row& row);  // of an earlier life; one that stood goes on
 
   struct Summary {
-    double share = 1;              // of the time watched, within 30 days
+    double share = 1;  // of the time watched, within 30 days
     std::int64_t watched_us = 0;
-    std::size_t gaps = 0;          // within 30 days
+    std::size_t gaps = 0;  // within 30 days
     std::vector<std::pair<std::string, std::size_t>> by_question;
   };
   Summary summary(std::int64_t now_wall_us) const;
-  const std::deque<Gap>& all() const { return gaps_; }   // oldest first
+  const std::deque<Gap>& all() const { return gaps_; }  // oldest first
   bool open() const { return !gaps_.empty() && gaps_.back().to_wall_us == 0; }
 
  private:
   ledger::Row row_of(const Gap& gap) const;
   std::string service_;
   std::int64_t since_wall_us_;
-  std::int64_t bad_since_us_ = 0;   // of the grace; 0: ready
+  std::int64_t bad_since_us_ = 0;  // of the grace; 0: ready
   std::deque<Gap> gaps_;
 };
 

@@ -36,8 +36,10 @@ std::string on_call_line(const Facts& facts, Answer& answer) {
                                     [&](const auto& person) { return person.name == name; });
     if (found == facts.people.end() || found->role < config::Role::operate) {
       worsen(answer, Grade::fail,
-             name + " is on call and may not roll back: give the role operate (admin.access or "
-                    "`switchback token new " + name + " --role operate`)");
+             name +
+                 " is on call and may not roll back: give the role operate (admin.access or "
+                 "`switchback token new " +
+                 name + " --role operate`)");
       continue;
     }
     if (found->token_expires_us != 0) {
@@ -61,8 +63,8 @@ Answer who(const Facts& facts) {
     if (ago < people::proof_lasts_us) proved.emplace_back(ago, person.name);
   }
   std::sort(proved.begin(), proved.end());
-  std::string line = count_words(facts.hands.able, "person holds", "people hold") +
-                     " `operate`; " + std::to_string(facts.hands.proven) + " proved it in 90 d";
+  std::string line = count_words(facts.hands.able, "person holds", "people hold") + " `operate`; " +
+                     std::to_string(facts.hands.proven) + " proved it in 90 d";
   for (std::size_t i = 0; i < proved.size() && i < 6; ++i) {
     line += (i == 0 ? " (" : ", ") + proved[i].second + " " + age_words(proved[i].first);
   }
@@ -98,15 +100,16 @@ void rehearsed(const Facts& facts, Answer& answer) {
   }
   const auto& last = facts.rehearsal;
   if (last && !last->ok && !last->dropped) {
-    worsen(answer, Grade::fail, "the rehearsal " + age_words(facts.now_wall_us - last->wall_us) +
-                                    " failed: " + last->fault);
+    worsen(answer, Grade::fail,
+           "the rehearsal " + age_words(facts.now_wall_us - last->wall_us) +
+               " failed: " + last->fault);
   } else if (good && ago > limit_us) {
     worsen(answer, Grade::unknown, "no rehearsal went through for " + length_words(ago));
   } else if (!good && facts.up_ns / 1000 > limit_us) {
     worsen(answer, Grade::unknown, "no rehearsal went through since the start");
   } else if (!good) {
-    worsen(answer, Grade::warn, "not rehearsed yet; the first one comes within " +
-                                    length_words(2 * period_us));
+    worsen(answer, Grade::warn,
+           "not rehearsed yet; the first one comes within " + length_words(2 * period_us));
   }
 }
 
@@ -114,15 +117,16 @@ Answer how(const Facts& facts) {
   Answer answer = begun(Question::how);
   std::string command = "switchback rollback " + facts.service;
   if (!facts.socket.empty()) {
-    command += "     (or: curl -X POST --unix-socket " + facts.socket +
-               " http://x/v1/services/" + facts.service + "/rollback)";
+    command += "     (or: curl -X POST --unix-socket " + facts.socket + " http://x/v1/services/" +
+               facts.service + "/rollback)";
   }
   answer.lines.push_back(command);
   answer.facts.push_back({"command", "switchback rollback " + facts.service, 0, "fixed"});
   if (facts.target_state == "lost") {
     worsen(answer, Grade::fail,
-           facts.target_release + " is gone from the standby: deploy it there again (switchback "
-                                  "release stage), or know that there is no way back");
+           facts.target_release +
+               " is gone from the standby: deploy it there again (switchback "
+               "release stage), or know that there is no way back");
   } else if (!facts.target) {
     worsen(answer, Grade::fail,
            "there is nothing to go back to: no promote stands that could be undone");
@@ -175,10 +179,10 @@ Answer how_long(const Facts& facts) {
 Answer data(const Facts& facts) {
   Answer answer = begun(Question::data);
   answer.grade = Grade::none;
-  answer.lines.push_back("no database is configured: whether " +
-                         (facts.target_release.empty() ? std::string("the old release")
-                                                       : facts.target_release) +
-                         " still runs on today's schema is not known here");
+  answer.lines.push_back(
+      "no database is configured: whether " +
+      (facts.target_release.empty() ? std::string("the old release") : facts.target_release) +
+      " still runs on today's schema is not known here");
   answer.facts = {{"database", "not configured", 0, "configuration"}};
   return answer;
 }
@@ -187,11 +191,11 @@ void standing_of(const Facts& facts, Answer& answer) {
   const auto& standing = facts.standing;
   if (!standing.planned) {
     answer.lines.push_back("no verification plan; only health checks speak for the standby");
-    worsen(answer, Grade::warn, "nothing proves that a rollback worked: write `verify` (docs/verification.md)");
+    worsen(answer, Grade::warn,
+           "nothing proves that a rollback worked: write `verify` (docs/verification.md)");
     return;
   }
-  const std::int64_t limit_ns =
-      intervals_until_unknown * to_nanos(facts.standing_period);
+  const std::int64_t limit_ns = intervals_until_unknown * to_nanos(facts.standing_period);
   const Nanos age_ns = standing.at_ns == 0 ? facts.up_ns : facts.now_ns - standing.at_ns;
   if (age_ns > limit_ns) {
     worsen(answer, Grade::unknown, "the plan was not checked for " + length_words(age_ns / 1000));
@@ -206,8 +210,8 @@ void standing_of(const Facts& facts, Answer& answer) {
   if (standing.identity == verify::Identity::matches && !standing.release.empty())
     line += " " + standing.release;
   answer.lines.push_back(line);
-  answer.facts.push_back({"standby_checks", std::to_string(standing.passed) + "/" +
-                                                std::to_string(standing.total),
+  answer.facts.push_back({"standby_checks",
+                          std::to_string(standing.passed) + "/" + std::to_string(standing.total),
                           standing.at_wall_us, "verification"});
   for (const auto& check : standing.failing) {
     worsen(answer, Grade::fail,
@@ -243,8 +247,8 @@ Answer verified(const Facts& facts) {
     worsen(answer, Grade::warn, "the standby's capacity was never measured");
   }
   answer.lines.push_back(line);
-  answer.facts.push_back({"healthy", std::to_string(fitness.healthy) + "/" +
-                                         std::to_string(fitness.servers),
+  answer.facts.push_back({"healthy",
+                          std::to_string(fitness.healthy) + "/" + std::to_string(fitness.servers),
                           0, "health checks"});
   answer.facts.push_back({"proven_rps", std::to_string(static_cast<long>(fitness.proven_rps())),
                           fitness.peak_wall_us, "traffic while active"});

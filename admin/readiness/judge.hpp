@@ -14,7 +14,7 @@ namespace switchback::readiness {
 
 enum class Question : std::uint8_t { who, how, time, data, verify };
 inline constexpr std::size_t question_count = 5;
-std::string_view to_string(Question question);   // "who"
+std::string_view to_string(Question question);  // "who"
 
 // none: does not apply here. unknown: not measured for three intervals; counts as a failure, since
 // a way back that nobody has seen work is none.
@@ -23,27 +23,27 @@ std::string_view to_string(Grade grade);
 
 struct Fact {
   std::string name, value;
-  std::int64_t at_wall_us = 0;   // when it was measured; 0: it is as old as this answer
-  std::string source;            // "null flip", "receipts", "configuration", …
+  std::int64_t at_wall_us = 0;  // when it was measured; 0: it is as old as this answer
+  std::string source;           // "null flip", "receipts", "configuration", …
 };
 
 struct Answer {
   Question question = Question::who;
   Grade grade = Grade::unknown;
-  std::vector<std::string> lines;     // for people, the most important first
-  std::vector<std::string> trouble;   // what keeps it from ok, each with what mends it
+  std::vector<std::string> lines;    // for people, the most important first
+  std::vector<std::string> trouble;  // what keeps it from ok, each with what mends it
   std::vector<Fact> facts;
 };
 
 enum class Overall : std::uint8_t { ready, degraded, not_ready };
-std::string_view to_string(Overall overall);   // "READY"
+std::string_view to_string(Overall overall);  // "READY"
 
 struct Readiness {
   Overall overall = Overall::not_ready;
   std::array<Answer, question_count> answers;
-  std::string cost;       // what waiting costs now, one line
+  std::string cost;  // what waiting costs now, one line
   // Of the first question that is not answered: for gaps and events. "" when READY or DEGRADED.
-  std::string failing;    // "how"
+  std::string failing;  // "how"
   std::string reason;
 };
 

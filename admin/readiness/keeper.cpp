@@ -12,7 +12,7 @@ namespace {
 namespace asio = boost::asio;
 namespace json = boost::json;
 
-constexpr std::size_t receipts_read = 1000;   // of a service, for the times
+constexpr std::size_t receipts_read = 1000;  // of a service, for the times
 
 }  // namespace
 
@@ -24,14 +24,13 @@ Keeper::Keeper(asio::io_context& io, const Sources& sources, ledger::Ledger& led
       started_ns_(monotonic_ns()),
       started_wall_us_(wall_us()) {
   configure(config);
-  ledger_.when_loaded(
-      ledger::Table::readiness_gap,
-      [this, &io, weak = std::weak_ptr(alive_)](std::vector<ledger::Row> rows) {
-        asio::post(io, [this, weak, rows = std::move(rows)] {
-          if (weak.expired()) return;
-          for (const auto& row : rows) gaps(row.text(0)).restore(row);
-        });
-      });
+  ledger_.when_loaded(ledger::Table::readiness_gap,
+                      [this, &io, weak = std::weak_ptr(alive_)](std::vector<ledger::Row> rows) {
+                        asio::post(io, [this, weak, rows = std::move(rows)] {
+                          if (weak.expired()) return;
+                          for (const auto& row : rows) gaps(row.text(0)).restore(row);
+                        });
+                      });
   arm();
 }
 
@@ -58,19 +57,19 @@ void Keeper::tick() {
     Facts facts;
     const auto found = look(service, facts);
     if (!found) continue;
+    pass_on(facts);
     for (std::size_t i = 0; i < question_count; ++i) grades[service][i] = found->answers[i].grade;
     const bool ready = found->overall != Overall::not_ready;
     Gaps& at = gaps(service);
     const bool was_open = at.open();
     if (auto row = at.found(ready, found->failing, found->reason, facts.now_wall_us))
       ledger_.put(std::move(*row));
-    newest_[service] = found->overall;
     if (was_open == at.open()) continue;
-    sources_.controller->tell("readiness", json::serialize(json::object{
-                                               {"service", service},
-                                               {"overall", to_string(found->overall)},
-                                               {"question", found->failing},
-                                               {"reason", found->reason}}));
+    sources_.controller->tell("readiness",
+                              json::serialize(json::object{{"service", service},
+                                                           {"overall", to_string(found->overall)},
+                                                           {"question", found->failing},
+                                                           {"reason", found->reason}}));
   }
   grades_ = std::move(grades);
 }
@@ -136,9 +135,22 @@ std::optional<View> Keeper::view(const std::string& service) const {
   return view;
 }
 
-std::optional<Overall> Keeper::newest(const std::string& service) const {
-  const auto found = newest_.find(service);
-  return found == newest_.end() ? std::nullopt : std::optional(found->second);
+Gaps::Summary Keeper::summary(const std::string& service) const {
+  const auto found = gaps_.find(service);
+  return found == gaps_.end() ? Gaps::Summary{} : found->second.summary(wall_us());
+}
+
+// What the plan found of the standby is part of its fitness for everybody else as well.
+void Keeper::pass_on(const Facts& facts) {
+  const auto& standing = facts.standing;
+  if (!standing.planned || standing.at_ns == 0 || told_[facts.service] == standing.at_ns) return;
+  told_[facts.service] = standing.at_ns;
+  const bool differs = standing.identity == verify::Identity::differs;
+  std::string text =
+      std::to_string(standing.passed) + "/" + std::to_string(standing.total) + " checks pass";
+  if (!standing.failing.empty()) text += "; " + standing.failing.front().name + " fails";
+  sources_.releases->note_verification(facts.service, standing.color, standing.fit() && !differs,
+                                       text, differs);
 }
 
 }  // namespace switchback::readiness

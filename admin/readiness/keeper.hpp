@@ -38,7 +38,7 @@ struct View {
   Facts facts;
   Readiness readiness;
   Gaps::Summary summary;
-  std::optional<Gap> gap;   // the one that stands
+  std::optional<Gap> gap;  // the one that stands
 };
 
 class Keeper {
@@ -47,16 +47,19 @@ class Keeper {
          const config::Config& config);
   Keeper(const Keeper&) = delete;
 
-  void configure(const config::Config& config);   // one that was adopted
-  std::optional<View> view(const std::string& service) const;   // judged now; nullopt: no such service
-  std::optional<Overall> newest(const std::string& service) const;   // of the last second
+  void configure(const config::Config& config);  // one that was adopted
+  std::optional<View> view(
+      const std::string& service) const;  // judged now; nullopt: no such service
+  // Of the last second, by service.
   const std::map<std::string, std::array<Grade, question_count>>& grades() const { return grades_; }
+  Gaps::Summary summary(const std::string& service) const;
 
  private:
   void arm();
   void tick();
   Facts gather(const std::string& service, const worker::ServiceView& view) const;
   std::optional<Readiness> look(const std::string& service, Facts& facts) const;
+  void pass_on(const Facts& facts);
   Gaps& gaps(const std::string& service);
 
   const Sources sources_;
@@ -66,7 +69,7 @@ class Keeper {
   const std::int64_t started_wall_us_;
   std::string socket_;
   std::map<std::string, Gaps> gaps_;
-  std::map<std::string, Overall> newest_;
+  std::map<std::string, Nanos> told_;  // the standing that the releases were told of
   std::map<std::string, std::array<Grade, question_count>> grades_;
   const std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };

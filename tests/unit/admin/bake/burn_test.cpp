@@ -53,6 +53,6 @@ TEST_CASE("a handful of errors pages nobody; old minutes are forgotten", "[burn]
   burn.add(0, 1, 1);
   CHECK(burn.page(0) == Page::fast);
   CHECK(burn.page(361) == Page::none);
-  burn.add(361, 1000, 0);   // the same place of the ring
+  burn.add(361, 1000, 0);  // the same place of the ring
   CHECK(burn.over(361, 360) == 0);
 }

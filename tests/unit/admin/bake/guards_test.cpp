@@ -13,8 +13,8 @@ using test::receipt;
 namespace {
 
 const Guard& named(const std::vector<Guard>& guards, const std::string& name) {
-  const auto found = std::find_if(guards.begin(), guards.end(),
-                                  [&](const Guard& g) { return g.name == name; });
+  const auto found =
+      std::find_if(guards.begin(), guards.end(), [&](const Guard& g) { return g.name == name; });
   REQUIRE(found != guards.end());
   return *found;
 }
@@ -45,7 +45,9 @@ TEST_CASE("each guard alone holds it back", "[bake]") {
     CHECK(would_go_back(judge(now)));
     return;
   }
-  SECTION("window") { now.window_open = false, CHECK(refused_by(now) == "window"); }
+  SECTION("window") {
+    now.window_open = false; CHECK(refused_by(now) == "window");
+  }
   SECTION("somebody switched") {
     now.subject_has_traffic = false;
     CHECK(refused_by(now) == "window");
@@ -62,13 +64,17 @@ TEST_CASE("each guard alone holds it back", "[bake]") {
     now.verdict.paired.value = verify::PairedVerdict::old_only;
     CHECK(refused_by(now) == "cause");
   }
-  SECTION("nothing to go back to") { now.target.reset(), CHECK(refused_by(now) == "target"); }
+  SECTION("nothing to go back to") {
+    now.target.reset(); CHECK(refused_by(now) == "target");
+  }
   SECTION("standby unfit") {
     now.standby_fault = "no healthy server";
     CHECK(refused_by(now) == "standby");
     CHECK(named(judge(now), "standby").text == "no healthy server");
   }
-  SECTION("capacity never measured") { now.proven_rps = 0, CHECK(refused_by(now) == "capacity"); }
+  SECTION("capacity never measured") {
+    now.proven_rps = 0; CHECK(refused_by(now) == "capacity");
+  }
   SECTION("capacity too small") {
     now.proven_rps = 0.79 * now.rps_now;
     CHECK(refused_by(now) == "capacity");
@@ -76,7 +82,9 @@ TEST_CASE("each guard alone holds it back", "[bake]") {
     CHECK(refused_by(now).empty());
     return;
   }
-  SECTION("hold") { now.hold = "dana, market day", CHECK(refused_by(now) == "hold"); }
+  SECTION("hold") {
+    now.hold = "dana, market day"; CHECK(refused_by(now) == "hold");
+  }
   SECTION("a way back is not watched to go forward again") {
     now.verdict.kind = release::FlipKind::auto_rollback;
     CHECK(refused_by(now) == "direction");
@@ -109,8 +117,8 @@ TEST_CASE("the flap budget", "[bake]") {
     CHECK(refused_by(now).empty());
   }
   SECTION("rollbacks that moved nothing do not count") {
-    now.history.push_back(receipt("b", release::FlipKind::auto_rollback, "v1.3", "v1.2",
-                                  now.now_wall_us - hour));
+    now.history.push_back(
+        receipt("b", release::FlipKind::auto_rollback, "v1.3", "v1.2", now.now_wall_us - hour));
     now.history.back().moved = false;
     CHECK(refused_by(now).empty());
   }

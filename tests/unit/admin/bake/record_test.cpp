@@ -57,7 +57,7 @@ TEST_CASE("alarms are held against what people did", "[bake]") {
   const std::int64_t now = missed.since_wall_us + 5 * day_us;
   const auto audit = audit_of({fired, agreed, wrong, calm, missed}, receipts, now);
   REQUIRE(audit.lines.size() == 5);
-  CHECK(audit.lines[0].judgement == Judgement::missed);   // newest first
+  CHECK(audit.lines[0].judgement == Judgement::missed);  // newest first
   CHECK(audit.lines[1].judgement == Judgement::quiet);
   CHECK(audit.lines[2].judgement == Judgement::false_alarm);
   CHECK(audit.lines[3].judgement == Judgement::confirmed);
@@ -77,11 +77,13 @@ TEST_CASE("a young alarm is not yet a false one", "[bake]") {
   CHECK(audit.watched == 0);
 }
 
-TEST_CASE("a rollback from a later promote of the color is not held for the earlier one", "[bake]") {
+TEST_CASE("a rollback from a later promote of the color is not held for the earlier one",
+          "[bake]") {
   const Record first = record(0, Outcome::clean, false);
   const std::vector<release::Receipt> receipts = {
       receipt("r", release::FlipKind::rollback, "v2", "v1", first.since_wall_us + 9 * minute_us),
-      receipt("second", release::FlipKind::promote, "v1", "v2", first.since_wall_us + 5 * minute_us),
+      receipt("second", release::FlipKind::promote, "v1", "v2",
+              first.since_wall_us + 5 * minute_us),
   };
   CHECK(audit_of({first}, receipts, first.since_wall_us + 3 * day_us).lines[0].judgement ==
         Judgement::quiet);

@@ -43,7 +43,7 @@ TEST_CASE("warned, then regressed: goes back once, and is over when traffic has 
   CHECK(watch.second(now) == Steps{Step::warn});
   CHECK(watch.second(now).empty());
   CHECK(watch.second(bad_release()) == Steps{Step::go_back});
-  CHECK(watch.second(bad_release()).empty());   // under way
+  CHECK(watch.second(bad_release()).empty());  // under way
   CHECK(watch.went_back(true, "") == Steps{Step::over});
   CHECK(watch.outcome() == Outcome::fired);
   CHECK(watch.would_wall_us() != 0);
@@ -69,7 +69,7 @@ TEST_CASE("advise says once when it would have gone back", "[bake]") {
   CHECK(watch.second(now) == Steps{Step::warn, Step::advise});
   CHECK(watch.second(now).empty());
   CHECK(watch.would_wall_us() == now.now_wall_us);
-  now.subject_has_traffic = false;   // a person went back
+  now.subject_has_traffic = false;  // a person went back
   CHECK(watch.second(now) == Steps{Step::over});
   CHECK(watch.outcome() == Outcome::advised);
 }

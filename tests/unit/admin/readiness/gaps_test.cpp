@@ -68,11 +68,13 @@ TEST_CASE("an open gap counts until now; a later life closes it when all is well
   CHECK(closed->same_key(*row));
 }
 
-TEST_CASE("gaps of earlier lives stand in order, and old open ones end where the next begins", "[gaps]") {
+TEST_CASE("gaps of earlier lives stand in order, and old open ones end where the next begins",
+          "[gaps]") {
   Gaps gaps("shop", start + 3 * hour);
   for (const std::int64_t from : {start + hour, start}) {
     ledger::Row row{ledger::Table::readiness_gap, {}};
-    row.values = {std::string("shop"), from, std::monostate{}, std::string("how"), std::string("x")};
+    row.values = {std::string("shop"), from, std::monostate{}, std::string("how"),
+                  std::string("x")};
     gaps.restore(row);
     gaps.restore(row);
   }

@@ -5,7 +5,6 @@
 using namespace switchback;
 using namespace switchback::readiness;
 
-
 namespace {
 
 constexpr std::int64_t second_us = 1'000'000, day_us = 24LL * 3600 * second_us;
@@ -30,7 +29,8 @@ Facts good() {
   f.active_release = "v1.3";
   f.target = Color::blue;
   f.target_release = "v1.2";
-  f.people = {person("dana", f.now_wall_us - 21 * day_us), person("li", f.now_wall_us - 40 * day_us)};
+  f.people = {person("dana", f.now_wall_us - 21 * day_us),
+              person("li", f.now_wall_us - 40 * day_us)};
   f.hands = {2, 2};
   f.socket = "/run/sb/admin.sock";
   f.rehearsal_period = std::chrono::seconds(60);
@@ -83,7 +83,8 @@ TEST_CASE("all five answered: READY, and what a person reads", "[readiness]") {
   CHECK(answer(r, Question::who).lines.front() ==
         "2 people hold `operate`; 2 proved it in 90 d (dana 21 d ago, li 40 d ago)");
   const auto& how = answer(r, Question::how).lines;
-  CHECK_THAT(how.at(0), ContainsSubstring("switchback rollback shop") && ContainsSubstring("curl -X POST"));
+  CHECK_THAT(how.at(0),
+             ContainsSubstring("switchback rollback shop") && ContainsSubstring("curl -X POST"));
   CHECK(how.at(1) == "same path rehearsed 11 s ago by null flip #18204: 0.9 ms");
   CHECK_THAT(answer(r, Question::time).lines.at(0), ContainsSubstring("n=6"));
   CHECK_THAT(answer(r, Question::time).lines.back(), ContainsSubstring("26 %"));
@@ -91,7 +92,8 @@ TEST_CASE("all five answered: READY, and what a person reads", "[readiness]") {
   CHECK_THAT(answer(r, Question::data).lines.at(0), ContainsSubstring("no database is configured"));
   CHECK(answer(r, Question::verify).lines.at(0) ==
         "9 checks; standby passed 9/9 3 s ago; identity matches v1.2");
-  CHECK_THAT(answer(r, Question::verify).lines.at(1), ContainsSubstring("has carried 2139 requests/s >= 1870 now"));
+  CHECK_THAT(answer(r, Question::verify).lines.at(1),
+             ContainsSubstring("has carried 2139 requests/s >= 1870 now"));
   CHECK(r.cost == "no traffic");
 }
 
@@ -164,7 +166,8 @@ TEST_CASE("time: never measured, or long ago", "[readiness]") {
   CHECK(judge(f).overall == Overall::ready);
 }
 
-TEST_CASE("verify: no plan, a failing check, another version, a stale look, no server", "[readiness]") {
+TEST_CASE("verify: no plan, a failing check, another version, a stale look, no server",
+          "[readiness]") {
   auto f = good();
   f.standing = {};
   check_fails(f, Question::verify, Grade::warn, "write `verify`");
@@ -197,7 +200,8 @@ TEST_CASE("what waiting costs", "[readiness]") {
   f.cost.bad_per_second = 41.14;
   f.cost.burn_5m = 22;
   f.cost.budget_per_hour = 22.0 / 720;
-  CHECK(judge(f).cost ==
-        "v1.3 fails 41.1/s (2.2 %; objective 99.9 %): burn 22.0x = 3.1 % of the 30-day error budget "
-        "per hour");
+  CHECK(
+      judge(f).cost ==
+      "v1.3 fails 41.1/s (2.2 %; objective 99.9 %): burn 22.0x = 3.1 % of the 30-day error budget "
+      "per hour");
 }
