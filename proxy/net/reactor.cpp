@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "proxy/base/assert.hpp"
-#include "proxy/net/calls.hpp"
 
 namespace switchback::net {
 namespace {
@@ -89,7 +88,7 @@ void Reactor::run() {
 void Reactor::run_turn(bool may_wait) {
   SB_ASSERT(running_ != this);   // a handler must not turn the loop it runs in
   Reactor* const outer = std::exchange(running_, this);
-  int count = call_epoll_wait(epoll_fd_, events_.data(), batch_size, may_wait ? wait_ms() : 0);
+  int count = ::epoll_wait(epoll_fd_, events_.data(), batch_size, may_wait ? wait_ms() : 0);
   if (count < 0) {
     SB_ASSERT(errno == EINTR);
     count = 0;

@@ -9,13 +9,11 @@
 
 #include <cerrno>
 #include <cstddef>
-#include <cstring>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <utility>
 
-#include "proxy/net/calls.hpp"
 #include "proxy/net/reactor.hpp"
 
 namespace switchback::net {
@@ -111,8 +109,6 @@ class Stream {
   Transfer nothing_read(ssize_t n);   // 0, or less: errno
   Transfer nothing_written(int error);
   static constexpr std::size_t max_pieces = 1024;   // IOV_MAX of Linux
-  // Up to here a copy costs less than the kernel's look at several pieces.
-  static constexpr std::size_t join_bytes = 2048;
 
   Reactor* reactor_ = nullptr;
   EventHandler* handler_ = nullptr;
@@ -141,7 +137,7 @@ inline Transfer Stream::raw_read(char* into, std::size_t room) {
   if (!readable_) return {IoStatus::would_block};
   ssize_t n;
   do {
-    n = call_recv(fd_, into, room, MSG_DONTWAIT);
+    n = ::recv(fd_, into, room, MSG_DONTWAIT);
   } while (__builtin_expect(n < 0 && errno == EINTR, 0));
   if (__builtin_expect(n > 0, 1)) {
     if (static_cast<std::size_t>(n) < room && !peer_closed_) readable_ = false;
@@ -159,20 +155,12 @@ inline Transfer Stream::raw_write(std::span<const iovec> pieces) {
   ssize_t n;
   do {
     if (pieces.size() == 1) {
-      n = call_send(fd_, pieces[0].iov_base, wanted, MSG_NOSIGNAL | MSG_DONTWAIT);
-    } else if (wanted <= join_bytes) {
-      char joined[join_bytes];
-      char* p = joined;
-      for (const iovec& piece : pieces) {
-        std::memcpy(p, piece.iov_base, piece.iov_len);
-        p += piece.iov_len;
-      }
-      n = call_send(fd_, joined, wanted, MSG_NOSIGNAL | MSG_DONTWAIT);
+      n = ::send(fd_, pieces[0].iov_base, wanted, MSG_NOSIGNAL | MSG_DONTWAIT);
     } else {
       msghdr message{};
       message.msg_iov = const_cast<iovec*>(pieces.data());
       message.msg_iovlen = pieces.size();
-      n = call_sendmsg(fd_, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+      n = ::sendmsg(fd_, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     }
   } while (__builtin_expect(n < 0 && errno == EINTR, 0));
   if (__builtin_expect(n >= 0, 1)) {
