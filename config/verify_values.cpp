@@ -77,7 +77,9 @@ void read_share(Reading& reading, const Node& node, double& out) {
   const auto text = scalar_text(reading, node, "a share such as 0.2%");
   if (!text) return;
   const bool sign = text->ends_with('%');
-  const auto value = decimal(std::string_view(*text).substr(0, text->size() - sign));
+  std::string_view number(text->data(), text->size() - sign);
+  while (number.ends_with(' ')) number.remove_suffix(1);   // "0.2 %" too
+  const auto value = decimal(number);
   if (!sign || !value || *value < 0 || *value > 100) {
     return reading.fault(
         node, reading.path() + ": " + in_quotes(*text) + " is not a share from 0% to 100%",

@@ -25,8 +25,8 @@ struct Described {
   std::vector<Member> body;
 };
 
-const std::vector<Described>& all() {
-  static const std::vector<Described> calls = {
+std::vector<Described> of_releases() {
+  return {
       {Operation::list_releases,
        "listReleases",
        "Releases, newest first, and how fit both sides are",
@@ -63,6 +63,11 @@ const std::vector<Described>& all() {
        "A release is given up",
        "The release, and warnings.",
        {{"reason", "string", ""}, {"color", "string", "Not used."}}},
+  };
+}
+
+std::vector<Described> of_the_way_back() {
+  return {
       {Operation::get_hold,
        "getHold",
        "Whether promotes are held back, and by whom",
@@ -102,6 +107,11 @@ const std::vector<Described>& all() {
        "overall, questions (grade, lines, trouble, facts), cost_of_waiting, ready_30d, gap.",
        {}},
   };
+}
+
+std::vector<Described> all() {
+  auto calls = of_releases();
+  for (auto& call : of_the_way_back()) calls.push_back(std::move(call));
   return calls;
 }
 
@@ -140,7 +150,7 @@ json::object operation_of(const Described& call, const Route& route) {
 std::string with_releases(std::string_view document) {
   auto whole = json::parse({document.data(), document.size()}).as_object();
   auto& paths = whole["paths"].as_object();
-  for (const auto& call : all()) {
+  for (const Described& call : all()) {
     for (const auto& route : routes()) {
       if (route.operation != call.operation) continue;
       auto& path = paths[route.pattern];

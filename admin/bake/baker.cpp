@@ -286,6 +286,7 @@ void Baker::count(const std::string& service, Lane& lane) {
     }
   }
   const bool goes_on = lane.counting && lane.counted == view->active && requests >= lane.requests;
+  if (lane.counting && lane.counted != view->active) lane.seconds = {};  // another release's
   auto& second = lane.seconds[++lane.second % lane.seconds.size()];
   second = goes_on ? Lane::Second{requests - lane.requests, bad - lane.bad} : Lane::Second{};
   lane.counting = true;

@@ -3,6 +3,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/json.hpp>
 #include <chrono>
+#include <filesystem>
 
 #include "proxy/base/clock.hpp"
 
@@ -35,7 +36,9 @@ Keeper::Keeper(asio::io_context& io, const Sources& sources, ledger::Ledger& led
 }
 
 void Keeper::configure(const config::Config& config) {
-  socket_ = config.admin.socket;
+  std::error_code error;   // the command is typed anywhere
+  const auto path = std::filesystem::absolute(config.admin.socket, error);
+  socket_ = config.admin.socket.empty() || error ? config.admin.socket : path.string();
 }
 
 Gaps& Keeper::gaps(const std::string& service) {
