@@ -416,9 +416,11 @@ constexpr char document[] =
 
 std::string_view openapi_json() {
   static const std::string whole = [] {
-    std::string text(document, sizeof document - 1);
+    // Texts first: what comes after parses the document and writes it without blanks.
+    std::string text = document;
     const auto put = [&text](std::string_view before, const char* part) {
-      text.insert(text.find(before), std::string(part + 1) + "\n");
+      const auto place = text.find(before);
+      if (place != std::string::npos) text.insert(place, std::string(part + 1) + "\n");
     };
     put("  \"/v1/openapi.json\": {", openapi_people);
     put("   \"Problem\": {\"type\": \"object\"", openapi_people_schemas);
