@@ -335,6 +335,11 @@ void ControllerImpl::answer_moved(const Run& run) {
   entry.refresh();
   if (run->machine.phase == Phase::lagging)
     entry.receipt.warnings.push_back("some workers have not passed the switch yet");
+  // A quiet service is drained by now: what is still to come has to be in the answer.
+  if (watcher_ && watcher_->has_plan(run->request.service) && !entry.receipt.verification) {
+    entry.receipt.verification.emplace();
+    entry.receipt.verification->state = "verifying";
+  }
   // "draining" is for later readers; the answer says that the switch is done.
   Receipt receipt = entry.receipt;
   if (receipt.state == FlipState::draining) receipt.state = FlipState::switched;
@@ -386,10 +391,11 @@ void ControllerImpl::answer(const Run& run, const FlipAnswer& given) {
   auto waiters = std::exchange(run->waiters, {});
   const auto followers = std::exchange(run->followers, {});
   for (auto& waiter : waiters) {
-    const bool proved = watcher_ && watcher_->has_plan(request.service);
+    const bool unproved = receipt && receipt->moved && !receipt->superseded &&
+                          receipt->verification && !receipt->verification->settled;
     if (may_wait && waiter.wait == Wait::drained) {
       run->entry->drain_waiters.push_back(std::move(waiter.done));
-    } else if (may_wait && waiter.wait == Wait::verified && proved) {
+    } else if (unproved && waiter.wait == Wait::verified) {
       run->entry->verify_waiters.push_back(std::move(waiter.done));
     } else {
       waiter.done(given);
