@@ -25,6 +25,20 @@ struct Described {
   std::vector<Member> body;
 };
 
+std::vector<Member> release_members() {
+  return {{"version", "string", "Required."},
+          {"color", "string", "blue or green: it runs there, stage it."},
+          {"git_commit", "string", ""},
+          {"first_commit_at", "string", "RFC 3339; or a number, seconds since 1970."},
+          {"deployed_by", "string", "Else who calls."},
+          {"commits", "integer", ""},
+          {"lines", "integer", ""},
+          {"unplanned", "boolean", "A hot fix."},
+          {"reversible", "string", "yes, no or unknown."},
+          {"migration_id", "string", ""},
+          {"contract_sha", "string", ""}};
+}
+
 std::vector<Described> of_releases() {
   return {
       {Operation::list_releases,
@@ -32,21 +46,9 @@ std::vector<Described> of_releases() {
        "Releases, newest first, and how fit both sides are",
        "releases, fitness by color, active, rollback_target.",
        {}},
-      {Operation::add_release,
-       "addRelease",
+      {Operation::add_release, "addRelease",
        "Registers a release; a known version is told more about (200 instead of 201)",
-       "The release, and warnings: staging over the rollback target loses it.",
-       {{"version", "string", "Required."},
-        {"color", "string", "blue or green: it runs there, stage it."},
-        {"git_commit", "string", ""},
-        {"first_commit_at", "string", "RFC 3339; or a number, seconds since 1970."},
-        {"deployed_by", "string", "Else who calls."},
-        {"commits", "integer", ""},
-        {"lines", "integer", ""},
-        {"unplanned", "boolean", "A hot fix."},
-        {"reversible", "string", "yes, no or unknown."},
-        {"migration_id", "string", ""},
-        {"contract_sha", "string", ""}}},
+       "The release, and warnings: staging over the rollback target loses it.", release_members()},
       {Operation::get_release, "getRelease", "One release", "The release.", {}},
       {Operation::stage_release,
        "stageRelease",

@@ -335,11 +335,9 @@ void ControllerImpl::answer_moved(const Run& run) {
   entry.refresh();
   if (run->machine.phase == Phase::lagging)
     entry.receipt.warnings.push_back("some workers have not passed the switch yet");
-  // A quiet service is drained by now: what is still to come has to be in the answer.
-  if (watcher_ && watcher_->has_plan(run->request.service) && !entry.receipt.verification) {
-    entry.receipt.verification.emplace();
-    entry.receipt.verification->state = "verifying";
-  }
+  // On an idle service the drain is over before the proof has begun: the answer says that it comes.
+  if (watcher_ && watcher_->has_plan(run->request.service) && !entry.receipt.verification)
+    entry.receipt.verification = Verification{.state = "verifying"};
   // "draining" is for later readers; the answer says that the switch is done.
   Receipt receipt = entry.receipt;
   if (receipt.state == FlipState::draining) receipt.state = FlipState::switched;

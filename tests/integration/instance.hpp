@@ -26,6 +26,11 @@ inline Finished command(std::vector<std::string> arguments,
   return run(std::move(arguments), options);
 }
 
+// A rollback that moved traffic, or found it there. It does not wait for a busy disk, and says so.
+inline bool went_back(const Finished& said) {
+  return said.code == 0 || said.code == 33;
+}
+
 inline boost::json::object json_of(const std::string& text) {
   return boost::json::parse(text).as_object();
 }
