@@ -141,13 +141,14 @@ void Baker::look_for_switch(const std::string& service, Lane& lane) {
     lane.record = known->second;
     if (lane.record.outcome != Outcome::watching) return;
   }
+  lane.rps_before = releases_.fitness(service, other(watched.color)).rps_now;
   lane.watch.emplace(std::move(watched));
   keep(lane);
   tell("bake.begun", lane, "watching " + subject_of(lane.record));
 }
 
-Situation Baker::situation(const std::string& service, const Watch& watch) const {
-  const Watched& watched = watch.watched();
+Situation Baker::situation(const std::string& service, const Lane& lane) const {
+  const Watched& watched = lane.watch->watched();
   const Rules& rule = rules(service);
   Situation now;
   now.now_wall_us = wall_us();
@@ -171,7 +172,10 @@ Situation Baker::situation(const std::string& service, const Watch& watch) const
     if (const auto release = releases_.on(service, *now.target))
       now.target_release = release->version;
   }
+  // A release that fails at once is asked more often than one that works: what the standby will get
+  // is what came before.
   now.rps_now = releases_.fitness(service, watched.color).rps_now;
+  if (lane.rps_before > 0) now.rps_now = std::min(now.rps_now, lane.rps_before);
   if (const auto hold = releases_.held(service)) {
     now.hold = hold->actor + (hold->reason.empty() ? "" : ", " + hold->reason);
   }
@@ -180,7 +184,7 @@ Situation Baker::situation(const std::string& service, const Watch& watch) const
 
 void Baker::step(const std::string& service, Lane& lane) {
   if (!lane.watch || lane.watch->over()) return;
-  for (const Step step : lane.watch->second(situation(service, *lane.watch))) {
+  for (const Step step : lane.watch->second(situation(service, lane))) {
     act(service, lane, step);
   }
 }

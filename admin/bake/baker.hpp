@@ -62,6 +62,7 @@ class Baker {
     std::optional<Watch> watch;
     Record record;
     std::string last_flip;  // the newest that was looked at
+    double rps_before = 0;  // of the color that was left, when the watch began
     std::unique_ptr<BurnRate> burn;
     std::uint64_t requests = 0, bad = 0;  // of the active color, as last read
     Color counted = Color::blue;
@@ -84,7 +85,7 @@ class Baker {
   void page(const std::string& service, Lane& lane, std::int64_t minute);
   void keep(Lane& lane);
   void tell(const std::string& type, const Lane& lane, const std::string& text);
-  Situation situation(const std::string& service, const Watch& watch) const;
+  Situation situation(const std::string& service, const Lane& lane) const;
   const Rules& rules(const std::string& service) const;
 
   worker::DataPlane& plane_;
