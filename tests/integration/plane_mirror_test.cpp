@@ -497,5 +497,5 @@ TEST_CASE("1 GiB on both sides is compared in bounded memory", "[plane][mirror]"
   REQUIRE(until([&] { return seen(plane).of(Verdict::equal) == 1; }));
   most = std::max(most, resident_bytes());
   CHECK(seen(plane).bytes == bytes);
-  CHECK(most - before < (std::uint64_t{64} << 20));
+  if (memory_is_measured) CHECK(most - before < (std::uint64_t{64} << 20));
 }
