@@ -141,7 +141,6 @@ void Baker::look_for_switch(const std::string& service, Lane& lane) {
     lane.record = known->second;
     if (lane.record.outcome != Outcome::watching) return;
   }
-  lane.rps_before = releases_.fitness(service, other(watched.color)).rps_now;
   lane.watch.emplace(std::move(watched));
   keep(lane);
   tell("bake.begun", lane, "watching " + subject_of(lane.record));
@@ -175,7 +174,8 @@ Situation Baker::situation(const std::string& service, const Lane& lane) const {
   // A release that fails at once is asked more often than one that works: what the standby will get
   // is what came before.
   now.rps_now = releases_.fitness(service, watched.color).rps_now;
-  if (lane.rps_before > 0) now.rps_now = std::min(now.rps_now, lane.rps_before);
+  const double before = lane.counted == watched.color ? lane.rps_before : lane.rate();
+  if (before > 0) now.rps_now = std::min(now.rps_now, before);
   if (const auto hold = releases_.held(service)) {
     now.hold = hold->actor + (hold->reason.empty() ? "" : ", " + hold->reason);
   }
@@ -290,7 +290,10 @@ void Baker::count(const std::string& service, Lane& lane) {
     }
   }
   const bool goes_on = lane.counting && lane.counted == view->active && requests >= lane.requests;
-  if (lane.counting && lane.counted != view->active) lane.seconds = {};  // another release's
+  if (lane.counting && lane.counted != view->active) {
+    lane.rps_before = lane.rate();
+    lane.seconds = {};  // another release's
+  }
   auto& second = lane.seconds[++lane.second % lane.seconds.size()];
   second = goes_on ? Lane::Second{requests - lane.requests, bad - lane.bad} : Lane::Second{};
   lane.counting = true;

@@ -62,7 +62,7 @@ class Baker {
     std::optional<Watch> watch;
     Record record;
     std::string last_flip;  // the newest that was looked at
-    double rps_before = 0;  // of the color that was left, when the watch began
+    double rps_before = 0;  // of the color that had the traffic before this one
     std::unique_ptr<BurnRate> burn;
     std::uint64_t requests = 0, bad = 0;  // of the active color, as last read
     Color counted = Color::blue;
@@ -72,6 +72,11 @@ class Baker {
     };
     std::array<Second, 10> seconds{};
     std::size_t second = 0;
+    double rate() const {  // requests a second, over the last ten
+      double sum = 0;
+      for (const auto& one : seconds) sum += static_cast<double>(one.requests);
+      return sum / static_cast<double>(seconds.size());
+    }
     BurnRate::Page page = BurnRate::Page::none;
   };
 
