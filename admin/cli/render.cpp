@@ -11,15 +11,7 @@
 #include "admin/cli/render_release.hpp"
 
 namespace switchback::cli {
-namespace {
 
-std::string upper(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  return out;
-}
-
-// Text from elsewhere must not steer the terminal it is shown on.
 std::string printable(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -29,16 +21,23 @@ std::string printable(std::string_view text) {
   return out;
 }
 
+std::string padded(std::string text, std::size_t width) {
+  if (text.size() < width) text.append(width - text.size(), ' ');
+  return text;
+}
+namespace {
+
+std::string upper(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return out;
+}
+
 template <class... Args>
 std::string print(const char* format, Args... args) {
   std::array<char, 128> buffer{};
   std::snprintf(buffer.data(), buffer.size(), format, args...);
   return buffer.data();
-}
-
-std::string padded(std::string text, std::size_t width) {
-  if (text.size() < width) text.append(width - text.size(), ' ');
-  return text;
 }
 
 std::string from_side(const json::object& receipt, const Style& style) {
@@ -101,7 +100,7 @@ std::string describe_standing(const json::object& server) {
   const std::uint64_t share = count_of(server, "share"), weight = count_of(server, "weight");
   if (!server.contains("share") || share == 100) return "";
   if (weight == 0) return address + "  weight 0: takes no new requests\n";
-  if (share == 0) return "";   // its health says why
+  if (share == 0) return "";  // its health says why
   return address + "  slow start: " + std::to_string(share) + " % of its weight\n";
 }
 
@@ -115,8 +114,9 @@ std::string render_names(const json::object& pool) {
     const auto count = array_of(name, "addresses").size();
     text += "          " + printable(text_of(name, "name")) + "  " +
             (count == 1 ? "1 address" : std::to_string(count) + " addresses");
-    text += error.empty() ? ", TTL " + format_ms(number_of(name, "ttl_left_ms").value_or(0)) + " left"
-                          : "  DNS: " + printable(error);
+    text += error.empty()
+                ? ", TTL " + format_ms(number_of(name, "ttl_left_ms").value_or(0)) + " left"
+                : "  DNS: " + printable(error);
     text += "\n";
   }
   return text;

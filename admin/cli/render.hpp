@@ -20,6 +20,10 @@ struct Style {
   std::string admin_flag;  // " --admin X" for the commands shown, where it is needed
 };
 
+// Text from elsewhere must not steer the terminal it is shown on.
+std::string printable(std::string_view text);
+std::string padded(std::string text, std::size_t width);
+
 // No newline.
 std::string format_ms(double milliseconds);  // "0.08 ms", "180 ms", "2.3 s", "3 min 5 s"
 std::string format_age(

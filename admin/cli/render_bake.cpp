@@ -11,7 +11,7 @@ std::string line(const char* label, const std::string& text) {
   if (text.empty()) return "";
   char begin[24];
   std::snprintf(begin, sizeof begin, "  %-12s", label);
-  return begin + text + "\n";
+  return begin + printable(text) + "\n";
 }
 
 std::string named(const json::object& of, const Style& style) {

@@ -38,7 +38,7 @@ std::string question_block(const Shown& shown, const json::object& answer) {
       const auto* text = value.if_string();
       if (!text) continue;
       out += (first ? std::string(begin) : indent) + (*part == 't' ? "! " : "") +
-             std::string(text->data(), text->size()) + "\n";
+             printable({text->data(), text->size()}) + "\n";
       first = false;
     }
   }
@@ -78,7 +78,8 @@ std::string render_readiness(const json::object& r, const Style& style, std::int
          format_ms(number_of(share, "watched_ms").value_or(0)) + "\n";
   const auto& gap = object_of(r, "gap");
   if (!gap.empty()) {
-    out += "GAP SINCE      " + text_of(gap, "from") + ": " + text_of(gap, "reason") + "\n";
+    out +=
+        "GAP SINCE      " + text_of(gap, "from") + ": " + printable(text_of(gap, "reason")) + "\n";
   }
   return out;
 }

@@ -16,12 +16,8 @@ std::int64_t time_ms(const std::string& text) {
   parts.tm_mon -= 1;
   return static_cast<std::int64_t>(::timegm(&parts)) * 1000;
 }
-namespace {
 
-std::string padded(std::string text, std::size_t width) {
-  if (text.size() < width) text.append(width - text.size(), ' ');
-  return text;
-}
+namespace {
 
 // What came over the wire must not move the cursor.
 std::string plain(std::string text) {

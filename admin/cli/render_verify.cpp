@@ -3,23 +3,14 @@
 #include <algorithm>
 
 #include "admin/cli/json_view.hpp"
+#include "admin/cli/render.hpp"
 
 namespace switchback::cli {
 namespace {
 
 // What a server said must not steer the terminal it is shown on.
 std::string shown(const std::string& text) {
-  std::string out = text.substr(0, 200);
-  for (char& c : out) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f) c = ' ';
-  }
-  return out;
-}
-
-std::string padded(std::string text, std::size_t width) {
-  text.resize(std::max(text.size(), width), ' ');
-  return text;
+  return printable(std::string_view(text).substr(0, 200));
 }
 
 const json::array& array_of(const json::object& object, const char* name) {

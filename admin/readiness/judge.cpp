@@ -8,6 +8,8 @@
 namespace switchback::readiness {
 namespace {
 
+using release::span_words;
+
 constexpr std::int64_t day_us = 24LL * 3600 * 1'000'000;
 constexpr std::int64_t token_warning_us = 14 * day_us;
 // A measured rollback or drill older than this says little about today's (rollback.md §5).
@@ -43,7 +45,7 @@ std::string on_call_line(const Facts& facts, Answer& answer) {
       continue;
     }
     if (found->token_expires_us != 0) {
-      line += ", token valid " + length_words(found->token_expires_us - facts.now_wall_us);
+      line += ", token valid " + span_words(found->token_expires_us - facts.now_wall_us);
       if (found->token_expires_us - facts.now_wall_us < token_warning_us)
         worsen(answer, Grade::warn, "the token of " + name + " ends soon: switchback token rotate");
     }
@@ -104,12 +106,12 @@ void rehearsed(const Facts& facts, Answer& answer) {
            "the rehearsal " + age_words(facts.now_wall_us - last->wall_us) +
                " failed: " + last->fault);
   } else if (good && ago > limit_us) {
-    worsen(answer, Grade::unknown, "no rehearsal went through for " + length_words(ago));
+    worsen(answer, Grade::unknown, "no rehearsal went through for " + span_words(ago));
   } else if (!good && facts.up_ns / 1000 > limit_us) {
     worsen(answer, Grade::unknown, "no rehearsal went through since the start");
   } else if (!good) {
     worsen(answer, Grade::warn,
-           "not rehearsed yet; the first one comes within " + length_words(2 * period_us));
+           "not rehearsed yet; the first one comes within " + span_words(2 * period_us));
   }
 }
 
@@ -167,9 +169,9 @@ Answer how_long(const Facts& facts) {
   if (newest == 0) {
     worsen(answer, Grade::warn, "never measured: roll back once when nothing is wrong");
   } else if (ago > time_failure_us) {
-    worsen(answer, Grade::fail, "nobody has rolled back for " + length_words(ago));
+    worsen(answer, Grade::fail, "nobody has rolled back for " + span_words(ago));
   } else if (ago > time_warning_us) {
-    worsen(answer, Grade::warn, "nobody has rolled back for " + length_words(ago));
+    worsen(answer, Grade::warn, "nobody has rolled back for " + span_words(ago));
   }
   answer.facts = {{"rollbacks", std::to_string(rollbacks.n), rollbacks.newest_wall_us, "receipts"},
                   {"drills", std::to_string(drills.n), drills.newest_wall_us, "receipts"}};
@@ -198,7 +200,7 @@ void standing_of(const Facts& facts, Answer& answer) {
   const std::int64_t limit_ns = intervals_until_unknown * to_nanos(facts.standing_period);
   const Nanos age_ns = standing.at_ns == 0 ? facts.up_ns : facts.now_ns - standing.at_ns;
   if (age_ns > limit_ns) {
-    worsen(answer, Grade::unknown, "the plan was not checked for " + length_words(age_ns / 1000));
+    worsen(answer, Grade::unknown, "the plan was not checked for " + span_words(age_ns / 1000));
   } else if (standing.at_ns == 0) {
     worsen(answer, Grade::warn, "the plan was not checked yet");
     return;

@@ -1,5 +1,6 @@
 #include "admin/readiness/keeper.hpp"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/json.hpp>
 #include <chrono>
@@ -36,7 +37,7 @@ Keeper::Keeper(asio::io_context& io, const Sources& sources, ledger::Ledger& led
 }
 
 void Keeper::configure(const config::Config& config) {
-  std::error_code error;   // the command is typed anywhere
+  std::error_code error;  // the command is typed anywhere
   const auto path = std::filesystem::absolute(config.admin.socket, error);
   socket_ = config.admin.socket.empty() || error ? config.admin.socket : path.string();
 }
@@ -85,6 +86,23 @@ std::optional<Readiness> Keeper::look(const std::string& service, Facts& facts) 
   return judge(facts);
 }
 
+const Keeper::Times& Keeper::times(const std::string& service) const {
+  constexpr Nanos trusted_ns = 10'000'000'000;
+  Times& known = times_[service];
+  const auto newest = sources_.controller->last_flip(service);
+  const bool same =
+      newest ? newest->flip == known.flip && newest->state == known.state : known.flip.empty();
+  if (same && known.at_ns != 0 && monotonic_ns() - known.at_ns < trusted_ns) return known;
+  known = {newest ? newest->flip : "", newest ? newest->state : release::FlipState::switching,
+           monotonic_ns()};
+  const auto receipts = sources_.controller->history(service, receipts_read);
+  const auto moved = std::find_if(receipts.begin(), receipts.end(),
+                                  [](const release::Receipt& r) { return r.moved; });
+  if (moved != receipts.end()) known.active_since_wall_us = moved->wall_us;
+  known.durations = release::durations_of(receipts);
+  return known;
+}
+
 Facts Keeper::gather(const std::string& service, const worker::ServiceView& view) const {
   const Sources& from = sources_;
   Facts facts;
@@ -95,13 +113,9 @@ Facts Keeper::gather(const std::string& service, const worker::ServiceView& view
   facts.active = view.active;
   facts.active_release = view.pools[index_of(view.active)].release;
   facts.target = from.controller->rollback_target(service);
-  const auto receipts = from.controller->history(service, receipts_read);
-  for (const auto& receipt : receipts) {
-    if (!receipt.moved) continue;
-    facts.active_since_wall_us = receipt.wall_us;
-    break;
-  }
-  facts.durations = release::durations_of(receipts);
+  const Times& known = times(service);
+  facts.active_since_wall_us = known.active_since_wall_us;
+  facts.durations = known.durations;
   if (const auto bake = from.baker->view(service); bake && bake->open)
     facts.baking_until_wall_us = bake->record.until_wall_us;
   // Where nothing could be undone, the standby's state is still worth knowing.

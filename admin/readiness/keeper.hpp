@@ -59,6 +59,15 @@ class Keeper {
   void tick();
   Facts gather(const std::string& service, const worker::ServiceView& view) const;
   std::optional<Readiness> look(const std::string& service, Facts& facts) const;
+  // Over up to 1,000 receipts: worked out anew when the newest one has changed, or after 10 s.
+  struct Times {
+    std::string flip;
+    release::FlipState state = release::FlipState::switching;
+    Nanos at_ns = 0;
+    std::int64_t active_since_wall_us = 0;
+    release::DurationReport durations;
+  };
+  const Times& times(const std::string& service) const;
   void pass_on(const Facts& facts);
   Gaps& gaps(const std::string& service);
 
@@ -69,6 +78,7 @@ class Keeper {
   const std::int64_t started_wall_us_;
   std::string socket_;
   std::map<std::string, Gaps> gaps_;
+  mutable std::map<std::string, Times> times_;
   std::map<std::string, Nanos> told_;  // the standing that the releases were told of
   std::map<std::string, std::array<Grade, question_count>> grades_;
   const std::shared_ptr<int> alive_ = std::make_shared<int>(0);

@@ -2,18 +2,12 @@
 
 #include <cstdio>
 
+#include "admin/release/durations.hpp"
+
 namespace switchback::readiness {
 
-std::string length_words(std::int64_t us) {
-  const std::int64_t seconds = us < 0 ? 0 : us / 1'000'000;
-  if (seconds < 120) return std::to_string(seconds) + " s";
-  if (seconds < 2 * 3600) return std::to_string(seconds / 60) + " min";
-  if (seconds < 2 * 24 * 3600) return std::to_string(seconds / 3600) + " h";
-  return std::to_string(seconds / (24 * 3600)) + " d";
-}
-
 std::string age_words(std::int64_t us) {
-  return us < 1'000'000 ? "just now" : length_words(us) + " ago";
+  return us < 1'000'000 ? "just now" : release::span_words(us) + " ago";
 }
 
 std::string ms_words(double ms) {

@@ -6,9 +6,8 @@
 
 namespace switchback::readiness {
 
-std::string length_words(std::int64_t us);  // "40 s", "12 min", "21 d"
-std::string age_words(std::int64_t us);     // "just now", "11 s ago", "21 d ago"
-std::string ms_words(double ms);            // "0.9 ms", "180 ms", "2.3 s"
+std::string age_words(std::int64_t us);  // "just now", "11 s ago", "21 d ago"
+std::string ms_words(double ms);         // "0.9 ms", "180 ms", "2.3 s"
 std::string count_words(std::size_t n, const char* one, const char* many);
 
 }  // namespace switchback::readiness

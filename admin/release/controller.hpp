@@ -62,15 +62,15 @@ struct Stages {
 struct CheckLine {
   std::string name;
   bool ok = false;
-  std::string server, observed, expected;   // of a failure
+  std::string server, observed, expected;  // of a failure
   std::uint64_t latency_us = 0;
 };
 struct Verification {
-  bool settled = false;     // the state below is the last word
-  std::string state;        // verifying, verified, unverified, regressed, superseded
-  std::string verdict;      // of the traffic: HEALTHY, …; "" where it is not judged
-  std::string label;        // "probes only", or why it is not verified
-  std::int64_t deadline_ms = 0;   // after the switch
+  bool settled = false;          // the state below is the last word
+  std::string state;             // verifying, verified, unverified, regressed, superseded
+  std::string verdict;           // of the traffic: HEALTHY, …; "" where it is not judged
+  std::string label;             // "probes only", or why it is not verified
+  std::int64_t deadline_ms = 0;  // after the switch
   std::vector<CheckLine> checks;
 };
 
@@ -94,8 +94,8 @@ struct Receipt {
   // How a death of the process met it: "resumed" (its answer may never have been seen),
   // "recovered" (answered, and pieced together again), "failed_before_switch".
   std::vector<std::string> tags;
-  std::vector<unsigned> lagging_workers;  // state switching: who has not passed
-  std::optional<Verification> verification;   // none: the service has no plan
+  std::vector<unsigned> lagging_workers;     // state switching: who has not passed
+  std::optional<Verification> verification;  // none: the service has no plan
   std::int64_t wall_us = 0;
 };
 
@@ -184,7 +184,7 @@ class Controller {
   // The whole way of a rollback but for the switch itself; a real switch of the service drops it.
   // `done` is called once, at the latest when the controller ends.
   virtual void rehearse(const std::string& /*service*/, Nanos /*begun_ns*/, OnRehearsal /*done*/) {}
-  // An event of somebody else's for the stream; `json` is one line.
+  // An event of somebody else's for the stream: one line of JSON, which gets its "at" here.
   virtual void tell(const std::string& /*type*/, const std::string& /*json*/) {}
 
   // Events after `last_id` that are still kept (1,024; called before subscribe returns), then live
@@ -198,8 +198,6 @@ class Controller {
   // settled ends the waiting of calls with wait=verified.
   virtual void watch_flips(FlipWatcher* /*watcher*/) {}
   virtual void verification(const std::string& /*flip*/, const Verification& /*now*/) {}
-  // An event of others: one line of JSON without "at".
-  virtual void emit_event(const std::string& /*type*/, const std::string& /*json*/) {}
 
   // For what others find out: a reload (event `reload`; text says what changed or what was wrong),
   // and alarms of theirs (`code` is raised once until it is cleared).

@@ -1,5 +1,7 @@
 #include "admin/release/controller_impl.hpp"
 
+#include <boost/json/parse.hpp>
+
 #include "admin/release/problems.hpp"
 #include "admin/release/receipt_json.hpp"
 
@@ -120,8 +122,12 @@ std::vector<Alarm> ControllerImpl::alarms() const {
   return alarms_.all();
 }
 
-void ControllerImpl::tell(const std::string& type, const std::string& json) {
-  events_.emit_text(type, json);
+void ControllerImpl::tell(const std::string& type, const std::string& text) {
+  boost::system::error_code error;
+  auto body = boost::json::parse(text, error);
+  if (error || !body.is_object()) return;
+  body.get_object()["at"] = rfc3339(wall_us());
+  events_.emit(type, body.get_object());
 }
 
 void ControllerImpl::name_releases(worker::ServiceView& view) const {

@@ -47,7 +47,6 @@ class ControllerImpl : public Controller, private ControlObserver::Target {
   void unsubscribe(std::uint64_t handle) override;
   void watch_flips(FlipWatcher* watcher) override { watcher_ = watcher; }
   void verification(const std::string& flip, const Verification& now) override;
-  void emit_event(const std::string& type, const std::string& json) override;
   void reloaded(bool adopted, const std::string& text) override;
   void raise_alarm(const std::string& code, const std::string& text) override;
   void clear_alarm(const std::string& code) override;

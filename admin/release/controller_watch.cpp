@@ -1,7 +1,6 @@
 // What comes back to the controller: progress of switches, health, the disk.
 #include <algorithm>
 #include <boost/asio/post.hpp>
-#include <boost/json/parse.hpp>
 #include <utility>
 
 #include "admin/release/controller_impl.hpp"
@@ -64,14 +63,6 @@ void ControllerImpl::release_verify_waiters(FlipEntry& entry) {
   entry.refresh();
   const Receipt receipt = entry.receipt;
   for (const auto& done : waiters) done(receipt);
-}
-
-void ControllerImpl::emit_event(const std::string& type, const std::string& text) {
-  boost::system::error_code error;
-  auto body = boost::json::parse(text, error);
-  if (error || !body.is_object()) return;
-  body.get_object()["at"] = rfc3339(wall_us());
-  events_.emit(type, body.get_object());
 }
 
 void ControllerImpl::finish(const Run& run) {

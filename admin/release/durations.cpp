@@ -82,15 +82,15 @@ std::string length(double ms) {
   return text;
 }
 
-std::string age(std::int64_t us) {
+}  // namespace
+
+std::string span_words(std::int64_t us) {
   const auto seconds = std::max<std::int64_t>(0, us / 1'000'000);
   if (seconds < 120) return std::to_string(seconds) + " s";
   if (seconds < 7200) return std::to_string(seconds / 60) + " min";
   if (seconds < 2 * 86400) return std::to_string(seconds / 3600) + " h";
   return std::to_string(seconds / 86400) + " d";
 }
-
-}  // namespace
 
 DurationReport durations_of(const std::vector<Receipt>& receipts) {
   DurationReport out;
@@ -122,7 +122,7 @@ std::string words_of(const StageTimes& stage, std::int64_t newest_wall_us,
   if (stage.n == 0) return "not measured";
   return "median " + length(stage.median_ms) + ", p95 " + length(stage.p95_ms) + ", max " +
          length(stage.max_ms) + " (n=" + std::to_string(stage.n) + ", newest " +
-         age(now_wall_us - newest_wall_us) + ")";
+         span_words(now_wall_us - newest_wall_us) + ")";
 }
 
 boost::json::object durations_object(const Durations& durations) {

@@ -47,6 +47,9 @@ std::string honesty_line(std::size_t n);
 std::string words_of(const StageTimes& stage, std::int64_t newest_wall_us,
                      std::int64_t now_wall_us);
 
+// "40 s", "12 min", "21 d", of microseconds.
+std::string span_words(std::int64_t us);
+
 // {"n","newest","stages":{"switched":{"n","median_ms","p95_ms","max_ms"},…},"confidence","honesty"}
 boost::json::object durations_object(const Durations& durations);
 boost::json::object report_object(const DurationReport& report);

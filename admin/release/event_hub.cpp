@@ -8,11 +8,7 @@
 namespace switchback::release {
 
 void EventHub::emit(const std::string& type, const boost::json::object& body) {
-  emit_text(type, boost::json::serialize(body));
-}
-
-void EventHub::emit_text(const std::string& type, const std::string& json) {
-  ring_.push_back({next_id_++, type, json});
+  ring_.push_back({next_id_++, type, boost::json::serialize(body)});
   if (ring_.size() > kept_) ring_.pop_front();
   const Event event = ring_.back();  // a listener's call may push the next one
   std::vector<std::uint64_t> handles;

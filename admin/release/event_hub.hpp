@@ -20,7 +20,6 @@ class EventHub {
   EventHub(std::size_t kept, std::uint64_t first_id) : kept_(kept), next_id_(first_id) {}
 
   void emit(const std::string& type, const boost::json::object& body);
-  void emit_text(const std::string& type, const std::string& json);  // one line of JSON
   std::uint64_t subscribe(std::uint64_t last_id, OnEvent on_event);
   void unsubscribe(std::uint64_t handle) { listeners_.erase(handle); }
 

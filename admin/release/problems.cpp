@@ -1,7 +1,6 @@
 #include "admin/release/problems.hpp"
 
 namespace switchback::release::problems {
-namespace {
 
 Problem make(unsigned status, const char* code, std::string title, std::string detail,
              std::string next, int exit_code) {
@@ -14,6 +13,8 @@ Problem make(unsigned status, const char* code, std::string title, std::string d
   problem.exit_code = exit_code;
   return problem;
 }
+
+namespace {
 
 std::string name_of(const worker::ServiceView& view, Color color) {
   const auto& release = view.pools[index_of(color)].release;

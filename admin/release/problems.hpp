@@ -9,6 +9,10 @@
 
 namespace switchback::release::problems {
 
+// `moved` false, as in everything that is refused before a switch.
+Problem make(unsigned status, const char* code, std::string title, std::string detail,
+             std::string next, int exit_code);
+
 Problem unknown_service(const std::string& service);
 Problem missing_to(const worker::ServiceView& view);
 Problem unknown_target(const worker::ServiceView& view, const std::string& to);

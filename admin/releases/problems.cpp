@@ -1,21 +1,12 @@
 #include "admin/releases/problems.hpp"
 
+#include "admin/release/problems.hpp"
 #include "admin/release/receipt_json.hpp"
 
 namespace switchback::releases::problems {
 namespace {
 
-Problem make(unsigned status, const char* code, std::string title, std::string detail,
-             std::string next, int exit_code) {
-  Problem problem;
-  problem.status = status;
-  problem.code = code;
-  problem.title = std::move(title);
-  problem.detail = std::move(detail);
-  problem.next = std::move(next);
-  problem.exit_code = exit_code;
-  return problem;
-}
+using release::problems::make;
 
 std::string name_of(Color color) {
   return std::string(to_string(color));

@@ -51,7 +51,6 @@ struct Releases::Impl : std::enable_shared_from_this<Releases::Impl> {
 };
 
 void Releases::Impl::tell(const char* type, json::object body) {
-  body["at"] = release::rfc3339(wall_us());
   controller.tell(type, json::serialize(body));
 }
 

@@ -140,7 +140,7 @@ class VerifierImpl final : public Verifier, public release::FlipWatcher {
                              verdict.subject_release, std::string(to_string(verdict.value)),
                              boost::json::serialize(evidence), now, std::string()}});
     evidence["service"] = service;
-    controller_.emit_event("verdict", boost::json::serialize(evidence));
+    controller_.tell("verdict", boost::json::serialize(evidence));
   }
 
   asio::io_context& io_;
