@@ -25,6 +25,8 @@ def read_options():
     add("--list", action="store_true", help="name the rows and end")
     add("--show", nargs="+", metavar="FILE", help="print the table of saved runs and end")
     add("--switchback", metavar="PATH", help="the program (default: build/release/switchback)")
+    add("--against", metavar="PATH",
+        help="a second switchback beside it: another build, or the one before a change")
     add("--tools", metavar="DIR",
         help="where the helpers are built (default: build/release/bench, else compiled here)")
     return parser.parse_args()
@@ -100,20 +102,20 @@ def run_row(rig, row, names, instances, options, turn, settings, results):
 
 
 def run_group(rig, variant, group, names, options, results):
-    wanted = [n for n in names if any(n in row.proxies for row in group)]
+    wanted = [n for n in names if any(row.takes(n) for row in group)]
     long_lived = variant in ("plain", "log", "allocations")
     instances = start_group(rig, variant, wanted) if long_lived else {}
     settings = {row.name: settings_for(rig, row, instances, options) for row in group}
     for row in group:
         if row.kind == "load":   # pools and buffers warm
-            for name in [n for n in names if n in row.proxies]:
+            for name in [n for n in names if row.takes(n)]:
                 sample(rig, row, name, instances, dict(settings[row.name], seconds=0.3))
     for turn in range(options.rounds):
         for row in group:
             # What hardly scatters, or takes long, is measured less often.
             most = {"load": options.rounds, "scale": min(3, options.rounds)}.get(row.kind, 1)
             if turn < most:
-                of_row = [n for n in names if n in row.proxies]
+                of_row = [n for n in names if row.takes(n)]
                 run_row(rig, row, of_row, instances, options, turn, settings[row.name], results)
         note(f"{variant}: round {turn + 1} of {options.rounds} done")
     for name in {peers.process_name(n) for n in instances}:
@@ -129,7 +131,8 @@ def chosen_proxies(rig, options):
         names = [n for n in names if n not in ("floor", "h2o")]
     reasons = peers.lacking(rig, names)
     for name, reason in reasons.items():
-        print(f"left out: {name} ({reason})")
+        if reason:
+            print(f"left out: {name} ({reason})")
     return [n for n in names if n not in reasons]
 
 
@@ -160,6 +163,7 @@ def measure(options):
     stop_on_signals()
     rig = Rig(options.tools)
     rig.switchback = find_switchback(options.switchback)
+    rig.against = find_switchback(options.against) if options.against else None
     facts, results, began = host_facts(rig.switchback), {}, time.monotonic()
     if facts["load_average"][0] > 0.5:
         note(f"load average {facts['load_average'][0]:.1f}: other things run here as well; "

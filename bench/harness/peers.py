@@ -165,8 +165,8 @@ hosts:
     return rig.start([which("h2o"), "-m", "worker", "-c", conf], cores, env, "h2o"), ports
 
 
-def switchback(rig, variant, workers, env, cores):
-    folder, ports = rig.path("switchback"), ports_for("plain", "p256", "rsa")
+def switchback(rig, variant, workers, env, cores, name="switchback"):
+    folder, ports = rig.path(name), ports_for("plain", "p256", "rsa")
     os.makedirs(os.path.join(folder, "state"), exist_ok=True)
     access = "{ access: off }"
     if variant == "log":
@@ -176,7 +176,7 @@ def switchback(rig, variant, workers, env, cores):
         cert, key = rig.certificate(kind)
         listeners += (f"  - bind: 127.0.0.1:{ports[kind]}\n"
                       f"    tls: {{ certificates: [{{ cert: {cert}, key: {key} }}] }}\n")
-    conf = rig.write("switchback.yaml", f"""
+    conf = rig.write(name + ".yaml", f"""
 listeners:
 {listeners}
 services:
@@ -191,7 +191,13 @@ run_dir: {folder}
 workers: {workers}
 log: {access}
 """)
-    return rig.start([rig.switchback, "serve", "--config", conf], cores, env, "switchback"), ports
+    program = rig.switchback if name == "switchback" else rig.against
+    return rig.start([program, "serve", "--config", conf], cores, env, name), ports
+
+
+def against(rig, variant, workers, env, cores):
+    """A second switchback: another build, or the one before a change."""
+    return switchback(rig, variant, workers, env, cores, "against")
 
 
 def floor(rig, variant, workers, env, cores):
@@ -199,8 +205,8 @@ def floor(rig, variant, workers, env, cores):
     return process, {"plain": port}
 
 
-STARTERS = {"switchback": switchback, "nginx": nginx, "haproxy": haproxy, "h2o": h2o,
-            "floor": floor}
+STARTERS = {"switchback": switchback, "against": against, "nginx": nginx, "haproxy": haproxy,
+            "h2o": h2o, "floor": floor}
 
 
 def lacking(rig, names):
@@ -210,6 +216,8 @@ def lacking(rig, names):
         program = process_name(name)
         if program == "switchback" and rig.switchback is None:
             reasons[name] = "build it, or say where: --switchback PATH"
+        elif program == "against" and rig.against is None:
+            reasons[name] = ""
         elif program in ("nginx", "haproxy", "h2o") and not which(program):
             reasons[name] = f"apt-get install {PACKAGES.get(program, program)}"
     return reasons

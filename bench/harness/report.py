@@ -6,7 +6,7 @@ import time
 
 from . import figures, rows
 
-COLUMNS = {"switchback": "switchback", "nginx": "nginx", "haproxy": "HAProxy",
+COLUMNS = {"switchback": "switchback", "against": "against", "nginx": "nginx", "haproxy": "HAProxy",
            "haproxy_splice": "HAP. splice", "h2o": "h2o", "floor": "floor"}
 LABEL, UNIT, CELL = 30, 17, 18
 
@@ -66,6 +66,14 @@ def ratio_text(evaluated):
     return f"{evaluated['ratio']:.2f} {spread} {COLUMNS[evaluated['better_peer']]}"
 
 
+def against_text(ours, theirs):
+    """The paired ratio to the second switchback, where one was measured."""
+    ratios = figures.paired_ratios(ours, theirs)
+    if not ratios:
+        return []
+    return [f"    to against: {figures.median(ratios):.3f} ({min(ratios):.2f}..{max(ratios):.2f})"]
+
+
 def limit_text(line):
     if line.bar is None:
         return ""
@@ -92,6 +100,8 @@ def table(results):
                 text += f"{shown:>{CELL}}"
             text += f"  {ratio_text(evaluated):36}{limit_text(line):22}{evaluated['verdict']}"
             out.append(text.rstrip())
+            out += against_text(values_of(line, samples, "switchback"),
+                                values_of(line, samples, "against"))
             if evaluated["verdict"] == "MISSED":
                 missed.append(f"{row.name} {line.unit}")
         for proxy, (failed, every) in failures(samples).items():

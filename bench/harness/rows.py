@@ -36,6 +36,10 @@ class Row:
     quick: bool = False        # also in --quick
     load: dict = field(default_factory=dict)
 
+    def takes(self, proxy):
+        """Whether this proxy is measured in this row; a second switchback is wherever the first is."""
+        return proxy in self.proxies or (proxy == "against" and "switchback" in self.proxies)
+
 
 def cpu(bar, goal):
     return Line("cpu_us", "CPU µs/req", bar, goal)
