@@ -40,7 +40,7 @@ class Driver final : public Switch {
 
   SwitchAnswer move(Color to, const std::string& reason) override;
   SwitchAnswer roll_back(const std::string& reason) override;
-  Stages stages(const std::string&) override { return {}; }
+  ReceiptStages stages(const std::string&) override { return {}; }
 
  private:
   Child child_;

@@ -141,10 +141,9 @@ void FlipLog::refused() {
   flips_.back().measured = false;
 }
 
-void FlipLog::stages(std::optional<double> switched_ms, std::optional<double> drained_ms) {
+void FlipLog::stages(const ReceiptStages& stages) {
   const std::lock_guard lock(mutex_);
-  flips_.back().receipt_switched_ms = switched_ms;
-  flips_.back().receipt_drained_ms = drained_ms;
+  flips_.back().receipt = stages;
 }
 
 bool FlipLog::settled() const {

@@ -55,6 +55,11 @@ struct LaneCounts {
   LatencyHistogram latency;  // of good answers, from the time they were meant to be sent
 };
 
+// By the flip's receipt, in ms from the command's arrival there; none: not reached, or not told.
+struct ReceiptStages {
+  std::optional<double> persisted, switched, drained;
+};
+
 // What is known of one flip. Times are monotonic; stages are the receipt's, in ms.
 struct FlipRecord {
   Color from = Color::blue, to = Color::green;
@@ -65,7 +70,7 @@ struct FlipRecord {
   std::optional<Nanos> last_old_ended;  // the old color's last answer was here
   std::uint64_t failed = 0, stale = 0;
   bool measured = true;  // false: a step on the way, or none at all; its times are not counted
-  std::optional<double> receipt_switched_ms, receipt_drained_ms;
+  ReceiptStages receipt;
 };
 
 struct Ticket {  // one request under way
@@ -96,7 +101,7 @@ class FlipLog {
   void answered(Nanos answer_at);
   // Instead of answered(): nothing moved, or it is not known. Both colors are right from then on.
   void refused();
-  void stages(std::optional<double> switched_ms, std::optional<double> drained_ms);
+  void stages(const ReceiptStages& stages);
   // Every request begun before the last flip's answer has ended, and the new color has answered.
   bool settled() const;
   std::uint64_t bad() const;  // failed and stale, so far

@@ -68,16 +68,16 @@ void Flipper::settle(const SwitchAnswer& answer) {
   wait(begun + plan_.pause, [] { return false; });
   wait(begun + plan_.pause + plan_.settle_limit, [&] { return log_.settled(); });
   if (answer.flip.empty()) return;
-  Stages stages;
+  ReceiptStages stages;
   Nanos next = 0;  // a drain that takes long is not asked for two thousand times a second
   wait(begun + plan_.pause + plan_.settle_limit, [&] {
     const Nanos now = monotonic_ns();
     if (now < next) return false;
     next = now + 20'000'000;
     stages = switch_.stages(answer.flip);
-    return stages.drained_ms.has_value();
+    return stages.drained.has_value();
   });
-  log_.stages(stages.switched_ms, stages.drained_ms);
+  log_.stages(stages);
 }
 
 // Also after Ctrl-C: only then is the benchmark over.

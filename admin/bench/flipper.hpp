@@ -26,10 +26,6 @@ struct SwitchAnswer {
   std::string flip;              // the receipt's id; "": there is none to ask for
 };
 
-struct Stages {
-  std::optional<double> switched_ms, drained_ms;  // by the receipt, from the command's arrival
-};
-
 // What is flipped.
 class Switch {
  public:
@@ -38,7 +34,7 @@ class Switch {
   // Back to the other color by the rollback command.
   virtual SwitchAnswer roll_back(const std::string& reason) = 0;
   // The stages of that flip as far as they are reached.
-  virtual Stages stages(const std::string& flip) = 0;
+  virtual ReceiptStages stages(const std::string& flip) = 0;
 };
 
 struct FlipPlan {

@@ -44,6 +44,7 @@ constexpr Row rows[] = {
     {"the first answer of the new color", "first_new", &Figures::first_new},
     {"the last request begun on the old one", "last_old_begun", &Figures::last_old_begun},
     {"drained: the last old answer is here", "drained", &Figures::drained},
+    {"written to the disk, by the receipt", "receipt_persisted", &Figures::receipt_persisted},
     {"switched, by the receipt", "receipt_switched", &Figures::receipt_switched},
     {"drained, by the receipt", "receipt_drained", &Figures::receipt_drained},
 };
@@ -150,7 +151,7 @@ json::object around_object(const Timeline& timeline) {
 
 Figures figures_of(const Result& result) {
   Figures out;
-  std::vector<double> begun, switched, drained;
+  std::vector<double> begun, persisted, switched, drained;
   for (const auto& flip : result.flips) {
     if (!flip.measured || flip.answered == 0) continue;
     out.answers.push_back(in_ms(flip.answered - flip.commanded));
@@ -159,13 +160,15 @@ Figures figures_of(const Result& result) {
     // Nothing was on the old color any more: it was drained when the command came.
     const Nanos ended = flip.last_old_ended.value_or(flip.commanded);
     out.draineds.push_back(in_ms(ended - flip.commanded));
-    if (flip.receipt_switched_ms) switched.push_back(*flip.receipt_switched_ms);
-    if (flip.receipt_drained_ms) drained.push_back(*flip.receipt_drained_ms);
+    if (flip.receipt.persisted) persisted.push_back(*flip.receipt.persisted);
+    if (flip.receipt.switched) switched.push_back(*flip.receipt.switched);
+    if (flip.receipt.drained) drained.push_back(*flip.receipt.drained);
   }
   out.answer = summarize(out.answers);
   out.first_new = summarize(out.first_news);
   out.last_old_begun = summarize(std::move(begun));
   out.drained = summarize(out.draineds);
+  out.receipt_persisted = summarize(std::move(persisted));
   out.receipt_switched = summarize(std::move(switched));
   out.receipt_drained = summarize(std::move(drained));
   for (const auto& lane : result.lanes) {

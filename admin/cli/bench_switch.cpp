@@ -58,20 +58,21 @@ bench::SwitchAnswer AdminSwitch::send(const std::string& path, json::object body
 void AdminSwitch::await_barrier(bench::SwitchAnswer& answer) {
   constexpr auto limit = std::chrono::seconds(10);
   const auto until = std::chrono::steady_clock::now() + limit;
-  while (std::chrono::steady_clock::now() < until && !stages(answer.flip).switched_ms) {
+  while (std::chrono::steady_clock::now() < until && !stages(answer.flip).switched) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   answer.at = monotonic_ns();
 }
 
-bench::Stages AdminSwitch::stages(const std::string& flip) {
-  bench::Stages out;
+bench::ReceiptStages AdminSwitch::stages(const std::string& flip) {
+  bench::ReceiptStages out;
   const auto answer = session_.call("GET", "/v1/flips/" + flip);
   if (answer.failure != web::Failure::none || answer.status != 200) return out;
   const auto receipt = parse_object(answer.body);
   const auto& stages = object_of(receipt, "stages_ms");
-  out.switched_ms = number_of(stages, "switched");
-  out.drained_ms = number_of(stages, "drained");
+  out.persisted = number_of(stages, "persisted");
+  out.switched = number_of(stages, "switched");
+  out.drained = number_of(stages, "drained");
   return out;
 }
 

@@ -21,7 +21,7 @@ class AdminSwitch final : public bench::Switch {
 
   bench::SwitchAnswer move(Color to, const std::string& reason) override;
   bench::SwitchAnswer roll_back(const std::string& reason) override;
-  bench::Stages stages(const std::string& flip) override;
+  bench::ReceiptStages stages(const std::string& flip) override;
 
  private:
   bench::SwitchAnswer send(const std::string& path, boost::json::object body,
