@@ -57,7 +57,8 @@ struct LaneCounts {
 
 // By the flip's receipt, in ms from the command's arrival there; none: not reached, or not told.
 struct ReceiptStages {
-  std::optional<double> persisted, switched, drained;
+  std::optional<double> persisted, switched, drained, verified;
+  bool verifying = false;  // a verification runs, whose end is still to come
 };
 
 // What is known of one flip. Times are monotonic; stages are the receipt's, in ms.

@@ -75,7 +75,7 @@ void Flipper::settle(const SwitchAnswer& answer) {
     if (now < next) return false;
     next = now + 20'000'000;
     stages = switch_.stages(answer.flip);
-    return stages.drained.has_value();
+    return stages.drained.has_value() && !stages.verifying;
   });
   log_.stages(stages);
 }

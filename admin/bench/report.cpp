@@ -47,6 +47,7 @@ constexpr Row rows[] = {
     {"written to the disk, by the receipt", "receipt_persisted", &Figures::receipt_persisted},
     {"switched, by the receipt", "receipt_switched", &Figures::receipt_switched},
     {"drained, by the receipt", "receipt_drained", &Figures::receipt_drained},
+    {"verified, by the receipt", "receipt_verified", &Figures::receipt_verified},
 };
 
 std::string render_flips(const Result& result, const Figures& figures) {
@@ -151,7 +152,7 @@ json::object around_object(const Timeline& timeline) {
 
 Figures figures_of(const Result& result) {
   Figures out;
-  std::vector<double> begun, persisted, switched, drained;
+  std::vector<double> begun, persisted, switched, drained, verified;
   for (const auto& flip : result.flips) {
     if (!flip.measured || flip.answered == 0) continue;
     out.answers.push_back(in_ms(flip.answered - flip.commanded));
@@ -163,6 +164,7 @@ Figures figures_of(const Result& result) {
     if (flip.receipt.persisted) persisted.push_back(*flip.receipt.persisted);
     if (flip.receipt.switched) switched.push_back(*flip.receipt.switched);
     if (flip.receipt.drained) drained.push_back(*flip.receipt.drained);
+    if (flip.receipt.verified) verified.push_back(*flip.receipt.verified);
   }
   out.answer = summarize(out.answers);
   out.first_new = summarize(out.first_news);
@@ -171,6 +173,7 @@ Figures figures_of(const Result& result) {
   out.receipt_persisted = summarize(std::move(persisted));
   out.receipt_switched = summarize(std::move(switched));
   out.receipt_drained = summarize(std::move(drained));
+  out.receipt_verified = summarize(std::move(verified));
   for (const auto& lane : result.lanes) {
     out.answered += lane.answered + lane.unjudged;
     out.failed += lane.failed;

@@ -32,7 +32,7 @@ struct RunFacts {
 
 struct Figures {
   Summary answer, first_new, last_old_begun, drained;
-  Summary receipt_persisted, receipt_switched, receipt_drained;
+  Summary receipt_persisted, receipt_switched, receipt_drained, receipt_verified;
   std::vector<double> answers, first_news, draineds;  // one a measured flip, in order
   std::uint64_t answered = 0, failed = 0, stale = 0, unjudged = 0, late = 0;
 };

@@ -239,11 +239,11 @@ std::string Responder::start() {
   engine_->epoll = ::epoll_create1(EPOLL_CLOEXEC);
   for (const Color color : {Color::blue, Color::green}) {
     if (auto error = engine_->listen(color); !error.empty()) return error;
-    const std::string body = "{\"color\":\"" + std::string(to_string(color)) + "\"}\n";
+    const std::string name(to_string(color));
+    const std::string body = R"({"color":")" + name + R"(","version":"on-)" + name + "\"}\n";
     engine_->texts[index_of(color)] =
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " +
-        std::to_string(body.size()) + "\r\nX-Demo-Color: " + std::string(to_string(color)) +
-        "\r\n\r\n" + body;
+        std::to_string(body.size()) + "\r\nX-Demo-Color: " + name + "\r\n\r\n" + body;
   }
   thread_ = std::thread([this] {
     while (!stopping_) engine_->turn();

@@ -81,10 +81,12 @@ std::string config_text(const ScratchFolder& folder, const bench::Responder& ser
                         unsigned workers) {
   return "listeners:\n  - bind: 127.0.0.1:0\n  - bind: 127.0.0.1:0\n    tls:\n"
          "      certificates: [{ cert: cert.pem, key: key.pem }]\n"
-         "services:\n  demo:\n    blue: { release: v1, servers: [\"" +
-         servers.address(Color::blue) + "\"] }\n    green: { release: v2, servers: [\"" +
+         "services:\n  demo:\n    blue: { release: on-blue, servers: [\"" +
+         servers.address(Color::blue) + "\"] }\n    green: { release: on-green, servers: [\"" +
          servers.address(Color::green) +
          "\"] }\n    health_check: { path: /healthz, interval: 250ms, timeout: 2s }\n"
+         "    verify: { deadline: 10s, probes: [{ name: version, get: /healthz, expect: "
+         "{ status: 200, json: { \"$.version\": \"${release.version}\" } } }] }\n"
          "admin:\n  socket: " +
          folder / "admin.sock" + "\nstate_dir: " + folder / "state" +
          "\nrun_dir: " + folder / "run" +

@@ -73,6 +73,10 @@ bench::ReceiptStages AdminSwitch::stages(const std::string& flip) {
   out.persisted = number_of(stages, "persisted");
   out.switched = number_of(stages, "switched");
   out.drained = number_of(stages, "drained");
+  out.verified = number_of(stages, "verified");
+  if (const auto* settled = field(object_of(receipt, "verification"), "settled")) {
+    out.verifying = settled->is_bool() && !settled->get_bool();
+  }
   return out;
 }
 

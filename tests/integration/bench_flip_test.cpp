@@ -90,7 +90,8 @@ TEST_CASE("a demo of its own is flipped under load with nothing failed and nothi
   CHECK(lanes.size() == 6);  // kept-alive, new connections, WebSockets; plain and TLS
   for (const auto& lane : lanes) CHECK(number(lane.as_object(), "answered") > 0);
   const auto& ms = found.at("ms_from_command").as_object();
-  for (const char* stage : {"answer", "first_new", "drained", "receipt_persisted", "receipt_switched"}) {
+  for (const char* stage : {"answer", "first_new", "drained", "receipt_persisted",
+                            "receipt_switched", "receipt_verified"}) {
     CHECK(number(ms.at(stage).as_object(), "count") == 20);
   }
   CHECK(std::filesystem::file_size(plot) > 1000);
