@@ -72,13 +72,23 @@ std::vector<ledger::Row> Gaps::restore(const std::vector<ledger::Row>& rows) {
   while (lives_.size() > kept) lives_.pop_front();
   for (Gap& gap : gaps_) {
     if (gap.to_wall_us != 0 || gap.from_wall_us >= since_wall_us_) continue;
-    gap.to_wall_us = gap.from_wall_us + 1;
-    for (const Life& life : lives_)
-      if (life.from_us <= gap.from_wall_us) gap.to_wall_us = std::max(gap.to_wall_us, life.to_us);
-    gap.to_wall_us = std::min(gap.to_wall_us, since_wall_us_);
+    const Life* life = life_of(gap);
+    gap.to_wall_us = std::max(gap.from_wall_us + 1, life ? life->to_us : 0);
     closed.push_back(row_of(gap));
   }
+  // A life was at least as long as the gaps that it saw end.
+  for (const Gap& gap : gaps_)
+    if (Life* life = life_of(gap)) life->to_us = std::max(life->to_us, gap.to_wall_us);
   return closed;
+}
+
+// Of a gap before this life; nullptr: nothing is known of the life that saw it.
+Gaps::Life* Gaps::life_of(const Gap& gap) {
+  if (gap.from_wall_us >= since_wall_us_) return nullptr;
+  const auto later = std::find_if(lives_.begin(), lives_.end(), [&](const Life& life) {
+    return life.from_us > gap.from_wall_us;
+  });
+  return later == lives_.begin() ? nullptr : &*std::prev(later);
 }
 
 Gaps::Summary Gaps::summary(std::int64_t now_wall_us) const {
@@ -89,6 +99,8 @@ Gaps::Summary Gaps::summary(std::int64_t now_wall_us) const {
   };
   summary.watched_us = within(since_wall_us_, now_wall_us);
   for (const Life& life : lives_) summary.watched_us += within(life.from_us, life.to_us);
+  // What is lost is part of what was watched: of an unknown life nothing is.
+  const auto known_from = lives_.empty() ? since_wall_us_ : lives_.front().from_us;
   std::int64_t lost = 0;
   std::map<std::string, std::size_t> questions;
   for (const Gap& gap : gaps_) {
@@ -96,7 +108,7 @@ Gaps::Summary Gaps::summary(std::int64_t now_wall_us) const {
     if (to <= begin) continue;
     ++summary.gaps;
     ++questions[gap.question];
-    lost += within(gap.from_wall_us, to);
+    if (gap.from_wall_us >= known_from) lost += within(gap.from_wall_us, to);
   }
   summary.by_question.assign(questions.begin(), questions.end());
   if (summary.watched_us > 0) {

@@ -56,6 +56,7 @@ class Gaps {
   };
   ledger::Row row_of(const Gap& gap) const;
   void restore_one(const Gap& gap);
+  Life* life_of(const Gap& gap);
   std::string service_;
   std::int64_t since_wall_us_;
   std::int64_t bad_since_us_ = 0;  // of the grace; 0: ready

@@ -126,3 +126,16 @@ TEST_CASE("each question has its own time", "[gaps]") {
   CHECK(summary.by_question ==
         std::vector<std::pair<std::string, std::size_t>>{{"how", 1}, {"verify", 1}});
 }
+
+TEST_CASE("a life that was killed early lost no more than it watched", "[gaps]") {
+  Gaps before("shop", start);
+  const auto watched = before.watched(start + second);  // the newest word of it
+  before.found(false, "how", "lost", start + 10 * second);
+  before.found(false, "how", "lost", start + 13 * second);
+  const auto closed = before.found(true, "", "", start + 40 * second);
+  Gaps after("shop", start + hour);
+  CHECK(after.restore({watched, *closed}).empty());
+  const auto summary = after.summary(start + hour + 40 * second);
+  CHECK(summary.watched_us == 80 * second);
+  CHECK(summary.share == Approx(50.0 / 80));
+}
