@@ -42,8 +42,7 @@ Api::Api(asio::io_context& io, people::People& people, release::Controller& cont
       options_(options),
       people_(people),
       authenticator_(people),
-      hub_(std::make_shared<EventHub>(io, controller, options.events)) {
-}
+      hub_(std::make_shared<EventHub>(io, controller, options.events)) {}
 
 void Api::start() {
   subscription_ = controller_.subscribe(release::Controller::events_live_only,
@@ -139,6 +138,7 @@ asio::awaitable<web::Reply> Api::handle(std::shared_ptr<Api> api,
     need.role = match.route->role;
     need.change = match.route->method != "GET";
     need.command = command_of(*match.route, match.parameter);
+    need.action = match.route->command;
     need.rollback = match.route->operation == Operation::rollback;
     if (match.route->pattern.find("{s}") != std::string_view::npos) need.service = match.parameter;
   } else {
@@ -153,8 +153,7 @@ asio::awaitable<web::Reply> Api::handle(std::shared_ptr<Api> api,
     co_return api->refuse(*request, *refused);
   }
   if (match.route == nullptr) co_return api->unmatched(*request, match);
-  const Call call{*request, *match.route, match.parameter, match.item,
-                  std::get<Caller>(decision)};
+  const Call call{*request, *match.route, match.parameter, match.item, std::get<Caller>(decision)};
   if (!call.actor.person.empty()) {
     api->people_.used(call.actor.principal(), wall_us());
     if (!call.actor.token_id.empty()) api->people_.tokens().used(call.actor.token_id, wall_us());

@@ -91,8 +91,9 @@ Refusal forbid(const Caller& caller, const Need& need) {
       "sudo " + need.command);
 }
 
+// On the machine itself, by the socket: over TCP whoever has no token cannot make one.
 std::string token_command(const Need& need) {
-  return "switchback token new NAME --role " + std::string(role_name(need.role));
+  return "sudo switchback token new NAME --role " + std::string(role_name(need.role));
 }
 
 }  // namespace

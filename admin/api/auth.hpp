@@ -35,10 +35,11 @@ enum class Gate : std::uint8_t {
 struct Need {
   Gate gate = Gate::guarded;
   config::Role role = config::Role::read;
-  bool change = false;    // anything but GET and HEAD
-  std::string command;    // what the CLI would call it: "switchback rollback shop"
-  bool rollback = false;  // outside every limit
-  std::string service;    // that the path names; empty: none
+  bool change = false;      // anything but GET and HEAD
+  std::string command;      // what the CLI would call it: "switchback rollback shop"
+  std::string_view action;  // the same as the route has it, with its {s}; for the audit
+  bool rollback = false;    // outside every limit
+  std::string service;      // that the path names; empty: none
 };
 
 // Who asks, by which rule, and where it ends.

@@ -322,7 +322,9 @@ constexpr char document[] =
      ["blue", "green"], "properties": {"blue": {"$ref": "#/components/schemas/Pool"}, "green":
      {"$ref": "#/components/schemas/Pool"}}}, "last_flip": {"oneOf": [{"$ref":
      "#/components/schemas/Receipt"}, {"type": "null"}]}, "mirror": {"oneOf": [{"type": "object"},
-     {"type": "null"}], "description": "The sums of the mirroring that goes on; null: off."}}},
+     {"type": "null"}], "description": "The sums of the mirroring that goes on; null: off."},
+     "alarms": {"type": "array", "items": {"type": "object"}, "description":
+     "Those that stand for this service or for all; where one service is asked for."}}},
    "Mirror": {"type": "object", "required": ["service", "percent", "in_flight"], "description":
      "With percent 0 mirroring is off and only the required members are there. sampled = )json"
     R"json(not_copied + copies; copies = the sum of results + in flight; compared = equal + )json"

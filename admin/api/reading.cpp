@@ -35,6 +35,7 @@ web::Response Api::get_service(const Call& call) {
   show_rooms(call.parameter, object);
   const auto mirror = plane_.mirror_view(call.parameter, 0);
   object["mirror"] = mirror ? mirror_summary(*mirror) : json::value();
+  object["alarms"] = alarms_array(controller_, call.parameter);
   auto response = json_response(std::move(object));
   response.fields.emplace_back("ETag", "\"" + std::to_string(view->epoch) + "\"");
   return response;

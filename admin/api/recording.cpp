@@ -1,5 +1,6 @@
 // What becomes of a change, or of a refused one, in the audit chain: one place for all calls, so
 // that a new one cannot be forgotten.
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
@@ -16,17 +17,18 @@ namespace {
 
 constexpr std::size_t most_body_bytes = 4096;  // of a request, in an entry
 
-// "switchback token new NAME" -> "token.new"
+// "switchback token new NAME" -> "token.new", "switchback hold {s} --release" -> "hold.release"
 std::string action_of(std::string_view command) {
-  constexpr std::string_view program = "switchback ";
-  if (command.starts_with(program)) command.remove_prefix(program.size());
   std::string action;
-  for (const char c : command) {
-    const bool word = (c >= 'a' && c <= 'z') || c == ' ' || c == '-';
-    if (!word) break;
-    action += c == ' ' ? '.' : c;
+  for (bool program = true; !command.empty(); program = false) {
+    auto word = command.substr(0, command.find(' '));
+    command.remove_prefix(std::min(word.size() + 1, command.size()));
+    while (word.starts_with('-')) word.remove_prefix(1);
+    const bool name = !word.empty() && word.front() >= 'a' && word.front() <= 'z';
+    if (program || !name) continue;
+    if (!action.empty()) action += '.';
+    action += word;
   }
-  while (action.ends_with('.')) action.pop_back();
   return action;
 }
 
@@ -100,7 +102,7 @@ void Api::record_refusal(const web::Request& request, const Need& need, const Re
                     {"call", request.method + " " + request.path.substr(0, 200)}};
   ledger::AuditEntry entry{
       wall_us(),       known ? refused.actor : nobody, known ? refused.auth : "none",
-      source_of(peer), action_of(need.command),        canonical_json(body)};
+      source_of(peer), action_of(need.action),         canonical_json(body)};
   people_.audit().note(std::move(entry), known ? people::Weight::idle : people::Weight::stranger);
 }
 

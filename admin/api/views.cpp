@@ -76,9 +76,23 @@ json::object service_object(const worker::ServiceView& view,
   return service;
 }
 
+json::array alarms_array(const release::Controller& controller, const std::string& service) {
+  json::array out;
+  for (const auto& alarm : controller.alarms()) {
+    const auto colon = alarm.code.find(':');
+    const bool of_another = !service.empty() && colon != std::string::npos &&
+                            alarm.code.compare(colon + 1, std::string::npos, service) != 0;
+    if (of_another) continue;
+    out.push_back(json::object{{"code", alarm.code},
+                               {"text", alarm.text},
+                               {"since", release::rfc3339(alarm.since_wall_us)}});
+  }
+  return out;
+}
+
 json::object services_object(const worker::DataPlane& plane,
                              const release::Controller& controller) {
-  json::array services, alarms;
+  json::array services;
   for (const auto& name : plane.services()) {
     auto view = plane.view(name);
     if (!view) continue;
@@ -88,12 +102,7 @@ json::object services_object(const worker::DataPlane& plane,
     service["mirror"] = mirror ? mirror_summary(*mirror) : json::value();
     services.push_back(std::move(service));
   }
-  for (const auto& alarm : controller.alarms()) {
-    alarms.push_back(json::object{{"code", alarm.code},
-                                  {"text", alarm.text},
-                                  {"since", release::rfc3339(alarm.since_wall_us)}});
-  }
-  return {{"services", std::move(services)}, {"alarms", std::move(alarms)}};
+  return {{"services", std::move(services)}, {"alarms", alarms_array(controller)}};
 }
 
 json::object flips_object(const std::vector<release::Receipt>& receipts) {

@@ -1,6 +1,7 @@
 // What the API shows of a service, from the data plane's view and the controller's memory.
 #pragma once
 
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <string>
 
@@ -14,6 +15,9 @@ namespace switchback::api {
 // none.
 boost::json::object service_object(const worker::ServiceView& view,
                                    const release::Controller& controller);
+// [{"code","text","since"}]; of a service: its own ("regressed:shop") and those of nobody's.
+boost::json::array alarms_array(const release::Controller& controller,
+                                const std::string& service = "");
 boost::json::object services_object(const worker::DataPlane& plane,
                                     const release::Controller& controller);
 boost::json::object flips_object(const std::vector<release::Receipt>& receipts);

@@ -52,11 +52,7 @@ Baker::Baker(asio::io_context& io, worker::DataPlane& plane, release::Controller
   ledger_.when_loaded(ledger::Table::verdict,
                       [this, &io, weak = std::weak_ptr(alive_)](std::vector<ledger::Row> rows) {
                         asio::post(io, [this, weak, rows = std::move(rows)] {
-                          if (weak.expired()) return;
-                          for (const auto& row : rows) {
-                            auto record = record_from_row(row);
-                            if (record) records_.try_emplace(record->flip, std::move(*record));
-                          }
+                          if (!weak.expired()) adopt(rows);
                         });
                       });
   releases_.set_bakes([this](const std::string& service) {
@@ -66,8 +62,10 @@ Baker::Baker(asio::io_context& io, worker::DataPlane& plane, release::Controller
   // The verdict of a second is acted on in the same second, not when our own timer comes round.
   subscription_ =
       verifier_.subscribe([this](const std::string& service, const verify::ServiceVerdict&) {
-        look_for_switch(service, lanes_[service]);
-        step(service, lanes_[service]);
+        const auto lane = lanes_.find(service);
+        if (lane == lanes_.end()) return;
+        look_for_switch(service, lane->second);
+        step(service, lane->second);
       });
   arm();
 }
@@ -84,11 +82,46 @@ void Baker::configure(const config::Config& config) {
     rule.bake = service.bake;
     rule.judged = service.verify && (service.verify->traffic || service.verify->paired_probes);
   }
-  std::erase_if(lanes_, [this](const auto& lane) { return !rules_.contains(lane.first); });
+  for (auto at = lanes_.begin(); at != lanes_.end();) {
+    if (!rules_.contains(at->first)) forget(at->first);
+    at = rules_.contains(at->first) ? std::next(at) : lanes_.erase(at);
+  }
   for (const auto& [name, rule] : rules_) {
     Lane& lane = lanes_[name];
-    lane.burn = std::make_unique<BurnRate>(rule.bake.objective);
+    // Six hours of errors are not forgotten because a certificate was renewed.
+    if (!lane.burn || lane.objective != rule.bake.objective)
+      lane.burn = std::make_unique<BurnRate>(rule.bake.objective);
+    lane.objective = rule.bake.objective;
     lane.counting = false;
+  }
+}
+
+// A service that a reload took away: nobody is paged for it any more.
+void Baker::forget(const std::string& service) {
+  for (const char* what : {"regressed", "both_bad", "budget_burns"})
+    controller_.clear_alarm(alarm_code(what, service));
+}
+
+// What earlier lives watched. A window that went on when they ended, and is over by now, was not
+// watched to its end.
+void Baker::adopt(const std::vector<ledger::Row>& rows) {
+  for (const auto& row : rows) {
+    auto record = record_from_row(row);
+    if (!record) continue;
+    const auto lane = lanes_.find(record->service);
+    const bool goes_on =
+        lane != lanes_.end() && lane->second.watch && lane->second.record.flip == record->flip;
+    if (goes_on) {
+      lane->second.watch->remember(record->warned_wall_us, record->regressed_wall_us,
+                                   record->would_wall_us);
+      keep(lane->second);
+    } else if (record->outcome == Outcome::watching && record->until_wall_us <= wall_us()) {
+      const bool bad = record->would_wall_us != 0 || record->regressed_wall_us != 0;
+      record->outcome = bad ? Outcome::advised : Outcome::interrupted;
+      record->ended_wall_us = record->until_wall_us;
+      ledger_.put(to_row(*record));
+    }
+    records_.try_emplace(record->flip, std::move(*record));
   }
 }
 
@@ -120,28 +153,49 @@ void Baker::tick() {
 void Baker::look_for_switch(const std::string& service, Lane& lane) {
   const auto newest = controller_.last_flip(service);
   if (!newest || !newest->moved || newest->flip == lane.last_flip) return;
-  step(service, lane);  // what was watched until now ends by it
   lane.last_flip = newest->flip;
+  lane.moves.clear();
+  for (auto& receipt : controller_.history(service, history_read)) {
+    if (!receipt.moved) continue;
+    if (lane.moves.size() < 2 || receipt.kind == release::FlipKind::auto_rollback)
+      lane.moves.push_back(std::move(receipt));
+  }
+  // Our own way back may be seen here before its answer comes.
+  if (lane.watch && lane.watch->going_back() && newest->kind == release::FlipKind::auto_rollback) {
+    lane.record.rollback = newest->flip;
+    for (const Step step : lane.watch->went_back(true, "")) act(service, lane, step);
+  }
+  step(service, lane);  // what was watched until now ends by it
+  controller_.clear_alarm(alarm_code("regressed", service));
+  controller_.clear_alarm(alarm_code("both_bad", service));
+  open(service, lane, *newest);
+}
+
+void Baker::open(const std::string& service, Lane& lane, const release::Receipt& newest) {
   const Rules& rule = rules(service);
-  const bool opens = newest->kind == release::FlipKind::promote ||
-                     newest->kind == release::FlipKind::auto_rollback;
+  const bool opens =
+      newest.kind == release::FlipKind::promote || newest.kind == release::FlipKind::auto_rollback;
   if (!opens || !rule.judged || rule.bake.length.count() <= 0) return;
   Watched watched{service,
-                  newest->flip,
-                  newest->to_release,
-                  newest->to,
-                  newest->kind,
-                  newest->wall_us,
-                  newest->wall_us + rule.bake.length.count() * 1000};
-  if (watched.until_wall_us <= wall_us()) return;  // of an earlier life, and over
+                  newest.flip,
+                  newest.to_release,
+                  newest.to,
+                  newest.kind,
+                  newest.wall_us,
+                  newest.wall_us + rule.bake.length.count() * 1000};
+  const std::int64_t left_us = watched.until_wall_us - wall_us();
+  if (left_us <= 0) return releases_.bake_ended(service);  // of an earlier life, and over
   lane.record = {service,      watched.flip,   watched.release,       watched.color,
                  watched.kind, rule.bake.mode, watched.since_wall_us, watched.until_wall_us};
   // Told already, by the life before this one.
   if (const auto known = records_.find(watched.flip); known != records_.end()) {
     lane.record = known->second;
-    if (lane.record.outcome != Outcome::watching) return;
+    if (lane.record.outcome != Outcome::watching) return releases_.bake_ended(service);
   }
   lane.watch.emplace(std::move(watched));
+  lane.watch->remember(lane.record.warned_wall_us, lane.record.regressed_wall_us,
+                       lane.record.would_wall_us);
+  lane.until_ns = monotonic_ns() + left_us * 1000;
   keep(lane);
   tell("bake.begun", lane, "watching " + subject_of(lane.record));
 }
@@ -151,7 +205,7 @@ Situation Baker::situation(const std::string& service, const Lane& lane) const {
   const Rules& rule = rules(service);
   Situation now;
   now.now_wall_us = wall_us();
-  now.window_open = now.now_wall_us < watched.until_wall_us;
+  now.window_open = monotonic_ns() < lane.until_ns;
   now.mode = rule.bake.mode;
   now.verdict = verifier_.verdict(service);
   // A verdict about another switch says nothing about this one.
@@ -159,10 +213,8 @@ Situation Baker::situation(const std::string& service, const Lane& lane) const {
   now.verdict.kind = watched.kind;
   now.verdict.flip = watched.flip;
   now.verdict.subject_release = watched.release;
-  now.history = controller_.history(service, history_read);
-  const auto moved = std::find_if(now.history.begin(), now.history.end(),
-                                  [](const release::Receipt& r) { return r.moved; });
-  now.subject_has_traffic = moved != now.history.end() && moved->flip == watched.flip;
+  now.history = lane.moves;
+  now.subject_has_traffic = lane.last_flip == watched.flip;
   now.target = controller_.rollback_target(service);
   if (now.target) {
     const auto fitness = releases_.fitness(service, *now.target);
@@ -224,8 +276,7 @@ void Baker::act(const std::string& service, Lane& lane, Step step) {
       tell("bake.target_bad", lane, verdict.text);
       break;
     case Step::over:
-      controller_.clear_alarm(alarm_code("regressed", service));
-      controller_.clear_alarm(alarm_code("both_bad", service));
+      // That time is up mends nothing: the alarm stands until somebody switches.
       record.ended_wall_us = wall_us();
       record.outcome = lane.watch->outcome();
       releases_.bake_ended(service);
@@ -246,9 +297,14 @@ void Baker::go_back(const std::string& service, Lane& lane) {
       std::move(request), [this, service, flip = lane.record.flip,
                            weak = std::weak_ptr(alive_)](const release::FlipAnswer& answer) {
         if (weak.expired()) return;
-        Lane& at = lanes_[service];
-        if (!at.watch || at.record.flip != flip) return;
+        const auto found = lanes_.find(service);
+        if (found == lanes_.end()) return;
+        Lane& at = found->second;
+        if (!at.watch || at.record.flip != flip || !at.watch->going_back()) return;
         const auto* receipt = std::get_if<release::Receipt>(&answer);
+        // A person was faster, and the answer is that one's.
+        if (receipt && (receipt->already || receipt->kind != release::FlipKind::auto_rollback))
+          return at.watch->overtaken();
         if (receipt) at.record.rollback = receipt->flip;
         const std::string why = receipt ? "" : std::get<release::Problem>(answer).title;
         for (const Step step : at.watch->went_back(receipt != nullptr, why)) {
@@ -293,7 +349,9 @@ void Baker::count(const std::string& service, Lane& lane) {
   if (lane.counting && lane.counted != view->active) {
     lane.rps_before = lane.rate();
     lane.seconds = {};  // another release's
+    lane.filled = 0;
   }
+  if (goes_on) lane.filled = std::min(lane.filled + 1, lane.seconds.size());
   auto& second = lane.seconds[++lane.second % lane.seconds.size()];
   second = goes_on ? Lane::Second{requests - lane.requests, bad - lane.bad} : Lane::Second{};
   lane.counting = true;
@@ -332,10 +390,8 @@ Cost Baker::cost(const std::string& service) const {
   const auto found = lanes_.find(service);
   if (found == lanes_.end() || !found->second.burn) return cost;
   const Lane& lane = found->second;
-  for (const auto& second : lane.seconds) {
-    cost.bad_per_second += static_cast<double>(second.bad) / lane.seconds.size();
-    cost.requests_per_second += static_cast<double>(second.requests) / lane.seconds.size();
-  }
+  cost.bad_per_second = lane.mean(&Lane::Second::bad);
+  cost.requests_per_second = lane.rate();
   const std::int64_t minute = minute_now();
   cost.burn_5m = lane.burn->over(minute, 5);
   cost.burn_1h = lane.burn->over(minute, 60);

@@ -61,9 +61,12 @@ class Baker {
   struct Lane {
     std::optional<Watch> watch;
     Record record;
-    std::string last_flip;  // the newest that was looked at
+    std::string last_flip;                // the newest that was looked at
+    std::vector<release::Receipt> moves;  // what the guards need of the history, as of that flip
+    Nanos until_ns = 0;     // the window's end: the wall clock may jump, the window must not
     double rps_before = 0;  // of the color that had the traffic before this one
     std::unique_ptr<BurnRate> burn;
+    double objective = 0;                 // that it counts against
     std::uint64_t requests = 0, bad = 0;  // of the active color, as last read
     Color counted = Color::blue;
     bool counting = false;
@@ -71,18 +74,23 @@ class Baker {
       std::uint64_t requests = 0, bad = 0;
     };
     std::array<Second, 10> seconds{};
-    std::size_t second = 0;
-    double rate() const {  // requests a second, over the last ten
+    std::size_t second = 0, filled = 0;
+    // Mean of a second, over the last ten or as many as this color has had.
+    double mean(std::uint64_t Second::*what) const {
       double sum = 0;
-      for (const auto& one : seconds) sum += static_cast<double>(one.requests);
-      return sum / static_cast<double>(seconds.size());
+      for (const auto& one : seconds) sum += static_cast<double>(one.*what);
+      return filled == 0 ? 0 : sum / static_cast<double>(filled);
     }
+    double rate() const { return mean(&Second::requests); }
     BurnRate::Page page = BurnRate::Page::none;
   };
 
   void tick();
   void arm();
   void look_for_switch(const std::string& service, Lane& lane);
+  void open(const std::string& service, Lane& lane, const release::Receipt& newest);
+  void adopt(const std::vector<ledger::Row>& rows);
+  void forget(const std::string& service);
   void step(const std::string& service, Lane& lane);
   void act(const std::string& service, Lane& lane, Step step);
   void go_back(const std::string& service, Lane& lane);

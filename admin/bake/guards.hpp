@@ -35,10 +35,11 @@ struct Situation {
   bool subject_has_traffic = false;  // nobody has switched since
   std::optional<Color> target;       // where a rollback would go
   std::string target_release;
-  std::string standby_fault;              // "" when it is fit
-  double proven_rps = 0, rps_now = 0;     // of the standby as it stands; of the service
-  std::string hold;                       // who holds and why; "" when nobody does
-  std::vector<release::Receipt> history;  // of the service, newest first
+  std::string standby_fault;           // "" when it is fit
+  double proven_rps = 0, rps_now = 0;  // of the standby as it stands; of the service
+  std::string hold;                    // who holds and why; "" when nobody does
+  // Of the service, newest first: its last switches, and automatic rollbacks before them.
+  std::vector<release::Receipt> history;
 };
 
 struct Guard {

@@ -143,7 +143,10 @@ Audit audit_of(std::vector<Record> records, const std::vector<release::Receipt>&
     if (record.kind != release::FlipKind::promote) continue;
     AuditLine line = judge_one(std::move(record), receipts, now_wall_us);
     using Judgement = AuditLine::Judgement;
-    if (line.judgement != Judgement::open) ++audit.watched;
+    // A window that somebody's next switch cut short has proved nothing.
+    const bool cut_short =
+        line.record.outcome == Outcome::interrupted && line.judgement == Judgement::quiet;
+    if (line.judgement != Judgement::open && !cut_short) ++audit.watched;
     if (line.record.would_wall_us != 0) ++audit.would;
     if (line.judgement == Judgement::confirmed) ++audit.confirmed;
     if (line.judgement == Judgement::false_alarm) ++audit.false_alarms;

@@ -44,7 +44,7 @@ struct AuditLine {
 struct Audit {
   static constexpr unsigned releases_needed = 20;
   std::vector<AuditLine> lines;  // newest first
-  unsigned watched = 0;          // whose window has ended; those that went on count nowhere
+  unsigned watched = 0;          // whose window was watched to its end; others count nowhere
   unsigned would = 0, confirmed = 0, false_alarms = 0, missed = 0;
   bool recommend_automatic = false;
   std::string advice;  // one or two sentences

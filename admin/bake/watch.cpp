@@ -23,9 +23,11 @@ std::optional<Outcome> outcome_from(std::string_view text) {
 
 void Watch::end(const Situation& now, std::vector<Step>& steps) {
   over_ = true;
-  if (would_wall_us_ != 0) {
+  const bool promoted = watched_.kind == release::FlipKind::promote;
+  // Proved bad, and a guard spoke against going back: that was for a person to weigh.
+  if (would_wall_us_ != 0 || (promoted && regressed_wall_us_ != 0)) {
     outcome_ = Outcome::advised;
-  } else if (!now.subject_has_traffic) {
+  } else if (!now.subject_has_traffic || !judged_) {
     outcome_ = Outcome::interrupted;
   } else {
     outcome_ = warned_wall_us_ != 0 ? Outcome::warned : Outcome::clean;
@@ -40,16 +42,18 @@ void Watch::regressed(const Situation& now, std::vector<Step>& steps) {
     paged_ = true;
     return;
   }
-  const bool first = would_wall_us_ == 0 && would_go_back(guards_);
-  if (first) would_wall_us_ = now.now_wall_us;
+  const bool would = would_go_back(guards_);
+  const bool first = would && !advised_;
+  if (would && would_wall_us_ == 0) would_wall_us_ = now.now_wall_us;
   if (goes_back(guards_) && tried_ < tries_) {
-    going_back_ = true;
+    going_back_ = advised_ = true;
     ++tried_;
     steps.push_back(Step::go_back);
     return;
   }
   if (first) steps.push_back(Step::advise);
-  if (would_go_back(guards_)) return;
+  advised_ = advised_ || would;
+  if (would) return;
   const std::string why = objections(guards_);
   if (why != objection_) steps.push_back(Step::blocked);
   objection_ = why;
@@ -59,6 +63,7 @@ std::vector<Step> Watch::second(const Situation& now) {
   std::vector<Step> steps;
   if (over() || going_back_) return steps;
   guards_ = judge(now);
+  judged_ = judged_ || now.verdict.planned;
   if (!now.window_open || !now.subject_has_traffic) {
     end(now, steps);
     return steps;
@@ -69,6 +74,15 @@ std::vector<Step> Watch::second(const Situation& now) {
   }
   if (now.verdict.value == verify::Value::regressed) regressed(now, steps);
   return steps;
+}
+
+void Watch::remember(std::int64_t warned_us, std::int64_t regressed_us, std::int64_t would_us) {
+  const auto earlier = [](std::int64_t& known, std::int64_t told) {
+    if (told != 0 && (known == 0 || told < known)) known = told;
+  };
+  earlier(warned_wall_us_, warned_us);
+  earlier(regressed_wall_us_, regressed_us);
+  earlier(would_wall_us_, would_us);
 }
 
 std::vector<Step> Watch::went_back(bool moved, const std::string& why) {

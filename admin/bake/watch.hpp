@@ -23,7 +23,7 @@ enum class Outcome : std::uint8_t {
   warned,       // … with a warning, no more
   advised,      // would have gone back; mode advise, or a guard that a person has to weigh
   fired,        // went back
-  interrupted,  // somebody switched before it ended
+  interrupted,  // somebody switched before it ended, or there was nothing to judge it by
 };
 std::string_view to_string(Outcome outcome);
 std::optional<Outcome> outcome_from(std::string_view text);
@@ -52,6 +52,9 @@ class Watch {
   // The answer to go_back. `moved` false: why not; it is tried again at the next second that is
   // still bad, at most `tries` times.
   std::vector<Step> went_back(bool moved, const std::string& why);
+  void overtaken() { going_back_ = false; }  // somebody switched first
+  // What an earlier life saw of this window; 0: nothing. What is to be told is told again.
+  void remember(std::int64_t warned_us, std::int64_t regressed_us, std::int64_t would_us);
 
   const Watched& watched() const { return watched_; }
   Outcome outcome() const { return outcome_; }
@@ -70,7 +73,7 @@ class Watch {
 
   Watched watched_;
   Outcome outcome_ = Outcome::watching;
-  bool over_ = false, going_back_ = false, paged_ = false;
+  bool over_ = false, going_back_ = false, paged_ = false, advised_ = false, judged_ = false;
   unsigned tried_ = 0;
   std::vector<Guard> guards_;
   std::string objection_;

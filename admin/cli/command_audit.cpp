@@ -8,6 +8,7 @@
 #include "admin/cli/exit_codes.hpp"
 #include "admin/cli/globals.hpp"
 #include "admin/cli/json_view.hpp"
+#include "admin/cli/render.hpp"
 #include "admin/cli/session.hpp"
 #include "admin/people/anchors.hpp"
 #include "config/dates.hpp"
@@ -70,9 +71,12 @@ int list(const AuditOptions& options, const Globals& globals) {
       return;
     }
     const auto body = object_of(parse_object(row.text), "body");
-    std::printf("%6llu %s %-20s %-10s %-16s %s\n", static_cast<unsigned long long>(row.seq),
+    // What it was about: the path of a call, the service of what switchback did by itself.
+    const auto about = text_of(body, "call", text_of(body, "service"));
+    std::printf("%6llu %s %-18s %-8s %-15s %-20s %s\n", static_cast<unsigned long long>(row.seq),
                 config::format_instant(row.wall_us).c_str(), row.action.c_str(),
-                text_of(body, "result").c_str(), row.source.c_str(), row.actor.c_str());
+                text_of(body, "result").c_str(), row.source.c_str(), row.actor.c_str(),
+                printable(about).c_str());
   });
   return exit_done;
 }

@@ -108,7 +108,7 @@ int show(const ReleaseOptions& o, const Globals& globals) {
     const auto& value = member.value();
     if (value.is_null()) continue;
     const auto text = value.is_string() ? text_of(answer, member.key()) : json::serialize(value);
-    std::printf("%-16s %s\n", std::string(member.key()).c_str(), text.c_str());
+    std::printf("%-16s %s\n", std::string(member.key()).c_str(), printable(text).c_str());
   }
   return exit_done;
 }

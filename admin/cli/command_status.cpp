@@ -28,6 +28,7 @@ int status(const LookOptions& options, const Globals& globals) {
     std::fputs(render_alarms(array_of(answer, "alarms"), style).c_str(), stdout);
   } else {
     std::fputs(render_service(answer, style, now_wall_ms()).c_str(), stdout);
+    std::fputs(render_alarms(array_of(answer, "alarms"), style).c_str(), stdout);
   }
   return exit_done;
 }

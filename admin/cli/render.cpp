@@ -12,11 +12,29 @@
 
 namespace switchback::cli {
 
+namespace {
+
+// Bytes at the head of `text` that would steer a terminal rather than be seen on it: control
+// characters, those of C1 (U+009B is ESC [ to some), and marks that turn the order of what follows.
+std::size_t steering_bytes(std::string_view text) {
+  const auto byte = [&](std::size_t i) {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
+  };
+  if (byte(0) < 0x20 || byte(0) == 0x7f) return 1;
+  if (byte(0) == 0xc2 && byte(1) >= 0x80 && byte(1) <= 0x9f) return 2;
+  const bool turns = byte(0) == 0xe2 && ((byte(1) == 0x80 && byte(2) >= 0xaa && byte(2) <= 0xae) ||
+                                         (byte(1) == 0x81 && byte(2) >= 0xa6 && byte(2) <= 0xa9));
+  return turns ? 3 : 0;
+}
+
+}  // namespace
+
 std::string printable(std::string_view text) {
   std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    out.push_back(byte < 0x20 || byte == 0x7f ? ' ' : c);
+  while (!text.empty()) {
+    const std::size_t steering = steering_bytes(text);
+    out.push_back(steering > 0 ? ' ' : text.front());
+    text.remove_prefix(std::max<std::size_t>(steering, 1));
   }
   return out;
 }

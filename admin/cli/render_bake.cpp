@@ -49,7 +49,7 @@ std::string render_bake(const json::object& bake, const Style& style) {
     char begin[40];
     std::snprintf(begin, sizeof begin, "  %-4s %-11s ", ok ? "ok" : "NO",
                   text_of(guard, "name").c_str());
-    out += begin + text_of(guard, "text") + "\n";
+    out += begin + printable(text_of(guard, "text")) + "\n";
   }
   return out;
 }

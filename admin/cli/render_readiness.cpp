@@ -63,8 +63,8 @@ std::string render_readiness(const json::object& r, const Style& style, std::int
   for (const Shown& shown : questions)
     out += question_block(shown, object_of(object_of(r, "questions"), shown.key));
   if (const auto verdict = text_of(r, "verdict"); !verdict.empty())
-    out += "VERDICT        " + verdict + "\n";
-  out += "WAITING COSTS  " + text_of(r, "cost_of_waiting") + "\n";
+    out += "VERDICT        " + printable(verdict) + "\n";
+  out += "WAITING COSTS  " + printable(text_of(r, "cost_of_waiting")) + "\n";
   const auto& share = object_of(r, "ready_30d");
   const auto gaps = count_of(share, "gaps");
   char line[96];

@@ -19,13 +19,6 @@ std::int64_t time_ms(const std::string& text) {
 
 namespace {
 
-// What came over the wire must not move the cursor.
-std::string plain(std::string text) {
-  for (char& c : text)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  return text;
-}
-
 std::string age_of_time(const json::object& object, std::string_view key, std::int64_t now_ms) {
   const auto at = time_ms(text_of(object, key));
   return at == 0 ? std::string() : format_age(now_ms - at);
@@ -45,14 +38,14 @@ std::string fitness_line(const json::object& fitness) {
   if (const auto needed = number_of(fitness, "needed_rps"); needed && *needed > 0)
     out += " (needed now: " + rate(*needed) + ")";
   const auto why = text_of(fitness, "why_not");
-  return why.empty() ? out : out + "; NOT FIT: " + plain(why);
+  return why.empty() ? out : out + "; NOT FIT: " + printable(why);
 }
 
 std::string held_text(const json::object& hold) {
   const auto until = text_of(hold, "until");
   const auto reason = text_of(hold, "reason");
-  return "by " + plain(text_of(hold, "actor")) + (until.empty() ? "" : " until " + until) +
-         (reason.empty() ? "" : ": " + plain(reason));
+  return "by " + printable(text_of(hold, "actor")) + (until.empty() ? "" : " until " + until) +
+         (reason.empty() ? "" : ": " + printable(reason));
 }
 
 std::string stage_line(const json::object& stages, const char* name, const char* shown) {
@@ -86,10 +79,11 @@ std::string durations_of_kind(const json::object& answer, const char* kind, cons
 
 std::string render_release(const json::object& release, const Style& style) {
   const auto color = text_of(release, "color");
-  std::string out = padded(plain(text_of(release, "version")), 16) +
+  std::string out = padded(printable(text_of(release, "version")), 16) +
                     padded(text_of(release, "state"), 15) +
                     (color.empty() ? std::string("-") : paint(style, color, color));
-  if (const auto reason = text_of(release, "reason"); !reason.empty()) out += "   " + plain(reason);
+  if (const auto reason = text_of(release, "reason"); !reason.empty())
+    out += "   " + printable(reason);
   return out + "\n";
 }
 
@@ -98,7 +92,7 @@ std::string render_warnings(const json::object& answer, const Style& style) {
   for (const auto& warning : array_of(answer, "warnings"))
     if (const auto* text = warning.if_string())
       out += "  " + paint(style, "yellow", "warning") + ": " +
-             plain(std::string(text->data(), text->size())) + "\n";
+             printable({text->data(), text->size()}) + "\n";
   return out;
 }
 
@@ -149,7 +143,7 @@ std::string render_null_flip_line(const json::object& service) {
   if (last.empty()) return "";
   std::string out = "  null flip      #" + std::to_string(count_of(last, "number")) + " ";
   if (const auto ms = number_of(last, "ms")) return out + "took " + format_ms(*ms) + "\n";
-  return out + "FAILED: " + plain(text_of(last, "fault")) + "\n";
+  return out + "FAILED: " + printable(text_of(last, "fault")) + "\n";
 }
 
 std::string render_durations(const json::object& answer, std::int64_t now_ms) {

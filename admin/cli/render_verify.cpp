@@ -66,6 +66,8 @@ std::string render_verification(const json::object& receipt) {
   const auto label = shown(text_of(verification, "label"));
   const auto service = text_of(receipt, "service");
   if (state == "verified") return "  verified: " + label + "\n";
+  if (state == "verifying")
+    return "  not verified yet; to see: switchback history " + service + "\n";
   std::string out = "  " + (state == "regressed" ? std::string("NOT GOOD") : state) + ": " + label +
                     "\n" + check_lines(array_of(verification, "checks"), true);
   if (state == "regressed" || state == "unverified")

@@ -52,6 +52,7 @@ struct ServerProcess::Impl {
     if (controller) controller->unsubscribe(subscription);
   }
   void watch_ledger(const release::Event& event);
+  void audit_own_switch(const release::Event& event);
   void audit(std::string action, const boost::json::object& body);
 
   void start_all();  // throws
@@ -103,6 +104,7 @@ void ServerProcess::Impl::start_all() {
                                        [this](const release::Event& event) {
                                          log_event(event);
                                          watch_ledger(event);
+                                         audit_own_switch(event);
                                        });
   keeper->start(config.admin);
   audit("start", {{"version", SWITCHBACK_VERSION}});
@@ -156,6 +158,18 @@ void ServerProcess::Impl::watch_ledger(const release::Event& event) {
   const auto alarm = parse_object(event.json);
   const auto code = text_of(alarm, "code");
   if (code == "ledger_corrupt" || code == "ledger_lost") keeper->ledger_begun_anew(code);
+}
+
+// What people ask for is recorded where they ask; an automatic rollback is asked for by nobody.
+void ServerProcess::Impl::audit_own_switch(const release::Event& event) {
+  const bool refused = event.type == "flip.refused";
+  if (!refused && event.type != "flip.switched") return;
+  const auto said = parse_object(event.json);
+  if (!text_of(said, "actor").starts_with("switchback (")) return;
+  boost::json::object body{{"result", refused ? "refused" : "done"}, {"moved", !refused}};
+  for (const char* name : {"service", "flip", "epoch", "from", "to", "reason", "code"})
+    if (const auto* value = said.if_contains(name)) body[name] = *value;
+  audit("rollback.auto", body);
 }
 
 // What the process itself does, or was told by a signal.

@@ -1,8 +1,10 @@
 // When no fit way back existed: the readiness of a service as a share of time, with its gaps
 // (rollback.md §0 rule 5). Sans-IO; rows go to and come from the ledger.
 //
-// Time in which switchback itself did not run is neither: it is not counted. Bounded: the newest
-// `kept` gaps of a service.
+// Time in which switchback itself did not run is neither: it is not counted. So each life leaves a
+// row of its own (question "watched", from its start to the last minute it was seen), and a gap
+// that stood when a life ended ends with it. Bounded: the newest `kept` gaps and lives of a
+// service.
 #pragma once
 
 #include <cstdint>
@@ -33,10 +35,13 @@ class Gaps {
   // What was found now; the row to write when a gap opened, changed its reason or closed.
   std::optional<ledger::Row> found(bool ready, const std::string& question,
                                    const std::string& reason, std::int64_t now_wall_us);
-  void restore(const ledger::Row& row);  // of an earlier life; one that stood goes on
+  // That this life watches, for the ledger: every minute or so.
+  ledger::Row watched(std::int64_t now_wall_us);
+  // Of earlier lives; rows to write: gaps whose end nobody saw.
+  std::vector<ledger::Row> restore(const std::vector<ledger::Row>& rows);
 
   struct Summary {
-    double share = 1;  // of the time watched, within 30 days
+    double share = 1;  // of the time watched, in this life and earlier ones, within 30 days
     std::int64_t watched_us = 0;
     std::size_t gaps = 0;  // within 30 days
     std::vector<std::pair<std::string, std::size_t>> by_question;
@@ -46,11 +51,18 @@ class Gaps {
   bool open() const { return !gaps_.empty() && gaps_.back().to_wall_us == 0; }
 
  private:
+  struct Life {
+    std::int64_t from_us = 0, to_us = 0;
+  };
   ledger::Row row_of(const Gap& gap) const;
+  void restore_one(const Gap& gap);
+  Life* life_of(const Gap& gap);
   std::string service_;
   std::int64_t since_wall_us_;
   std::int64_t bad_since_us_ = 0;  // of the grace; 0: ready
+  bool goes_on_ = false;           // the gap before had another question: no grace
   std::deque<Gap> gaps_;
+  std::deque<Life> lives_;  // earlier ones, oldest first
 };
 
 }  // namespace switchback::readiness

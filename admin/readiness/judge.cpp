@@ -8,6 +8,7 @@
 namespace switchback::readiness {
 namespace {
 
+using release::ms_words;
 using release::span_words;
 
 constexpr std::int64_t day_us = 24LL * 3600 * 1'000'000;
@@ -94,7 +95,8 @@ void rehearsed(const Facts& facts, Answer& answer) {
   }
   const std::int64_t limit_us = intervals_until_unknown * period_us;
   const auto& good = facts.good_rehearsal;
-  const std::int64_t ago = good ? facts.now_wall_us - good->wall_us : 0;
+  // By the clock that does not jump: a clock that was set says nothing about the way back.
+  const std::int64_t ago = good ? (facts.now_ns - good->at_ns) / 1000 : 0;
   if (good) {
     answer.lines.push_back("same path rehearsed " + age_words(ago) + " by null flip #" +
                            std::to_string(good->number) + ": " + ms_words(good->ms));
@@ -103,7 +105,7 @@ void rehearsed(const Facts& facts, Answer& answer) {
   const auto& last = facts.rehearsal;
   if (last && !last->ok && !last->dropped) {
     worsen(answer, Grade::fail,
-           "the rehearsal " + age_words(facts.now_wall_us - last->wall_us) +
+           "the rehearsal " + age_words((facts.now_ns - last->at_ns) / 1000) +
                " failed: " + last->fault);
   } else if (good && ago > limit_us) {
     worsen(answer, Grade::unknown, "no rehearsal went through for " + span_words(ago));
@@ -141,12 +143,14 @@ Answer how(const Facts& facts) {
   return answer;
 }
 
+const release::StageTimes& shown_stage(const release::Durations& of) {
+  return of.verified.n > 0 ? of.verified : of.switched;
+}
+
 std::string kind_line(const std::string& title, const release::Durations& of,
                       std::int64_t now_wall_us) {
-  const bool verified = of.verified.n > 0;
-  const auto& stage = verified ? of.verified : of.switched;
-  return title + " to " + (verified ? "verified: " : "switched: ") +
-         release::words_of(stage, of.newest_wall_us, now_wall_us);
+  return title + " to " + (of.verified.n > 0 ? "verified: " : "switched: ") +
+         release::words_of(shown_stage(of), of.newest_wall_us, now_wall_us);
 }
 
 Answer how_long(const Facts& facts) {
@@ -158,11 +162,14 @@ Answer how_long(const Facts& facts) {
   answer.lines.push_back(drills.n == 0 ? "drills: not measured"
                                        : kind_line("drills", drills, facts.now_wall_us));
   if (rollbacks.n > 0) {
-    answer.lines.push_back("command to first request on the target " +
-                           ms_words(rollbacks.first_new.median_ms) +
-                           ", to last request on the old side " +
-                           ms_words(rollbacks.last_old.median_ms) + " (medians)");
-    answer.lines.push_back("honesty: " + release::honesty_line(rollbacks.n));
+    const auto median = [](const release::StageTimes& stage) {
+      return stage.n == 0 ? "not measured" : ms_words(stage.median_ms);
+    };
+    answer.lines.push_back("command to first request on the target " + median(rollbacks.first_new) +
+                           ", to last request on the old side " + median(rollbacks.last_old) +
+                           " (medians)");
+    // Of the figures that are shown, not of all rollbacks: not each was verified.
+    answer.lines.push_back("honesty: " + release::honesty_line(shown_stage(rollbacks).n));
   }
   const std::int64_t newest = std::max(rollbacks.newest_wall_us, drills.newest_wall_us);
   const std::int64_t ago = facts.now_wall_us - newest;
@@ -183,7 +190,7 @@ Answer data(const Facts& facts) {
   answer.grade = Grade::none;
   answer.lines.push_back(
       "no database is configured: whether " +
-      (facts.target_release.empty() ? std::string("the old release") : facts.target_release) +
+      (!facts.target || facts.target_release.empty() ? "the old release" : facts.target_release) +
       " still runs on today's schema is not known here");
   answer.facts = {{"database", "not configured", 0, "configuration"}};
   return answer;
@@ -198,13 +205,19 @@ void standing_of(const Facts& facts, Answer& answer) {
     return;
   }
   const std::int64_t limit_ns = intervals_until_unknown * to_nanos(facts.standing_period);
-  const Nanos age_ns = standing.at_ns == 0 ? facts.up_ns : facts.now_ns - standing.at_ns;
+  // After a switch the other side is the standby: what was not checked since then is young yet.
+  Nanos unchecked_ns = facts.up_ns;
+  if (facts.active_since_wall_us != 0) {
+    const std::int64_t since_us = facts.now_wall_us - facts.active_since_wall_us;
+    unchecked_ns = std::min<Nanos>(unchecked_ns, std::max<std::int64_t>(since_us, 0) * 1000);
+  }
+  const Nanos age_ns = standing.at_ns == 0 ? unchecked_ns : facts.now_ns - standing.at_ns;
   if (age_ns > limit_ns) {
     worsen(answer, Grade::unknown, "the plan was not checked for " + span_words(age_ns / 1000));
   } else if (standing.at_ns == 0) {
     worsen(answer, Grade::warn, "the plan was not checked yet");
-    return;
   }
+  if (standing.at_ns == 0) return;  // nothing was found that could be told
   std::string line = count_words(standing.total, "check", "checks") + "; standby passed " +
                      std::to_string(standing.passed) + "/" + std::to_string(standing.total) + " " +
                      age_words(age_ns / 1000) + "; identity ";
@@ -228,7 +241,7 @@ void standing_of(const Facts& facts, Answer& answer) {
 Answer verified(const Facts& facts) {
   Answer answer = begun(Question::verify);
   if (!facts.target) {
-    worsen(answer, Grade::fail, "there is no standby to check");
+    worsen(answer, Grade::fail, "nothing to check: there is nothing to go back to (2 HOW)");
     return answer;
   }
   standing_of(facts, answer);
@@ -262,17 +275,19 @@ std::string cost_line(const Facts& facts) {
   if (cost.requests_per_second <= 0) return "no traffic";
   char text[200];
   const double share = cost.bad_per_second / cost.requests_per_second;
+  // Of the same seconds as the share: five minutes would tell of the release before this one.
+  const double burn = cost.objective < 1 ? share / (1 - cost.objective) : 0;
   if (cost.bad_per_second <= 0) {
     std::snprintf(text, sizeof text, "none: 0 of %.0f requests/s fail (objective %.6g %%)",
                   cost.requests_per_second, cost.objective * 100);
     return text;
   }
-  std::snprintf(text, sizeof text,
-                "%s fails %.1f/s (%.2g %%; objective %.6g %%): burn %.1fx = %.2g %% of the 30-day "
-                "error budget per hour",
-                facts.active_release.empty() ? "the active side" : facts.active_release.c_str(),
-                cost.bad_per_second, share * 100, cost.objective * 100, cost.burn_5m,
-                cost.budget_per_hour * 100);
+  std::snprintf(
+      text, sizeof text,
+      "%s fails %.1f/s (%.2g %% of the last 10 s; objective %.6g %%): burn %.1fx = %.2g %% "
+      "of the 30-day error budget per hour",
+      facts.active_release.empty() ? "the active side" : facts.active_release.c_str(),
+      cost.bad_per_second, share * 100, cost.objective * 100, burn, burn / 7.2);
   return text;
 }
 

@@ -30,13 +30,34 @@ Keeper::Keeper(asio::io_context& io, const Sources& sources, ledger::Ledger& led
                       [this, &io, weak = std::weak_ptr(alive_)](std::vector<ledger::Row> rows) {
                         asio::post(io, [this, weak, rows = std::move(rows)] {
                           if (weak.expired()) return;
-                          for (const auto& row : rows) gaps(row.text(0)).restore(row);
+                          for (const auto& service : sources_.plane->services()) {
+                            for (auto& closed : gaps(service).restore(rows))
+                              ledger_.put(std::move(closed));
+                          }
                         });
                       });
   arm();
 }
 
+// A gap of a service that a reload took away ends with it.
+void Keeper::close_gaps_of_others(const config::Config& config) {
+  for (auto at = gaps_.begin(); at != gaps_.end();) {
+    const auto& name = at->first;
+    const bool known = std::any_of(config.services.begin(), config.services.end(),
+                                   [&](const auto& service) { return service.name == name; });
+    if (known) {
+      ++at;
+      continue;
+    }
+    if (auto row = at->second.found(true, "", "", wall_us())) ledger_.put(std::move(*row));
+    times_.erase(name);
+    told_.erase(name);
+    at = gaps_.erase(at);
+  }
+}
+
 void Keeper::configure(const config::Config& config) {
+  close_gaps_of_others(config);
   std::error_code error;  // the command is typed anywhere
   const auto path = std::filesystem::absolute(config.admin.socket, error);
   socket_ = config.admin.socket.empty() || error ? config.admin.socket : path.string();
@@ -56,6 +77,10 @@ void Keeper::arm() {
 }
 
 void Keeper::tick() {
+  constexpr Nanos minute_ns = 60'000'000'000;
+  const Nanos now_ns = monotonic_ns();
+  const bool minute = now_ns >= next_watched_ns_;
+  if (minute) next_watched_ns_ = now_ns + minute_ns;
   decltype(grades_) grades;
   for (const auto& service : sources_.plane->services()) {
     Facts facts;
@@ -68,6 +93,7 @@ void Keeper::tick() {
     const bool was_open = at.open();
     if (auto row = at.found(ready, found->failing, found->reason, facts.now_wall_us))
       ledger_.put(std::move(*row));
+    if (minute) ledger_.put(at.watched(facts.now_wall_us));
     if (was_open == at.open()) continue;
     sources_.controller->tell("readiness",
                               json::serialize(json::object{{"service", service},
@@ -160,7 +186,11 @@ Gaps::Summary Keeper::summary(const std::string& service) const {
 // What the plan found of the standby is part of its fitness for everybody else as well.
 void Keeper::pass_on(const Facts& facts) {
   const auto& standing = facts.standing;
-  if (!standing.planned || standing.at_ns == 0 || told_[facts.service] == standing.at_ns) return;
+  if (!standing.planned) {
+    if (told_.erase(facts.service) != 0) sources_.releases->forget_verification(facts.service);
+    return;
+  }
+  if (standing.at_ns == 0 || told_[facts.service] == standing.at_ns) return;
   told_[facts.service] = standing.at_ns;
   const bool differs = standing.identity == verify::Identity::differs;
   std::string text =

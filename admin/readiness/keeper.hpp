@@ -70,6 +70,7 @@ class Keeper {
   const Times& times(const std::string& service) const;
   void pass_on(const Facts& facts);
   Gaps& gaps(const std::string& service);
+  void close_gaps_of_others(const config::Config& config);
 
   const Sources sources_;
   ledger::Ledger& ledger_;
@@ -79,6 +80,7 @@ class Keeper {
   std::string socket_;
   std::map<std::string, Gaps> gaps_;
   mutable std::map<std::string, Times> times_;
+  Nanos next_watched_ns_ = 0;          // when the rows of this life are written again
   std::map<std::string, Nanos> told_;  // the standing that the releases were told of
   std::map<std::string, std::array<Grade, question_count>> grades_;
   const std::shared_ptr<int> alive_ = std::make_shared<int>(0);

@@ -7,7 +7,6 @@
 namespace switchback::readiness {
 
 std::string age_words(std::int64_t us);  // "just now", "11 s ago", "21 d ago"
-std::string ms_words(double ms);         // "0.9 ms", "180 ms", "2.3 s"
 std::string count_words(std::size_t n, const char* one, const char* many);
 
 }  // namespace switchback::readiness

@@ -389,8 +389,10 @@ void ControllerImpl::answer(const Run& run, const FlipAnswer& given) {
   auto waiters = std::exchange(run->waiters, {});
   const auto followers = std::exchange(run->followers, {});
   for (auto& waiter : waiters) {
+    // A worker that lags is told at once: until it comes nothing is verified, and it may not come.
     const bool unproved = receipt && receipt->moved && !receipt->superseded &&
-                          receipt->verification && !receipt->verification->settled;
+                          receipt->state != FlipState::switching && receipt->verification &&
+                          !receipt->verification->settled;
     if (may_wait && waiter.wait == Wait::drained) {
       run->entry->drain_waiters.push_back(std::move(waiter.done));
     } else if (unproved && waiter.wait == Wait::verified) {

@@ -70,19 +70,17 @@ Durations of(const std::vector<Receipt>& receipts, Wanted wanted) {
   return out;
 }
 
-std::string length(double ms) {
+}  // namespace
+
+std::string ms_words(double ms) {
   char text[32];
-  if (ms < 10) {
-    std::snprintf(text, sizeof text, "%.1f ms", ms);
-  } else if (ms < 1000) {
-    std::snprintf(text, sizeof text, "%.0f ms", ms);
-  } else {
-    std::snprintf(text, sizeof text, "%.2f s", ms / 1000);
-  }
+  std::snprintf(text, sizeof text,
+                ms < 10     ? "%.2g ms"
+                : ms < 1000 ? "%.0f ms"
+                            : "%.2f s",
+                ms < 1000 ? ms : ms / 1000);
   return text;
 }
-
-}  // namespace
 
 std::string span_words(std::int64_t us) {
   const auto seconds = std::max<std::int64_t>(0, us / 1'000'000);
@@ -120,8 +118,8 @@ std::string honesty_line(std::size_t n) {
 std::string words_of(const StageTimes& stage, std::int64_t newest_wall_us,
                      std::int64_t now_wall_us) {
   if (stage.n == 0) return "not measured";
-  return "median " + length(stage.median_ms) + ", p95 " + length(stage.p95_ms) + ", max " +
-         length(stage.max_ms) + " (n=" + std::to_string(stage.n) + ", newest " +
+  return "median " + ms_words(stage.median_ms) + ", p95 " + ms_words(stage.p95_ms) + ", max " +
+         ms_words(stage.max_ms) + " (n=" + std::to_string(stage.n) + ", newest " +
          span_words(now_wall_us - newest_wall_us) + ")";
 }
 

@@ -47,6 +47,7 @@ std::string honesty_line(std::size_t n);
 std::string words_of(const StageTimes& stage, std::int64_t newest_wall_us,
                      std::int64_t now_wall_us);
 
+std::string ms_words(double ms);  // "0.9 ms", "180 ms", "2.31 s"
 // "40 s", "12 min", "21 d", of microseconds.
 std::string span_words(std::int64_t us);
 

@@ -106,6 +106,7 @@ void NullFlips::Impl::run(const std::string& name, std::function<void(const Null
   flip.number = ++services[name].numbers;
   flip.wall_us = wall_us();
   const Nanos begun_ns = monotonic_ns();
+  flip.at_ns = begun_ns;
   if (permission) flip.fault = permission(name);
   flip.stages.permitted = static_cast<double>(monotonic_ns() - begun_ns) / 1e6;
   if (!flip.fault.empty()) return finish(name, flip, begun_ns, {}, done);

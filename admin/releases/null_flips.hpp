@@ -28,7 +28,8 @@ struct NullStages {
 
 struct NullFlip {
   std::uint64_t number = 0;  // of this service since the process began
-  std::int64_t wall_us = 0;
+  std::int64_t wall_us = 0;  // for people; ages are told from at_ns
+  Nanos at_ns = 0;
   bool ok = false;
   std::string fault;     // what went wrong, or why it was dropped
   bool dropped = false;  // a real flip came; neither good nor bad

@@ -276,6 +276,11 @@ void Releases::note_verification(const std::string& service, Color color, bool o
     impl_->registry.wrong_version(service, color, text, wall_us());
 }
 
+void Releases::forget_verification(const std::string& service) {
+  for (const Color color : {Color::blue, Color::green})
+    impl_->verifications.erase({service, color});
+}
+
 void Releases::bake_ended(const std::string& service) {
   impl_->registry.bake_ended(service, impl_->situation(service).active, wall_us());
 }
@@ -317,6 +322,8 @@ std::optional<release::Problem> Releases::explain_target(const worker::ServiceVi
 }
 
 void Releases::moved(const release::Receipt& receipt) {
+  // Of when these sides had each other's part: a new round comes at once.
+  forget_verification(receipt.service);
   const bool baking =
       receipt.kind == release::FlipKind::promote && bakes_ && bakes_(receipt.service);
   impl_->registry.moved(receipt.service, receipt.to, receipt.kind, receipt.reason, baking,

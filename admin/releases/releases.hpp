@@ -60,6 +60,8 @@ class Releases : public release::Policy {
   // that a rollback target is gone: state `lost`.
   void note_verification(const std::string& service, Color color, bool ok, const std::string& text,
                          bool wrong_version = false);
+  // Nothing verifies this service any more, or what was found is of before a switch.
+  void forget_verification(const std::string& service);
   // By the bake window: whether a promotion starts one (asked when traffic moves), and its end.
   void set_bakes(std::function<bool(const std::string& service)> bakes) {
     bakes_ = std::move(bakes);

@@ -18,12 +18,12 @@ void CheckBoard::set_servers(const std::vector<std::string>& servers) {
   }
 }
 
-void CheckBoard::record(std::size_t probe, const std::string& server, const ProbeAnswer& answer) {
+void CheckBoard::record(std::size_t probe, const std::string& server, const Judged& answer) {
   if (probe >= rows_.size()) return;
   if (std::find(servers_.begin(), servers_.end(), server) == servers_.end()) return;
   auto& window = rows_[probe][server];
-  window.last = check(probes_[probe]->expect, answer);
-  window.answered = answer.error.empty();
+  window.last = answer.result;
+  window.answered = answer.answered;
   window.ok = window.last.ok;
   window.latency_us = answer.latency_us;
   window.results.push_back(window.ok);

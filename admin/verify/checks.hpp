@@ -28,7 +28,7 @@ class CheckBoard {
   const Probes& probes() const { return probes_; }
   // Servers that are asked now; others are forgotten.
   void set_servers(const std::vector<std::string>& servers);
-  void record(std::size_t probe, const std::string& server, const ProbeAnswer& answer);
+  void record(std::size_t probe, const std::string& server, const Judged& answer);
   void mark();  // a switch
 
   // By the newest answers (standing), or by the rules since the mark.

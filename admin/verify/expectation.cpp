@@ -149,6 +149,10 @@ CheckResult check(const Expectation& expectation, const ProbeAnswer& answer) {
   return {true, seen + " in " + milliseconds(answer.latency_us), {}};
 }
 
+Judged judged(const Expectation& expectation, const ProbeAnswer& answer) {
+  return {check(expectation, answer), answer.error.empty(), answer.latency_us};
+}
+
 std::variant<boost::regex, std::string> compile_pattern(const std::string& text) {
   if (text.empty()) return std::string("an empty pattern matches everything");
   if (text.size() > 1024) return std::string("a pattern has at most 1,024 characters");

@@ -66,6 +66,15 @@ struct CheckResult {
 };
 CheckResult check(const Expectation& expectation, const ProbeAnswer& answer);
 
+// An answer, judged where it was read: a pattern on a long body may take a tenth of a second, which
+// the control thread does not have.
+struct Judged {
+  CheckResult result;
+  bool answered = false;
+  std::uint64_t latency_us = 0;
+};
+Judged judged(const Expectation& expectation, const ProbeAnswer& answer);
+
 // A pattern compiled within bounds, or what is wrong with it.
 std::variant<boost::regex, std::string> compile_pattern(const std::string& text);
 

@@ -202,10 +202,11 @@ asio::awaitable<void> Prober::Impl::run(std::shared_ptr<const ProbePlan> probe,
   } catch (const std::exception& error) {
     given.error = error.what();  // out of memory, mostly; an answer is owed all the same
   }
+  auto found = judged(probe->expect, given);
   in_flight.fetch_sub(1);
-  asio::post(control, [weak = std::weak_ptr(alive), given = std::move(given),
+  asio::post(control, [weak = std::weak_ptr(alive), found = std::move(found),
                        done = std::move(done)]() mutable {
-    if (!weak.expired()) done(std::move(given));
+    if (!weak.expired()) done(std::move(found));
   });
 }
 
@@ -230,10 +231,11 @@ void Prober::ask(std::shared_ptr<const ProbePlan> probe, worker::ProbeTarget tar
                  OnAnswer done) {
   if (impl_->in_flight.fetch_add(1) >= most_in_flight) {
     impl_->in_flight.fetch_sub(1);
-    asio::post(impl_->control, [weak = std::weak_ptr(impl_->alive), done = std::move(done)] {
-      ProbeAnswer answer;
-      answer.error = "too many probes are under way";
-      if (!weak.expired()) done(answer);
+    ProbeAnswer answer;
+    answer.error = "too many probes are under way";
+    asio::post(impl_->control, [weak = std::weak_ptr(impl_->alive), done = std::move(done),
+                                found = judged(probe->expect, answer)] {
+      if (!weak.expired()) done(found);
     });
     return;
   }

@@ -21,7 +21,8 @@ namespace switchback::verify {
 class Prober {
  public:
   static constexpr std::size_t most_in_flight = 256;
-  using OnAnswer = std::function<void(ProbeAnswer)>;
+  // On the control thread; the answer was held against the plan before, on the prober's.
+  using OnAnswer = std::function<void(Judged)>;
 
   explicit Prober(boost::asio::io_context& control);
   ~Prober();  // joins

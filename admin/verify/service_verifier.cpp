@@ -36,6 +36,7 @@ void ServiceVerifier::configure(const config::Service& service) {
   plan_sha_ = plan_ ? plan_sha(*plan_) : "";
   rules_.reset();
   watch_.reset();
+  watched_flip_.clear();
   verdict_ = {};
   facts_ = {};
   for (auto& board : boards_) board.set_probes({});
@@ -80,7 +81,7 @@ void ServiceVerifier::ask(Color color, std::size_t probe, std::function<void()> 
   for (const auto& target : targets) {
     around_.prober.ask(plan, target,
                        [self = shared_from_this(), color, probe, plan, server = target.server, left,
-                        done](const ProbeAnswer& answer) {
+                        done](const Judged& answer) {
                          auto& to = self->board(color);
                          // A reload or a release has put other questions in its place.
                          if (probe < to.probes().size() && to.probes()[probe] == plan)
@@ -160,6 +161,7 @@ void ServiceVerifier::switched(const release::Receipt& receipt) {
     settle({RunState::superseded, "a newer flip took its place"});
   active_ = receipt.to;
   if (!plan_) return;
+  next_round_ns_ = now;  // the other side is the standby now: what it is fit for, at once
   refresh_probes(receipt.to);
   board(receipt.to).mark();
   run_.emplace();
@@ -168,9 +170,15 @@ void ServiceVerifier::switched(const release::Receipt& receipt) {
   run_->next.assign(board(receipt.to).probes().size(), now);
   run_->open.assign(run_->next.size(), false);
   last_run_.reset();
+  around_.controller.clear_alarm("hook_failed:" + name_);  // of an earlier switch
   start_hooks(config::HookMoment::switched, receipt, true);
   begin_watch(receipt, now);
   step_run(now);
+}
+
+void ServiceVerifier::taken_away() {
+  if (run_ && run_->state == RunState::verifying)
+    settle({RunState::superseded, "a reload took the service away"});
 }
 
 void ServiceVerifier::start_hooks(config::HookMoment moment, const release::Receipt& receipt,
@@ -197,7 +205,7 @@ void ServiceVerifier::start_hooks(config::HookMoment moment, const release::Rece
     around_.hooks.run(std::move(job), [self = shared_from_this(), required, flip = receipt.flip,
                                        program = hook.exec.front()](const std::string& fault) {
       if (!fault.empty())
-        self->around_.controller.raise_alarm("hook_failed",
+        self->around_.controller.raise_alarm("hook_failed:" + self->name_,
                                              self->name_ + ": " + program + " " + fault);
       auto& run = self->run_;
       if (!required || !run || run->receipt.flip != flip) return;
@@ -284,6 +292,7 @@ Nanos ServiceVerifier::tick(Nanos now) {
   const auto view = around_.plane.view(name_);
   if (!view) return now + second;
   if (!run_ || run_->state != RunState::verifying) active_ = view->active;
+  resume_watch(now);
   standby_round(now);
   if (rules_) sample(now);
   if (second_ns_ == 0) second_ns_ = now;

@@ -45,6 +45,7 @@ class ServiceVerifier : public std::enable_shared_from_this<ServiceVerifier> {
 
   void configure(const config::Service& service);
   void switched(const release::Receipt& receipt);
+  void taken_away();  // by a reload, with its service: nobody is left waiting for a proof
 
   // Whatever is due at `now`; returns when it wants to be called again at the latest.
   Nanos tick(Nanos now);
@@ -95,6 +96,7 @@ class ServiceVerifier : public std::enable_shared_from_this<ServiceVerifier> {
   void start_hooks(config::HookMoment moment, const release::Receipt& receipt, bool counted);
 
   void begin_watch(const release::Receipt& receipt, Nanos now);
+  void resume_watch(Nanos now);
   void sample(Nanos now);
   void end_second(Nanos now, std::uint64_t seconds);
   void step_pairs(Nanos now);
@@ -125,6 +127,9 @@ class ServiceVerifier : public std::enable_shared_from_this<ServiceVerifier> {
   TrafficCounts unsaved_;  // of the active color, this second
   Nanos second_ns_ = 0;    // when the running second began
   std::optional<Watch> watch_;
+  std::string watched_flip_;  // the newest that was or is watched under this plan
+  Nanos next_resume_ns_ = 0;
+  TrafficCounts judged_by_;  // the baseline of the newest watch
   ServiceVerdict verdict_;
   std::minstd_rand random_{std::random_device{}()};
 };

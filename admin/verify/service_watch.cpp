@@ -56,6 +56,12 @@ std::string line_of(const ServiceVerdict& v) {
 }  // namespace
 
 void ServiceVerifier::begin_watch(const release::Receipt& receipt, Nanos now) {
+  const bool back = receipt.kind != release::FlipKind::promote;
+  // What follows a release that was proved bad is not to be measured by it.
+  const bool after_bad = !back && watch_ && watch_->receipt.to == receipt.from &&
+                         watch_->regressed_wall_us && verdict_.value == Value::regressed;
+  if (!after_bad) judged_by_ = baselines_[index_of(back ? receipt.to : receipt.from)].total();
+  watched_flip_ = receipt.flip;
   watch_.reset();
   verdict_ = {};
   verdict_.planned = plan_->traffic || plan_->paired_probes;
@@ -69,8 +75,7 @@ void ServiceVerifier::begin_watch(const release::Receipt& receipt, Nanos now) {
   const auto shares = static_cast<unsigned>(streams.size() + (plan_->paired_probes ? 1 : 0));
   // A new release is compared with the one before it; one that came back, with itself when it was
   // active: the one before it is why it came back.
-  const bool back = receipt.kind != release::FlipKind::promote;
-  const auto baseline = baselines_[index_of(back ? receipt.to : receipt.from)].total();
+  const TrafficCounts& baseline = judged_by_;
   watch_->slow_bucket = Baseline::p99_bucket(baseline.latencies);
   for (std::size_t i = 0; i < streams.size(); ++i) {
     Counts counts = i < baseline.streams.size() ? baseline.streams[i] : Counts{};
@@ -89,6 +94,21 @@ void ServiceVerifier::begin_watch(const release::Receipt& receipt, Nanos now) {
   unsaved_ = {};
   second_ns_ = now;
   judge(now);
+}
+
+// A restart, or a plan that a reload changed, in the middle of the window: what was proved is gone
+// and is gathered anew, until the window's end by the wall clock.
+void ServiceVerifier::resume_watch(Nanos now) {
+  constexpr std::int64_t settled_us = 2'000'000;  // younger: switched() is still to come
+  if (watch_ || now < next_resume_ns_) return;
+  next_resume_ns_ = now + second;
+  const auto last = around_.controller.last_flip(name_);
+  if (!last || !last->moved || last->to != active_ || last->flip == watched_flip_) return;
+  const std::int64_t age_us = wall_us() - last->wall_us;
+  const std::int64_t left_us = bake_.length.count() * 1000 - age_us;
+  if (age_us < settled_us || left_us <= 0) return;
+  begin_watch(*last, now);
+  if (watch_) watch_->ends_ns = now + left_us * 1000;
 }
 
 // Everything the data plane has counted since the sample before.
@@ -145,7 +165,9 @@ void ServiceVerifier::end_second(Nanos now, std::uint64_t seconds) {
       for (std::size_t i = 0; i < watch_->streams.size(); ++i)
         watch_->streams[i].second(pending_of(i), wall_us() - 1'000'000);
     }
-    baselines_[index_of(active_)].add(unsaved_, seconds);
+    // From the proof on, what a bad release does is no measure for anybody.
+    const bool bad = watch_ && verdict_.value == Value::regressed;
+    if (!bad) baselines_[index_of(active_)].add(unsaved_, seconds);
     unsaved_ = {};
   }
   if (!watch_) return;
@@ -193,8 +215,8 @@ void ServiceVerifier::step_pairs(Nanos now) {
       continue;
     }
     around_.prober.ask(plan, targets[turn / use.size() % targets.size()],
-                       [pair, side, plan, ended](const ProbeAnswer& answer) {
-                         pair->good[side] = check(plan->expect, answer).ok;
+                       [pair, side, ended](const Judged& answer) {
+                         pair->good[side] = answer.result.ok;
                          ended();
                        });
   }

@@ -91,11 +91,14 @@ bool TrafficRules::counts(const stats::BadOutcome& outcome) {
   if (is_our_own(outcome.reason) || outcome.marked) return false;
   if (is_client_abort(outcome.reason) && plan_.ignore.client_abort) return false;
   const auto path = outcome.target_text();
+  // A target that a pattern cannot be tried on in time counts as bad, and nobody who sends many
+  // such targets takes the control thread's time more than once a second.
   for (const auto& regex : paths_) {
+    if (gave_up_) break;
     try {
       if (boost::regex_search(path.begin(), path.end(), regex)) return false;
     } catch (const std::exception&) {
-      // A target that a pattern cannot be tried on in time counts as bad.
+      gave_up_ = true;
     }
   }
   if (plan_.per_source_cap == 0) return true;
@@ -122,7 +125,10 @@ bool TrafficRules::is_bad(const config::BadOutcomes& rule, const stats::BadOutco
 }
 
 TrafficCounts TrafficRules::count(const TrafficSample& sample, std::uint64_t second) {
-  if (second != second_) sources_.clear();
+  if (second != second_) {
+    sources_.clear();
+    gave_up_ = false;
+  }
   second_ = second;
   TrafficCounts out;
   out.latencies = sample.latencies;
@@ -212,7 +218,8 @@ StreamValue StreamWatch::value(const Counts& unfinished) const {
   // Health may be said in the middle of a second; a regression needs whole ones (burst guard).
   EProcess now = process_;
   if (unfinished.requests > 0) now.second(unfinished);
-  if (regressed_) return now.healthy() ? StreamValue::degraded : StreamValue::regressed;
+  if (regressed_)
+    return now.healthy_since_change() ? StreamValue::degraded : StreamValue::regressed;
   return now.healthy() && baseline_suffices() ? StreamValue::healthy : StreamValue::inconclusive;
 }
 

@@ -55,6 +55,7 @@ class TrafficRules {
   config::VerifyTraffic plan_;
   std::vector<boost::regex> paths_;
   std::uint64_t second_ = 0;
+  bool gave_up_ = false;  // on a pattern, this second
   std::vector<std::pair<std::array<std::uint8_t, 16>, unsigned>> sources_;  // of this second
 };
 

@@ -79,6 +79,8 @@ class VerifierImpl final : public Verifier, public release::FlipWatcher {
       at->second->configure(service);
       if (service.verify) next.insert(*at);
     }
+    for (const auto& [name, service] : services_)
+      if (!next.contains(name)) service->taken_away();
     services_ = std::move(next);
   }
 

@@ -149,15 +149,15 @@ TEST_CASE("a body within its rate may take many windows", "[flood]") {
   TestServer blue("blue");
   config::Service service = strict(blue.address());
   service.limits.min_rate = 1;
-  service.limits.min_rate_window = milliseconds(10);
+  service.limits.min_rate_window = milliseconds(300);
   Plane plane(service);
   RawClient client = plane.client();
-  client.send("POST /sink HTTP/1.1\r\nHost: a\r\nContent-Length: 2000\r\n\r\n");
+  client.send("POST /sink HTTP/1.1\r\nHost: a\r\nContent-Length: 3000\r\n\r\n");
   const auto begin = std::chrono::steady_clock::now();
-  for (int i = 0; i < 2000; ++i) {
+  for (int i = 0; i < 3000; ++i) {
     client.send("x");
-    // 100 µs each: twenty windows and more, none of them without a byte.
-    while (std::chrono::steady_clock::now() < begin + std::chrono::microseconds(100) * i) {
+    // 500 µs each: five windows, none without a byte, however long a busy machine lets us wait.
+    while (std::chrono::steady_clock::now() < begin + std::chrono::microseconds(500) * i) {
     }
   }
   CHECK(client.read_response().status == 200);

@@ -158,5 +158,36 @@ TEST_CASE("a release that fails under load goes back by itself, once, and says w
   CHECK(traffic.failed() > 0);
   const auto bake = instance.cli({"bake", "audit", "shop"});
   CHECK_THAT(bake.out, ContainsSubstring("confirmed"));
+  // Nobody asked for it, and it is in the record all the same.
+  CHECK(until([&] {
+    return instance.cli({"audit", "list"}).out.find("rollback.auto") != std::string::npos;
+  }));
   CHECK(instance.who_answers() == "blue");
+}
+
+TEST_CASE("a restart in the bake window goes on watching; the evidence is gathered anew") {
+  TestServer blue(TestServerOptions{.name = "blue"});
+  FailingServer green;
+  InstanceOptions options;
+  options.blue = {blue.address()};
+  options.green = {green.address()};
+  options.service_more =
+      "    verify:\n"
+      "      probes: [{name: page, get: /ok, expect: {status: 200}}]\n"
+      "      paired_probes: {rate: 20/s}\n"
+      "    bake: {for: 10m, mode: advise}\n";
+  Instance instance(options);
+  instance.wait_until_checked();
+  REQUIRE(instance.cli({"flip", "shop", "--wait", "switched"}).code == 0);
+  const auto alarmed = [&] {
+    return instance.cli({"status", "--json"}).out.find("regressed:shop") != std::string::npos;
+  };
+  REQUIRE(until(alarmed, std::chrono::seconds(60)));
+  instance.process->signal(SIGKILL);
+  instance.process->wait();
+  instance.start();
+  REQUIRE(until(alarmed, std::chrono::seconds(60)));
+  const auto bake = instance.cli({"bake", "shop"});
+  INFO(bake.out << bake.err);
+  CHECK_THAT(bake.out, ContainsSubstring("WATCHED until") && ContainsSubstring("REGRESSED"));
 }

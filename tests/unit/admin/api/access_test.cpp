@@ -92,7 +92,7 @@ TEST_CASE("TCP without tokens over a real socket: local reads, no changes, no fo
   CHECK(refused.status == 401);
   CHECK(problem_code(refused) == "tokens_not_configured");
   CHECK(test::body_of(refused).at("next").as_string() ==
-        "switchback token new NAME --role operate");
+        "sudo switchback token new NAME --role operate");
   CHECK(f.controller.rollbacks.empty());
   for (const char* path : {"/", "/v1/services", "/v1/events", "/metrics", "/nothing-here"}) {
     INFO(path);

@@ -9,8 +9,8 @@
 #include <thread>
 
 #include "admin/api/admin_server.hpp"
-#include "admin/people/token.hpp"
 #include "admin/http/client.hpp"
+#include "admin/people/token.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/temp_dir.hpp"
 #include "tests/unit/admin/api/fakes.hpp"
@@ -19,13 +19,15 @@ namespace switchback::test {
 
 class ApiFixture {
  public:
-  explicit ApiFixture(config::Admin admin = {}) : guard_(io.get_executor()) {
+  explicit ApiFixture(config::Admin admin = {}, people::People* people = nullptr)
+      : guard_(io.get_executor()) {
     admin.socket = socket = dir / "admin.sock";
     config::Address bind;
     bind.text = "127.0.0.1:0";
     bind.host = "127.0.0.1";
     admin.bind = bind;
-    server = std::make_unique<api::AdminServer>(io, admin, controller, plane);
+    server = std::make_unique<api::AdminServer>(io, admin, controller, plane, web::ServerOptions{},
+                                                people);
     fault = server->start();
     if (fault.empty()) tcp = server->bound_address();
     thread_ = std::thread([this] { io.run(); });

@@ -30,7 +30,7 @@ TEST_CASE("a service in its fixed shape") {
         {"address":"127.0.0.1:9101","healthy":false,"health":"failing","weight":2,"share":0,
          "in_flight":0,"connections":0,"ejected_ms":0,"ejection":"","ejections":0,
          "reason":"status 500 <b>"}],"names":[]}},
-    "rollback_target":null,"last_flip":null,"mirror":null})");
+    "rollback_target":null,"last_flip":null,"mirror":null,"alarms":[]})");
   CHECK(json::value(body_of(answer)) == want);
 }
 

@@ -46,7 +46,8 @@ TEST_CASE("each guard alone holds it back", "[bake]") {
     return;
   }
   SECTION("window") {
-    now.window_open = false; CHECK(refused_by(now) == "window");
+    now.window_open = false;
+    CHECK(refused_by(now) == "window");
   }
   SECTION("somebody switched") {
     now.subject_has_traffic = false;
@@ -65,7 +66,8 @@ TEST_CASE("each guard alone holds it back", "[bake]") {
     CHECK(refused_by(now) == "cause");
   }
   SECTION("nothing to go back to") {
-    now.target.reset(); CHECK(refused_by(now) == "target");
+    now.target.reset();
+    CHECK(refused_by(now) == "target");
   }
   SECTION("standby unfit") {
     now.standby_fault = "no healthy server";
@@ -73,7 +75,8 @@ TEST_CASE("each guard alone holds it back", "[bake]") {
     CHECK(named(judge(now), "standby").text == "no healthy server");
   }
   SECTION("capacity never measured") {
-    now.proven_rps = 0; CHECK(refused_by(now) == "capacity");
+    now.proven_rps = 0;
+    CHECK(refused_by(now) == "capacity");
   }
   SECTION("capacity too small") {
     now.proven_rps = 0.79 * now.rps_now;
@@ -83,7 +86,8 @@ TEST_CASE("each guard alone holds it back", "[bake]") {
     return;
   }
   SECTION("hold") {
-    now.hold = "dana, market day"; CHECK(refused_by(now) == "hold");
+    now.hold = "dana, market day";
+    CHECK(refused_by(now) == "hold");
   }
   SECTION("a way back is not watched to go forward again") {
     now.verdict.kind = release::FlipKind::auto_rollback;

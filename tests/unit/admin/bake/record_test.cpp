@@ -99,3 +99,11 @@ TEST_CASE("auto is recommended after twenty releases without a false alarm", "[b
   records.push_back(record(20, Outcome::advised, true));
   CHECK_FALSE(audit_of(records, {}, now).recommend_automatic);
 }
+
+TEST_CASE("windows that were cut short earn no trust", "[bake]") {
+  std::vector<Record> records;
+  for (int n = 0; n < 25; ++n) records.push_back(record(n, Outcome::interrupted, false));
+  const auto audit = audit_of(records, {}, records.back().since_wall_us + 5 * day_us);
+  CHECK(audit.watched == 0);
+  CHECK_FALSE(audit.recommend_automatic);
+}

@@ -103,3 +103,47 @@ TEST_CASE("somebody's switch interrupts the watch", "[bake]") {
   CHECK(watch.second(now) == Steps{Step::over});
   CHECK(watch.outcome() == Outcome::interrupted);
 }
+
+TEST_CASE("proved bad and held back by a guard: a person's matter, not a clean window", "[bake]") {
+  auto now = bad_release();
+  now.verdict.warned = false;  // paired probes alone prove it
+  now.standby_fault = "no healthy server";
+  Watch watch = watch_over(now);
+  CHECK(watch.second(now) == Steps{Step::blocked});
+  now.window_open = false;
+  CHECK(watch.second(now) == Steps{Step::over});
+  CHECK(watch.outcome() == Outcome::advised);
+}
+
+TEST_CASE("a window in which nothing judged the release is not clean", "[bake]") {
+  auto now = calm();
+  now.verdict.planned = false;  // the plan was taken away by a reload
+  Watch watch = watch_over(now);
+  CHECK(watch.second(now).empty());
+  now.window_open = false;
+  CHECK(watch.second(now) == Steps{Step::over});
+  CHECK(watch.outcome() == Outcome::interrupted);
+}
+
+TEST_CASE("a restart keeps the moment when it would have gone back, and tells it again", "[bake]") {
+  auto now = bad_release();
+  now.mode = config::BakeMode::advise;
+  Watch watch = watch_over(now);
+  watch.remember(100, 200, 300);
+  CHECK(watch.would_wall_us() == 300);
+  CHECK(watch.second(now) == Steps{Step::advise});
+  CHECK(watch.second(now).empty());
+  CHECK(watch.would_wall_us() == 300);
+  CHECK(watch.warned_wall_us() == 100);
+}
+
+TEST_CASE("a person who is faster than the way back ends the watch, and is told as such",
+          "[bake]") {
+  auto now = bad_release();
+  Watch watch = watch_over(now);
+  CHECK(watch.second(now) == Steps{Step::warn, Step::go_back});
+  watch.overtaken();
+  now.subject_has_traffic = false;
+  CHECK(watch.second(now) == Steps{Step::over});
+  CHECK(watch.outcome() == Outcome::advised);
+}

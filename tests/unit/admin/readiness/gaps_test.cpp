@@ -53,34 +53,42 @@ TEST_CASE("the share is of the time watched, within thirty days", "[gaps]") {
   CHECK(summary.gaps == 0);
 }
 
-TEST_CASE("an open gap counts until now; a later life closes it when all is well", "[gaps]") {
+TEST_CASE("an open gap counts until now; it ends with the life that saw it", "[gaps]") {
   Gaps before("shop", start);
-  before.found(false, "how", "lost", start);
-  const auto row = before.found(false, "how", "lost", start + 5 * second);
+  before.found(false, "how", "lost", start + hour);
+  const auto row = before.found(false, "how", "lost", start + hour + 5 * second);
   REQUIRE(row);
-  CHECK(before.summary(start + hour).share == Approx(0));
-  Gaps after("shop", start + 2 * hour);
-  after.restore(*row);
-  CHECK(after.open());
-  CHECK(after.summary(start + 2 * hour).watched_us == 2 * hour);
-  const auto closed = after.found(true, "", "", start + 2 * hour);
-  REQUIRE(closed);
-  CHECK(closed->same_key(*row));
+  CHECK(before.summary(start + 2 * hour).share == Approx(0.5));
+  const auto watched = before.watched(start + 2 * hour);
+  // Nobody watched for eight hours.
+  Gaps after("shop", start + 10 * hour);
+  const auto closed = after.restore({*row, watched});
+  REQUIRE(closed.size() == 1);
+  CHECK(closed[0].same_key(*row));
+  CHECK(closed[0].integer(2) == start + 2 * hour);
+  CHECK_FALSE(after.open());
+  const auto summary = after.summary(start + 12 * hour);
+  CHECK(summary.watched_us == 4 * hour);
+  CHECK(summary.share == Approx(0.75));
+  CHECK(summary.gaps == 1);
 }
 
-TEST_CASE("gaps of earlier lives stand in order, and old open ones end where the next begins",
-          "[gaps]") {
+TEST_CASE("rows of earlier lives, in any order and more than once", "[gaps]") {
   Gaps gaps("shop", start + 3 * hour);
-  for (const std::int64_t from : {start + hour, start}) {
+  std::vector<ledger::Row> rows;
+  for (const std::int64_t from : {start + hour, start, start}) {
     ledger::Row row{ledger::Table::readiness_gap, {}};
     row.values = {std::string("shop"), from, std::monostate{}, std::string("how"),
                   std::string("x")};
-    gaps.restore(row);
-    gaps.restore(row);
+    rows.push_back(row);
+    row.values[0] = std::string("another");
+    rows.push_back(row);
   }
+  CHECK(gaps.restore(rows).size() == 2);  // no life is known: as short as can be
   REQUIRE(gaps.all().size() == 2);
-  CHECK(gaps.all().front().to_wall_us == start + hour);
-  CHECK(gaps.all().back().to_wall_us == 0);
+  CHECK(gaps.all().front().to_wall_us == start + 1);
+  CHECK(gaps.summary(start + 4 * hour).watched_us == hour);
+  CHECK_FALSE(gaps.open());
 }
 
 TEST_CASE("memory is bounded", "[gaps]") {
@@ -92,4 +100,42 @@ TEST_CASE("memory is bounded", "[gaps]") {
     gaps.found(true, "", "", at + 5 * second);
   }
   CHECK(gaps.all().size() == Gaps::kept);
+}
+
+TEST_CASE("a clock that is set back does not keep a gap from opening", "[gaps]") {
+  Gaps gaps("shop", start);
+  CHECK_FALSE(gaps.found(false, "how", "lost", start + day));
+  CHECK_FALSE(gaps.found(false, "how", "lost", start));
+  CHECK(gaps.found(false, "how", "lost", start + 3 * second));
+}
+
+TEST_CASE("each question has its own time", "[gaps]") {
+  Gaps gaps("shop", start);
+  gaps.found(false, "how", "nothing to go back to", start);
+  gaps.found(false, "how", "nothing to go back to", start + 3 * second);
+  const auto first = gaps.found(false, "verify", "no server", start + hour);
+  REQUIRE(first);
+  CHECK(first->text(3) == "how");
+  CHECK(first->integer(2) == start + hour);
+  const auto next = gaps.found(false, "verify", "no server", start + hour + second);
+  REQUIRE(next);
+  CHECK(next->integer(1) == start + hour);
+  CHECK(gaps.open());
+  const auto summary = gaps.summary(start + 2 * hour);
+  CHECK(summary.share == Approx(0));
+  CHECK(summary.by_question ==
+        std::vector<std::pair<std::string, std::size_t>>{{"how", 1}, {"verify", 1}});
+}
+
+TEST_CASE("a life that was killed early lost no more than it watched", "[gaps]") {
+  Gaps before("shop", start);
+  const auto watched = before.watched(start + second);  // the newest word of it
+  before.found(false, "how", "lost", start + 10 * second);
+  before.found(false, "how", "lost", start + 13 * second);
+  const auto closed = before.found(true, "", "", start + 40 * second);
+  Gaps after("shop", start + hour);
+  CHECK(after.restore({watched, *closed}).empty());
+  const auto summary = after.summary(start + hour + 40 * second);
+  CHECK(summary.watched_us == 80 * second);
+  CHECK(summary.share == Approx(50.0 / 80));
 }

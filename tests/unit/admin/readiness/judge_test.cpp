@@ -37,6 +37,7 @@ Facts good() {
   releases::NullFlip null_flip;
   null_flip.number = 18204;
   null_flip.wall_us = f.now_wall_us - 11 * second_us;
+  null_flip.at_ns = f.now_ns - Nanos{11} * 1'000'000'000;
   null_flip.ok = true;
   null_flip.ms = 0.9;
   f.rehearsal = f.good_rehearsal = null_flip;
@@ -127,10 +128,10 @@ TEST_CASE("how: no target, a lost one, rehearsals that fail or have ceased", "[r
   f.rehearsal->fault = "slot not written";
   check_fails(f, Question::how, Grade::fail, "slot not written");
   f = good();
-  f.good_rehearsal->wall_us = f.now_wall_us - 179 * second_us;
+  f.good_rehearsal->at_ns = f.now_ns - Nanos{179} * 1'000'000'000;
   f.rehearsal = f.good_rehearsal;
   CHECK(judge(f).overall == Overall::ready);
-  f.good_rehearsal->wall_us = f.now_wall_us - 181 * second_us;
+  f.good_rehearsal->at_ns = f.now_ns - Nanos{181} * 1'000'000'000;
   check_fails(f, Question::how, Grade::unknown, "no rehearsal went through for 3 min");
   f.good_rehearsal.reset();
   f.rehearsal.reset();
@@ -198,10 +199,44 @@ TEST_CASE("what waiting costs", "[readiness]") {
   auto f = good();
   f.cost.requests_per_second = 1870;
   f.cost.bad_per_second = 41.14;
-  f.cost.burn_5m = 22;
-  f.cost.budget_per_hour = 22.0 / 720;
-  CHECK(
-      judge(f).cost ==
-      "v1.3 fails 41.1/s (2.2 %; objective 99.9 %): burn 22.0x = 3.1 % of the 30-day error budget "
-      "per hour");
+  f.cost.burn_5m = 2;  // of the release before, mostly: not what waiting costs now
+  CHECK(judge(f).cost ==
+        "v1.3 fails 41.1/s (2.2 % of the last 10 s; objective 99.9 %): burn 22.0x = 3.1 % of the "
+        "30-day error budget per hour");
+}
+
+TEST_CASE("a clock that was set is no trouble of the way back", "[readiness]") {
+  auto f = good();
+  f.now_wall_us += 3600 * second_us;
+  CHECK(answer(judge(f), Question::how).grade == Grade::ok);
+  CHECK(answer(judge(f), Question::how).lines.at(1) ==
+        "same path rehearsed 11 s ago by null flip #18204: 0.9 ms");
+}
+
+TEST_CASE("right after a switch the new standby is not checked yet, not long unchecked",
+          "[readiness]") {
+  auto f = good();
+  f.standing.at_ns = 0;
+  f.active_since_wall_us = f.now_wall_us - second_us;
+  check_fails(f, Question::verify, Grade::warn, "not checked yet");
+  f.active_since_wall_us = f.now_wall_us - 16 * second_us;
+  check_fails(f, Question::verify, Grade::unknown, "not checked for 16 s");
+  f.active_since_wall_us = 0;
+  check_fails(f, Question::verify, Grade::unknown, "not checked for 6 min");
+}
+
+TEST_CASE("the honest line is of the figures that are shown", "[readiness]") {
+  auto f = good();
+  f.durations.rollbacks.n = f.durations.rollbacks.switched.n = 60;
+  f.durations.rollbacks.verified.n = 3;
+  const auto lines = answer(judge(f), Question::time).lines;
+  CHECK_THAT(lines.at(0), ContainsSubstring("n=3"));
+  CHECK_THAT(lines.back(), ContainsSubstring("n=3") && ContainsSubstring("14 %"));
+}
+
+TEST_CASE("a stage that was never seen is not measured, not nothing", "[readiness]") {
+  auto f = good();
+  f.durations.rollbacks.first_new = {};
+  CHECK_THAT(answer(judge(f), Question::time).lines.at(2),
+             ContainsSubstring("on the target not measured, to last"));
 }

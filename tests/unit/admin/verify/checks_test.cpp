@@ -16,16 +16,16 @@ std::shared_ptr<const ProbePlan> probe(const char* name, unsigned needed, unsign
   return out;
 }
 
-ProbeAnswer status(unsigned code) {
+Judged status(unsigned code) {
   ProbeAnswer out;
   out.status = code;
-  return out;
+  return judged({}, out);
 }
 
-ProbeAnswer silence() {
+Judged silence() {
   ProbeAnswer out;
   out.error = "no answer in 2000ms";
-  return out;
+  return judged({}, out);
 }
 
 using By = CheckBoard::By;

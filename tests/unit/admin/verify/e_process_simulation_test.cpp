@@ -1,5 +1,5 @@
-// The promises of the e-process, checked on simulated releases. Seeds are fixed and printed; another
-// one by SWITCHBACK_SEED.
+// The promises of the e-process, checked on simulated releases. Seeds are fixed and printed;
+// another one by SWITCHBACK_SEED.
 #include <algorithm>
 #include <boost/math/distributions/binomial.hpp>
 #include <cstdlib>
@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include <functional>
 #include "admin/verify/e_process.hpp"
 #include "admin/verify/paired.hpp"
-#include <functional>
 #include "tests/support/catch.hpp"
 
 using namespace switchback::verify;
@@ -45,14 +45,15 @@ int alarm_at(EProcess& e, unsigned seconds, const std::function<Counts(unsigned)
 int watch(Random& random, const Watch& w, double before, double after) {
   const std::uint64_t baseline = w.per_second * 1800;
   EProcess e(w.rule, {baseline, draw(random, baseline, before)});
-  return alarm_at(e, w.seconds,
-                  [&](unsigned) { return Counts{w.per_second, draw(random, w.per_second, after)}; });
+  return alarm_at(e, w.seconds, [&](unsigned) {
+    return Counts{w.per_second, draw(random, w.per_second, after)};
+  });
 }
 
 // The most alarms that a true chance of `alpha` gives in all but one of 1,000 such tests.
 unsigned most_allowed(unsigned releases, double alpha) {
-  return static_cast<unsigned>(boost::math::quantile(
-      boost::math::binomial_distribution<double>(releases, alpha), 0.999));
+  return static_cast<unsigned>(
+      boost::math::quantile(boost::math::binomial_distribution<double>(releases, alpha), 0.999));
 }
 
 }  // namespace
@@ -84,10 +85,10 @@ TEST_CASE("the chance holds at the edge of the null too, where only the bound pr
   unsigned alarms = 0;
   for (int release = 0; release < 20'000; ++release) {
     EProcess e(rule, {1'000'000, 1000});
-    const double share = e.null_share();   // as bad as the null still allows
+    const double share = e.null_share();  // as bad as the null still allows
     alarms += alarm_at(e, 120, [&](unsigned) { return Counts{50, draw(random, 50, share)}; }) > 0;
   }
-  CHECK(alarms > 0);   // a test that cannot alarm would prove nothing
+  CHECK(alarms > 0);  // a test that cannot alarm would prove nothing
   CHECK(alarms <= most_allowed(20'000, 1e-2));
 }
 
@@ -96,7 +97,7 @@ TEST_CASE("bursts: the guard holds where an unguarded test would not") {
   Random random(seed() + 2);
   unsigned guarded = 0, unguarded = 0;
   for (int release = 0; release < 1000; ++release) {
-    const auto burst = [&](unsigned) {   // 150 errors at once, every 300 s on average
+    const auto burst = [&](unsigned) {  // 150 errors at once, every 300 s on average
       return Counts{500, std::bernoulli_distribution(1.0 / 300)(random) ? 150u : 0u};
     };
     StreamRule rule;
@@ -124,8 +125,8 @@ TEST_CASE("time of day: a drift within the baseline's margin and the floor is no
   unsigned alarms = 0;
   for (int release = 0; release < 1000; ++release) {
     EProcess e({}, {900'000, draw(random, 900'000, 0.001)});
-    alarms += alarm_at(e, 600, [&](unsigned t) {   // 0.1 % to 0.19 % within ten minutes
-                const std::uint64_t n = 300 + t;   // with growing traffic
+    alarms += alarm_at(e, 600, [&](unsigned t) {  // 0.1 % to 0.19 % within ten minutes
+                const std::uint64_t n = 300 + t;  // with growing traffic
                 return Counts{n, draw(random, n, 0.001 + 0.0009 * t / 600.0)};
               }) > 0;
   }
@@ -154,6 +155,36 @@ TEST_CASE("regressions are found quickly") {
     INFO(c.per_second << " requests/s, now " << c.after << ": median " << seconds[250] << " s");
     CHECK(seconds[250] <= c.median_within);
     CHECK(seconds[250] >= 3);
+  }
+}
+
+TEST_CASE(
+    "what turns bad late in the window is found as well, however much good traffic came before") {
+  INFO("SWITCHBACK_SEED=" << seed());
+  Random random(seed() + 7);
+  struct Case {
+    std::uint64_t per_second;
+    double after;
+    int median_within;
+  };
+  for (const Case c : {Case{500, 1.0, 15}, Case{5000, 1.0, 15}, Case{5000, 0.05, 15},
+                       Case{500, 0.05, 15}, Case{500, 0.01, 40}}) {
+    constexpr unsigned good = 600;
+    std::vector<int> seconds;
+    for (int release = 0; release < 100; ++release) {
+      const std::uint64_t baseline = c.per_second * 1800;
+      EProcess e({}, {baseline, draw(random, baseline, 0.001)});
+      const int at = alarm_at(e, good + 300, [&](unsigned t) {
+        return Counts{c.per_second, draw(random, c.per_second, t <= good ? 0.001 : c.after)};
+      });
+      seconds.push_back(at < 0 ? 1000 : at - static_cast<int>(good));
+      // Ten good minutes must not make a release that fails now look like a tolerable one.
+      if (c.after >= 0.05) CHECK_FALSE(e.healthy_since_change());
+    }
+    std::nth_element(seconds.begin(), seconds.begin() + 50, seconds.end());
+    INFO(c.per_second << " requests/s, " << c.after << " bad: median " << seconds[50] << " s");
+    CHECK(seconds[50] > 0);
+    CHECK(seconds[50] <= c.median_within);
   }
 }
 
