@@ -141,6 +141,9 @@ void Baker::look_for_switch(const std::string& service, Lane& lane) {
     lane.record = known->second;
     if (lane.record.outcome != Outcome::watching) return;
   }
+  // From here on by a clock that nobody sets: the wall's is for what outlives this process.
+  lane.until_ns = monotonic_ns() + 1000 * std::min(watched.until_wall_us - wall_us(),
+                                                   rule.bake.length.count() * 1000);
   lane.watch.emplace(std::move(watched));
   keep(lane);
   tell("bake.begun", lane, "watching " + subject_of(lane.record));
@@ -151,7 +154,7 @@ Situation Baker::situation(const std::string& service, const Lane& lane) const {
   const Rules& rule = rules(service);
   Situation now;
   now.now_wall_us = wall_us();
-  now.window_open = now.now_wall_us < watched.until_wall_us;
+  now.window_open = monotonic_ns() < lane.until_ns;
   now.mode = rule.bake.mode;
   now.verdict = verifier_.verdict(service);
   // A verdict about another switch says nothing about this one.
