@@ -22,6 +22,7 @@
 #include "admin/ledger/ledger.hpp"
 #include "admin/releases/releases.hpp"
 #include "admin/verify/verifier.hpp"
+#include "proxy/base/clock.hpp"
 #include "proxy/worker/data_plane.hpp"
 
 namespace switchback::bake {
@@ -60,6 +61,7 @@ class Baker {
   };
   struct Lane {
     std::optional<Watch> watch;
+    Nanos until_ns = 0;  // the window's end
     Record record;
     std::string last_flip;                // the newest that was looked at
     std::vector<release::Receipt> moves;  // what the guards need of the history, as of that flip

@@ -175,9 +175,8 @@ Status Database::load(Snapshot& out, std::int64_t now_wall_us) {
 Status Database::load_flips(Snapshot& out) {
   Statement flips(db_.get(),
                   "SELECT " SB_FLIP_COLUMNS
-                  " FROM (SELECT *, row_number() OVER (PARTITION BY service ORDER BY wall_requested"
-                  " DESC, epoch DESC) AS age FROM flip) WHERE age <= ?"
-                  " ORDER BY wall_requested, epoch");
+                  " FROM (SELECT *, rowid AS place, row_number() OVER (PARTITION BY service ORDER BY"
+                  " rowid DESC) AS age FROM flip) WHERE age <= ? ORDER BY place");
   flips.bind(static_cast<std::int64_t>(options_.history_per_service));
   int code = flips.step();
   for (; code == SQLITE_ROW; code = flips.step()) out.flips.push_back(read_flip(flips));
@@ -268,9 +267,24 @@ Status Database::audit_after(std::uint64_t seq, std::size_t limit, std::vector<A
   return code == SQLITE_DONE ? Status{} : status(code);
 }
 
+// A row that is told more about keeps its place (rowid): places are the order in which things
+// happened, which neither a clock that is set back nor epochs of a restored state folder can tell.
 Status Database::put(const FlipRow& row) {
-  Statement s(db_.get(), "INSERT OR REPLACE INTO flip(" SB_FLIP_COLUMNS
-                         ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+  Statement s(
+      db_.get(),
+      "INSERT INTO flip(" SB_FLIP_COLUMNS
+      ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+      " ON CONFLICT(id) DO UPDATE SET service = excluded.service, epoch = excluded.epoch,"
+      " kind = excluded.kind, from_color = excluded.from_color, to_color = excluded.to_color,"
+      " from_release = excluded.from_release, to_release = excluded.to_release,"
+      " actor = excluded.actor, auth = excluded.auth, reason = excluded.reason,"
+      " idem_key = excluded.idem_key, state = excluded.state, moved = excluded.moved,"
+      " durable = excluded.durable, forced = excluded.forced, superseded = excluded.superseded,"
+      " t_decided = excluded.t_decided, t_persisted = excluded.t_persisted,"
+      " t_switched = excluded.t_switched, t_first_new = excluded.t_first_new,"
+      " t_last_old = excluded.t_last_old, t_drained = excluded.t_drained,"
+      " t_verified = excluded.t_verified, wall_requested = excluded.wall_requested,"
+      " boot_id = excluded.boot_id, receipt = excluded.receipt");
   s.bind(row.id).bind(row.service).bind(static_cast<std::int64_t>(row.epoch));
   s.bind(row.kind).bind(row.from_color).bind(row.to_color);
   s.bind(row.from_release).bind(row.to_release);

@@ -9,6 +9,7 @@
 #include "admin/metrics/exposition.hpp"
 #include "admin/metrics/mirror.hpp"
 #include "admin/metrics/people.hpp"
+#include "proxy/log/access_log.hpp"
 
 namespace switchback::metrics {
 namespace {
@@ -344,6 +345,9 @@ void workers(Exposition& out, const worker::StatsView& stats) {
       [](const auto& w) { return w.server_handshake_failures.read(); });
   sum("switchback_access_records_dropped_total", "counter", "Access records that found no room.",
       [](const auto& w) { return w.access_dropped.read(); });
+  out.family("switchback_log_lines_dropped_total", "counter",
+             "Lines of the program's own log that found no room, since nobody reads stderr.");
+  out.sample({}, log::dropped_program_log_lines());
   out.family("switchback_reasons_total", "counter", "Own answers and early ends, by reason.");
   for (std::size_t r = 1; r < static_cast<std::size_t>(http::Reason::count_); ++r) {
     std::uint64_t total = 0;

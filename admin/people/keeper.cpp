@@ -228,7 +228,9 @@ void Keeper::Impl::anchor(std::int64_t now_us, bool at_once) {
   const auto mark = people.audit().mark();
   if (mark.seq == 0 || mark.seq == anchored_seq) return;
   const bool many = mark.seq > anchored_seq + options.anchor_after_entries;
-  if (!at_once && !many && now_us < next_anchor_us) return;
+  // A clock that was set back must not put the next one off.
+  const bool waits = now_us < next_anchor_us && now_us > next_anchor_us - options.anchor_every_us;
+  if (!at_once && !many && waits) return;
   next_anchor_us = now_us + options.anchor_every_us;
   anchored_seq = mark.seq;
   spdlog::info("audit head: seq {} hash {}", mark.seq, mark.hash);

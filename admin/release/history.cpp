@@ -78,13 +78,12 @@ void History::add(std::shared_ptr<FlipEntry> entry) {
 void History::add_older(std::vector<std::shared_ptr<FlipEntry>> older) {
   for (auto& entry : older) {
     if (!by_id_.try_emplace(entry->receipt.flip, entry).second) continue;
-    services_[entry->receipt.service].push_back(std::move(entry));
+    auto& entries = services_[entry->receipt.service];
+    const auto own = std::find_if(entries.begin(), entries.end(),
+                                  [](const auto& known) { return known->taken_ns != 0; });
+    entries.insert(own, std::move(entry));
   }
-  for (auto& [service, entries] : services_) {
-    std::stable_sort(entries.begin(), entries.end(),
-                     [](const auto& a, const auto& b) { return newer(b->receipt, a->receipt); });
-    trim(entries);
-  }
+  for (auto& [service, entries] : services_) trim(entries);
 }
 
 std::shared_ptr<FlipEntry> History::find(const std::string& id) const {

@@ -38,7 +38,9 @@ class History {
   explicit History(std::size_t per_service) : per_service_(per_service) {}
 
   void add(std::shared_ptr<FlipEntry> entry);
-  void add_older(std::vector<std::shared_ptr<FlipEntry>> entries);  // those not known yet
+  // Those not known yet, of earlier lives, the newest last; they come before this life's own. Their
+  // order is as given: a wall clock that was set back says nothing about it.
+  void add_older(std::vector<std::shared_ptr<FlipEntry>> entries);
   std::shared_ptr<FlipEntry> find(const std::string& id) const;
   std::shared_ptr<FlipEntry> newest(const std::string& service) const;  // that moved traffic
   std::vector<Receipt> list(const std::string& service, std::size_t limit) const;

@@ -23,11 +23,18 @@ UniqueFd::~UniqueFd() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-SlotFile::SlotFile(std::string path, std::string state_id, std::string service, Sync sync)
+void sync_folder(const std::string& path) {
+  const UniqueFd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.get() >= 0) ::fsync(folder.get());
+}
+
+SlotFile::SlotFile(std::string path, std::string state_id, std::string service, Sync sync,
+                   Restore restore)
     : path_(std::move(path)),
       state_id_(std::move(state_id)),
       service_(std::move(service)),
-      sync_(std::move(sync)) {
+      sync_(std::move(sync)),
+      restore_(std::move(restore)) {
   if (!open_to_write()) {
     if (errno != EROFS && errno != EACCES && errno != EPERM) throw StateError(failure());
     writable_ = false;
@@ -71,8 +78,34 @@ void SlotFile::read() {
   }
 }
 
+// Only what is sure counts as gone: of anything else the write itself will tell.
+bool SlotFile::in_place() const {
+  struct stat there = {}, here = {};
+  if (::stat(path_.c_str(), &there) != 0) return errno != ENOENT && errno != ENOTDIR;
+  return ::fstat(fd_.get(), &here) == 0 && there.st_dev == here.st_dev &&
+         there.st_ino == here.st_ino;
+}
+
+std::string SlotFile::make_anew() {
+  if (restore_) {
+    auto fault = restore_();
+    if (!fault.empty()) return fault;
+  }
+  if (!open_to_write()) return failure();
+  if (sync_) sync_folder(path_.substr(0, path_.rfind('/')));
+  return {};
+}
+
+std::string SlotFile::mend() {
+  return !newest_ || !writable_ || in_place() ? std::string() : write(*newest_);
+}
+
 std::string SlotFile::write(const SlotValue& value) {
   if (!writable_ && !open_to_write()) return failure();
+  if (!in_place()) {
+    auto fault = make_anew();
+    if (!fault.empty()) return fault;
+  }
   const auto bytes = encode_slot(value, sequence_ + 1, state_id_, service_);
   const auto wrote =
       ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(next_ * slot_size));

@@ -43,8 +43,9 @@ void StateLane::run() {
     lock.unlock();
     // A retry of an old value must not undo a newer one that is already down.
     const auto& newest = job.file->newest();
-    const bool superseded = newest && newest->epoch > job.value.epoch;
-    const std::string error = superseded ? std::string() : job.file->write(job.value);
+    const bool superseded =
+        job.value.epoch == mend_only || (newest && newest->epoch > job.value.epoch);
+    const std::string error = superseded ? job.file->mend() : job.file->write(job.value);
     for (const auto& done : job.done) done(error);
     lock.lock();
   }

@@ -15,6 +15,9 @@
 
 namespace switchback::state {
 
+// As a value's epoch: nothing new is to be written, but the newest again if its file has gone.
+inline constexpr std::uint64_t mend_only = 0;
+
 class StateLane {
  public:
   StateLane();

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 #include <map>
+#include <mutex>
 
 #include "admin/state/intent_file.hpp"
 #include "admin/state/slot_file.hpp"
@@ -40,11 +41,6 @@ void make_folder(const char* key, const std::string& path, mode_t mode) {
     refuse(key, path, std::string("cannot be made: ") + std::strerror(errno), mend_for(key));
   if (!fs::is_directory(folder, ec))
     refuse(key, path, "is not a folder", std::string("set ") + key + " to a folder");
-}
-
-void sync_folder(const std::string& path) {
-  const UniqueFd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder.get() >= 0) ::fsync(folder.get());
 }
 
 UniqueFd take_lock(const std::string& state_dir) {
@@ -85,8 +81,7 @@ std::string random_id() {
 }
 
 // Written to the side, synced and renamed, so that a half-written id is never read.
-std::string write_id(const std::string& state_dir, const std::string& path) {
-  const std::string id = random_id();
+std::string write_id(const std::string& state_dir, const std::string& path, const std::string& id) {
   const std::string side = path + ".new";
   const UniqueFd fd(::open(side.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640));
   const std::string line = id + "\n";
@@ -99,11 +94,12 @@ std::string write_id(const std::string& state_dir, const std::string& path) {
   return id;
 }
 
-std::string read_or_make_id(const std::string& state_dir) {
+// `known`: the id to write where there is none; empty: a new one.
+std::string read_or_make_id(const std::string& state_dir, const std::string& known = {}) {
   const std::string path = state_dir + "/id";
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (fd.get() < 0) {
-    if (errno == ENOENT) return write_id(state_dir, path);
+    if (errno == ENOENT) return write_id(state_dir, path, known.empty() ? random_id() : known);
     refuse("state_dir", path, std::string("cannot be read: ") + std::strerror(errno),
            mend_for("state_dir"));
   }
@@ -132,14 +128,43 @@ struct StateStore::Impl {
     bool opened_behind = false;
   };
 
-  std::string state_slots, run_slots, id;
+  std::string state_dir, state_slots, run_slots, id;
   UniqueFd lock;
   StateHooks hooks;
   std::map<std::string, Service> services;
-  std::optional<StateLane> lane, scratch_lane;  // after `services`: they end first, using their files
+  std::mutex restoring;                // of `lock` and `state_files`, once the lanes run
+  std::vector<SlotFile*> state_files;  // of all services
+  std::optional<StateLane> lane,
+      scratch_lane;  // after `services`: they end first, using their files
 
   Service& open_service(const std::string& name);
+  std::string restore_state_dir();
 };
+
+// Somebody has removed the state folder under the running process. It is made anew with the same id
+// and lock, and every service's slot again, not only the one that is being written: a restart is to
+// find what memory knows. On either lane.
+std::string StateStore::Impl::restore_state_dir() {
+  const std::lock_guard guard(restoring);
+  try {
+    make_folder("state_dir", state_dir, 0750);
+    struct stat held = {}, there = {};
+    const bool locked = ::fstat(lock.get(), &held) == 0 &&
+                        ::stat((state_dir + "/lock").c_str(), &there) == 0 &&
+                        held.st_dev == there.st_dev && held.st_ino == there.st_ino;
+    if (!locked) lock = take_lock(state_dir);
+    if (read_or_make_id(state_dir, id) != id)
+      return "state_dir: " + state_dir + ": is another life's by now (its id changed while in use)";
+    make_folder("state_dir", state_slots, 0750);
+    sync_folder(state_dir);
+  } catch (const StateError& error) {
+    return error.what();
+  }
+  SlotValue nothing_new;
+  nothing_new.epoch = mend_only;
+  for (SlotFile* file : state_files) lane->write(*file, nothing_new, {});
+  return {};
+}
 
 StateStore::Impl::Service& StateStore::Impl::open_service(const std::string& name) {
   const auto known = services.find(name);
@@ -147,18 +172,27 @@ StateStore::Impl::Service& StateStore::Impl::open_service(const std::string& nam
   Service service;
   const char* key = "state_dir";
   try {
-    service.state =
-        std::make_unique<SlotFile>(state_slots + "/" + name + ".slot", id, name, hooks.sync);
+    service.state = std::make_unique<SlotFile>(state_slots + "/" + name + ".slot", id, name,
+                                               hooks.sync, [this] { return restore_state_dir(); });
     sync_folder(state_slots);
     key = "run_dir";
-    service.run = std::make_unique<SlotFile>(run_slots + "/" + name + ".slot", id, name, nullptr);
+    service.run = std::make_unique<SlotFile>(run_slots + "/" + name + ".slot", id, name, nullptr,
+                                             [folder = run_slots]() -> std::string {
+                                               try {
+                                                 make_folder("run_dir", folder, 0750);
+                                                 return {};
+                                               } catch (const StateError& error) {
+                                                 return error.what();
+                                               }
+                                             });
     service.intent = std::make_unique<IntentFile>(run_slots + "/" + name + ".intent");
   } catch (const StateError& error) {
     throw StateError(std::string(key) + ": " + error.what() + " (" + mend_for(key) + ")");
   }
   try {
     service.scratch =
-        std::make_unique<SlotFile>(state_slots + "/" + name + ".scratch", id, name, hooks.sync);
+        std::make_unique<SlotFile>(state_slots + "/" + name + ".scratch", id, name, hooks.sync,
+                                   [this] { return restore_state_dir(); });
   } catch (const StateError&) {
     // Null flips say so; nothing else needs it.
   }
@@ -167,6 +201,10 @@ StateStore::Impl::Service& StateStore::Impl::open_service(const std::string& nam
   const bool quicker = quick && (!durable || quick->epoch > durable->epoch);
   service.last = quicker ? quick : durable;
   service.opened_behind = quicker || !service.state->writable();
+  {
+    const std::lock_guard guard(restoring);
+    state_files.push_back(service.state.get());
+  }
   return services.emplace(name, std::move(service)).first->second;
 }
 
@@ -175,6 +213,7 @@ std::unique_ptr<StateStore> StateStore::open(const std::string& state_dir,
   auto impl = std::make_unique<Impl>();
   const std::string run = run_dir.empty() ? state_dir + "/run" : run_dir;
   make_folder("state_dir", state_dir, 0750);
+  impl->state_dir = state_dir;
   impl->lock = take_lock(state_dir);
   impl->id = read_or_make_id(state_dir);
   impl->state_slots = state_dir + "/slots";

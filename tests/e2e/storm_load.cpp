@@ -48,6 +48,12 @@ void Storm::start() {
   add(Kind::websocket, Door::proxy, 1);
 }
 
+void Storm::start_flat_out(unsigned times) {
+  add(Kind::keep_alive, Door::plain, 3 * times);
+  add(Kind::post, Door::plain, 2 * times);
+  add(Kind::upload, Door::plain, times);
+}
+
 void Storm::stop() {
   stopping_ = true;
   for (std::thread& thread : threads_) thread.join();

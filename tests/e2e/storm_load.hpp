@@ -56,6 +56,9 @@ class Storm {
   Storm(Doors& doors, Casualties& casualties);
   ~Storm();  // stops
   void start();
+  // Only clients in cleartext that keep their connections and ask flat out: GET, POST, PUT, `times`
+  // six of them.
+  void start_flat_out(unsigned times);
   void stop();
   void set_stage(const std::string& color);
   // Blocks until `count` more answers have come; false when the patience ran out.

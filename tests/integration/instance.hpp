@@ -46,6 +46,7 @@ struct InstanceOptions {
   std::string state_dir = "state";
   std::string program = switchback_program();
   std::vector<std::string> wrapper;  // a command that runs the program, before its own words
+  unsigned workers = 2;
 };
 
 // `switchback serve`, restarted at will over the same state.
@@ -66,16 +67,16 @@ class Instance {
            "] }\n    health_check: { path: /healthz, interval: 50ms, timeout: 2s, rise: 1, fall: 1 "
            "}\n" +
            options_.service_more + "admin:\n  socket: admin.sock\n" + options_.admin_more +
-           "state_dir: " + options_.state_dir + "\nworkers: 2\n" + options_.more;
+           "state_dir: " + options_.state_dir +
+           "\nworkers: " + std::to_string(options_.workers) + "\n" + options_.more;
   }
 
   void start() {
     ProcessOptions process_options;
     process_options.environment = options_.environment;
-    process =
-        std::make_unique<Process>(std::vector<std::string>{options_.program,
-                                                           "serve", "--config", config()},
-                                  process_options);
+    std::vector<std::string> words = options_.wrapper;
+    words.insert(words.end(), {options_.program, "serve", "--config", config()});
+    process = std::make_unique<Process>(std::move(words), process_options);
     const auto line = process->wait_for_line("listening on ");
     REQUIRE(line);
     address = line->substr(line->find("http://"));

@@ -1,68 +1,10 @@
 // Readiness and the bake window of the built program: what an operator is told, and a release that
 // fails and is taken back by nobody's hand.
-#include <atomic>
-#include <thread>
-
-#include "tests/integration/instance.hpp"
-#include "tests/support/test_server.hpp"
+#include "tests/integration/bad_release.hpp"
 
 using namespace switchback::test;
 
 namespace {
-
-// One request after another over kept connections, until it is told to end.
-class Traffic {
- public:
-  Traffic(std::string address, std::string target)
-      : thread_([this, address = std::move(address), target = std::move(target)] {
-          while (!ended_) run(address, target);
-        }) {}
-  ~Traffic() {
-    ended_ = true;
-    thread_.join();
-  }
-  std::uint64_t failed() const { return failed_; }  // answered with 500 or more
-
- private:
-  void run(const std::string& address, const std::string& target) {
-    RawClient client(address);
-    while (!ended_) {
-      client.send("GET " + target + " HTTP/1.1\r\nHost: shop\r\n\r\n");
-      const auto response = client.read_response();
-      if (response.status == 0) return;
-      if (response.status >= 500) ++failed_;
-    }
-  }
-  std::atomic<bool> ended_{false};
-  std::atomic<std::uint64_t> failed_{0};
-  std::thread thread_;
-};
-
-// Healthy to every check, and 500 to everybody else.
-class FailingServer {
- public:
-  FailingServer() {
-    TestServerOptions options;
-    options.raw = [](RawClient& client) {
-      for (;;) {
-        std::string head;
-        while (head.find("\r\n\r\n") == std::string::npos) {
-          const auto more = client.read_some();
-          if (more.empty()) return;
-          head += more;
-        }
-        const bool check = head.starts_with("GET /healthz");
-        client.send(std::string("HTTP/1.1 ") + (check ? "200 OK" : "500 Broken") +
-                    "\r\nContent-Length: 2\r\n\r\nno");
-      }
-    };
-    server_ = std::make_unique<TestServer>(std::move(options));
-  }
-  std::string address() const { return server_->address(); }
-
- private:
-  std::unique_ptr<TestServer> server_;
-};
 
 boost::json::object readiness_of(const Instance& instance) {
   return json_of(instance.cli({"readiness", "shop", "--json"}).out);
@@ -125,7 +67,8 @@ TEST_CASE("readiness: a standby without servers is a gap, told, measured and clo
 
 TEST_CASE("a release that fails under load goes back by itself, once, and says why") {
   TestServer blue(TestServerOptions{.name = "blue"});
-  FailingServer green;
+  Release green("green");
+  green.fail_every(1);
   InstanceOptions options;
   options.blue = {blue.address()};
   options.green = {green.address()};

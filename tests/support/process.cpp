@@ -1,6 +1,7 @@
 #include "tests/support/process.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -48,9 +49,10 @@ pid_t spawn(std::vector<std::string> arguments, const ProcessOptions& options, i
   std::vector<int> copies;
   for (const int fd : options.descriptors) {
     copies.push_back(::fcntl(fd, F_DUPFD_CLOEXEC, 100));
-    posix_spawn_file_actions_adddup2(&files, copies.back(),
-                                     2 + static_cast<int>(copies.size()));
+    posix_spawn_file_actions_adddup2(&files, copies.back(), 2 + static_cast<int>(copies.size()));
   }
+  // Nothing else: a listener that came along would go on listening when the test closes it.
+  posix_spawn_file_actions_addclosefrom_np(&files, 3 + static_cast<int>(copies.size()));
   if (!options.directory.empty()) {
     posix_spawn_file_actions_addchdir_np(&files, options.directory.c_str());
   }
@@ -95,21 +97,30 @@ struct Process::Impl {
   std::condition_variable changed;
   std::string out, err;
   int open_pipes = 2;
+  bool blocked = false;  // nobody reads
   std::optional<int> code;
   std::thread out_reader, err_reader, waiter;
 
   void read_all(int fd, std::string& into) {
     char piece[4096];
     for (;;) {
+      {
+        std::unique_lock lock(mutex);
+        changed.wait(lock, [this] { return !blocked || code; });
+      }
+      // Non-blocking while others may be told to leave the rest: poll says when there is something.
+      pollfd ready{fd, POLLIN, 0};
+      ::poll(&ready, 1, -1);
+      std::lock_guard lock(mutex);
+      if (blocked && !code) continue;
       const auto n = ::read(fd, piece, sizeof piece);
       if (n < 0 && errno == EINTR) continue;
       if (n <= 0) break;
-      std::lock_guard lock(mutex);
       into.append(piece, static_cast<std::size_t>(n));
       changed.notify_all();
     }
-    ::close(fd);
     std::lock_guard lock(mutex);
+    ::close(fd);
     --open_pipes;
     changed.notify_all();
   }
@@ -194,6 +205,25 @@ std::optional<std::string> Process::wait_for_line(const std::string& text,
     return line || (impl_->code && impl_->open_pipes == 0);
   });
   return line;
+}
+
+void Process::block_output() {
+  std::lock_guard lock(impl_->mutex);
+  impl_->blocked = true;
+  for (const int stream : {1, 2}) {
+    // The child's end of the pipe, opened anew for this process.
+    const std::string path =
+        "/proc/" + std::to_string(impl_->pid) + "/fd/" + std::to_string(stream);
+    const int fd = ::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) throw std::runtime_error("cannot open " + path);
+    ::fcntl(fd, F_SETPIPE_SZ, 4096);
+    const std::string line(63, '.');
+    while (::write(fd, (line + "\n").data(), line.size() + 1) > 0) {
+    }
+    while (::write(fd, "\n", 1) > 0) {
+    }
+    ::close(fd);
+  }
 }
 
 std::string Process::out() const {

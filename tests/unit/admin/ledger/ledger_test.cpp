@@ -186,6 +186,33 @@ TEST_CASE("a later put of the same flip replaces it") {
   CHECK(snapshot->flips[0].state == "drained");
 }
 
+TEST_CASE("rows come back in the order things happened, whatever the clock said") {
+  const TempDir dir;
+  {
+    auto ledger = Ledger::open(quick(dir / "ledger.db"));
+    for (std::uint64_t epoch = 2; epoch < 6; ++epoch) {
+      auto row = row_of("F" + std::to_string(epoch), epoch);
+      row.wall_us = epoch == 5 ? 1 : row.wall_us;  // the clock was set back before the last
+      ledger->put(row);
+      REQUIRE(ledger->flush(20s));
+    }
+    auto drained = row_of("F3", 3);  // told more about, after the others had come
+    drained.state = "drained";
+    ledger->put(drained);
+    REQUIRE(ledger->flush(20s));
+  }
+  auto options = quick(dir / "ledger.db");
+  options.history_per_service = 3;
+  auto ledger = Ledger::open(options);
+  Said said;
+  const auto snapshot = ledger->attach(said.listener());
+  REQUIRE(snapshot->flips.size() == 3);
+  CHECK(snapshot->flips[0].id == "F3");
+  CHECK(snapshot->flips[0].state == "drained");
+  CHECK(snapshot->flips[1].id == "F4");
+  CHECK(snapshot->flips[2].id == "F5");
+}
+
 TEST_CASE("only the newest of each service are loaded") {
   const TempDir dir;
   {

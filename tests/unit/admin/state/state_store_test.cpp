@@ -251,6 +251,58 @@ TEST_CASE("a retry of an old value never undoes a newer one") {
   CHECK(StateStore::open(dir / "state", dir / "run")->seeds(with_services({"shop"}))[0].epoch == 7);
 }
 
+TEST_CASE("a state folder that is removed under it is made anew, with every service's slot") {
+  const test::TempDir dir;
+  Answers answers;
+  auto store = StateStore::open(dir / "state", dir / "run");
+  const std::string id = store->id();
+  store->seeds(with_services({"shop", "cart"}));
+  store->write_state("cart", value_of(5, Color::green), answers.next());
+  store->write_state("shop", value_of(7, Color::green), answers.next());
+  answers.wait(2);
+  fs::remove_all(dir / "state");
+  // Found out by whatever is written next: here a rehearsal, on the other lane.
+  store->write_scratch("shop", value_of(1, Color::blue), answers.next());
+  CHECK(answers.wait(3)[2].empty());
+  // One after the other: the second is behind all that the rehearsal had ordered to be mended.
+  for (std::uint64_t epoch : {8, 9}) {
+    store->write_state("shop", value_of(epoch, Color::blue), answers.next());
+    CHECK(answers.wait(epoch - 4).back().empty());
+  }
+  CHECK_THROWS_WITH(StateStore::open(dir / "state", dir / "run2"),
+                    ContainsSubstring("is in use by another switchback"));
+  store.reset();
+  fs::remove_all(dir / "run");
+  const auto next = StateStore::open(dir / "state", dir / "run");
+  CHECK(next->id() == id);
+  const auto seeds = next->seeds(with_services({"shop", "cart"}));
+  CHECK(seeds[0].epoch == 9);
+  CHECK(seeds[1].epoch == 5);
+  CHECK(seeds[1].active == Color::green);
+}
+
+TEST_CASE("a run folder that is removed under it is made anew") {
+  const test::TempDir dir;
+  auto store = StateStore::open(dir / "state", dir / "run");
+  store->seeds(with_services({"shop"}));
+  REQUIRE(store->write_run("shop", value_of(2, Color::green)).empty());
+  fs::remove_all(dir / "run");
+  REQUIRE(store->write_run("shop", value_of(3, Color::green)).empty());
+  store.reset();
+  CHECK(StateStore::open(dir / "state", dir / "run")->seeds(with_services({"shop"}))[0].epoch == 3);
+}
+
+TEST_CASE("a state folder that became another life's is not written to") {
+  const test::TempDir dir;
+  Answers answers;
+  auto store = StateStore::open(dir / "state", dir / "run");
+  store->seeds(with_services({"shop"}));
+  fs::remove_all(dir / "state");
+  { const auto other = StateStore::open(dir / "state", dir / "run2"); }
+  store->write_state("shop", value_of(2, Color::green), answers.next());
+  CHECK_THAT(answers.wait(1)[0], ContainsSubstring("another life's"));
+}
+
 TEST_CASE("one state folder has one owner") {
   const test::TempDir dir;
   auto store = StateStore::open(dir / "state", dir / "run");

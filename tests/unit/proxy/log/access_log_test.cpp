@@ -327,3 +327,35 @@ TEST_CASE("the program log: form, and a level that changes") {
   CHECK(lines[0].substr(23) == "Z warning loud 1");
   CHECK(lines[1].substr(23) == "Z debug now");
 }
+
+TEST_CASE("the program log: nobody reads it, and nobody waits") {
+  int fds[2];
+  REQUIRE(::pipe(fds) == 0);
+  const std::uint64_t before = log::dropped_program_log_lines();
+  const std::string text(1000, 'x');
+  {
+    const Redirected redirected(STDERR_FILENO, fds[1]);
+    log::start_program_log(config::LogLevel::info);
+  }
+  for (int i = 0; i < 1000; ++i) spdlog::info("{} {}", i, text);
+  CHECK(log::dropped_program_log_lines() > before);
+  // Somebody reads again: what waited comes, and where lines are missing it says so.
+  std::string seen;
+  std::thread reader([&] {
+    char piece[4096];
+    for (;;) {
+      const auto n = ::read(fds[0], piece, sizeof piece);
+      if (n <= 0) return;
+      seen.append(piece, static_cast<std::size_t>(n));
+    }
+  });
+  spdlog::default_logger()->flush();
+  spdlog::info("the last");
+  log::start_program_log(config::LogLevel::info);  // ends the other, once it has written
+  ::close(fds[1]);
+  reader.join();
+  ::close(fds[0]);
+  CHECK_THAT(seen, ContainsSubstring(" 0 x"));
+  CHECK_THAT(seen, ContainsSubstring("lines are missing here"));
+  CHECK_THAT(seen, ContainsSubstring("the last"));
+}
