@@ -11,6 +11,7 @@ namespace {
 
 constexpr Nanos ms = 1'000'000, second = 1'000 * ms;
 constexpr double ln10 = 2.302585092994046;
+constexpr std::uint64_t save_every_seconds = 300;
 
 int rank(Value value) {
   switch (value) {
@@ -56,6 +57,19 @@ std::string line_of(const ServiceVerdict& v) {
 }  // namespace
 
 void ServiceVerifier::begin_watch(const release::Receipt& receipt, Nanos now) {
+  // A new release is compared with the one before it; one that came back, with itself when it was
+  // active: the one before it is why it came back.
+  const bool back = receipt.kind != release::FlipKind::promote;
+  open_watch(receipt, baselines_[index_of(back ? receipt.to : receipt.from)].total(), now);
+  if (!rules_) return;
+  if (!back) baselines_[index_of(receipt.to)].clear();  // another release ran there
+  save_baseline(receipt.from);
+  save_baseline(receipt.to);
+  unsaved_seconds_ = 0;
+}
+
+void ServiceVerifier::open_watch(const release::Receipt& receipt, const TrafficCounts& baseline,
+                                 Nanos now) {
   watch_.reset();
   verdict_ = {};
   verdict_.planned = plan_->traffic || plan_->paired_probes;
@@ -67,10 +81,6 @@ void ServiceVerifier::begin_watch(const release::Receipt& receipt, Nanos now) {
   const auto& streams = plan_->traffic ? plan_->traffic->streams : std::vector<config::Stream>{};
   // Streams and pairs share the chance of a false alarm.
   const auto shares = static_cast<unsigned>(streams.size() + (plan_->paired_probes ? 1 : 0));
-  // A new release is compared with the one before it; one that came back, with itself when it was
-  // active: the one before it is why it came back.
-  const bool back = receipt.kind != release::FlipKind::promote;
-  const auto baseline = baselines_[index_of(back ? receipt.to : receipt.from)].total();
   watch_->slow_bucket = Baseline::p99_bucket(baseline.latencies);
   for (std::size_t i = 0; i < streams.size(); ++i) {
     Counts counts = i < baseline.streams.size() ? baseline.streams[i] : Counts{};
@@ -81,7 +91,6 @@ void ServiceVerifier::begin_watch(const release::Receipt& receipt, Nanos now) {
     }
     watch_->streams.emplace_back(streams[i], *plan_->traffic, counts, shares);
   }
-  if (!back) baselines_[index_of(receipt.to)].clear();  // another release ran there
   if (plan_->paired_probes) {
     watch_->pairs.emplace(StreamRule{}.alpha / std::max(1U, shares));
     watch_->next_pair_ns = now;
@@ -145,8 +154,10 @@ void ServiceVerifier::end_second(Nanos now, std::uint64_t seconds) {
       for (std::size_t i = 0; i < watch_->streams.size(); ++i)
         watch_->streams[i].second(pending_of(i), wall_us() - 1'000'000);
     }
-    baselines_[index_of(active_)].add(unsaved_, seconds);
+    baselines_[index_of(active_)].add(unsaved_, seconds, wall_us());
     unsaved_ = {};
+    unsaved_seconds_ += seconds;
+    if (unsaved_seconds_ >= save_every_seconds) save_baseline(active_);
   }
   if (!watch_) return;
   judge(now);
@@ -263,7 +274,7 @@ void ServiceVerifier::judge(Nanos now) {
     v.warned = v.warned || stream.warned;
     if (rank(stream.value) <= worst) continue;
     worst = rank(stream.value);
-    v.value = stream.value;
+    v.value = v.of_traffic = stream.value;
     v.onset_wall_us = stream.onset_wall_us;
     v.bad_per_second = stream.bad_per_second;
     v.requests_per_second = watch_->streams[i].requests_per_second();
@@ -289,7 +300,8 @@ void ServiceVerifier::judge(Nanos now) {
   v.text = line_of(v);
   verdict_ = std::move(v);
   // An event where the word changes, not one a second.
-  const std::string said = std::string(to_string(verdict_.value)) + (verdict_.warned ? "!" : "");
+  const std::string said = std::string(to_string(verdict_.value)) + (verdict_.warned ? "!" : "") +
+                           std::string(to_string(verdict_.paired.value));
   if (said == watch_->told) return;
   watch_->told = said;
   around_.write_verdict(verdict_);
