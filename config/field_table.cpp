@@ -2,6 +2,7 @@
 // is refused, what a reload says and the reference page; docs/configuration.md is made anew.
 #include "config/field_rows.hpp"
 #include "config/field_table_admin.hpp"
+#include "config/field_table_notify.hpp"
 #include "config/field_table_verify.hpp"
 
 namespace switchback::config {
@@ -19,8 +20,8 @@ constexpr std::string_view folders_stay = "what is kept there belongs to the run
 
 std::vector<Field> top_fields() {
   return {
-      member<&Config::listeners>(
-          "", "listeners", "Where clients connect; a reload changes all but the addresses.")
+      member<&Config::listeners>("", "listeners",
+                                 "Where clients connect; a reload changes all but the addresses.")
           .of_type("list of listeners")
           .holds("listener")
           .restart(sockets_stay)
@@ -53,8 +54,8 @@ std::vector<Field> top_fields() {
           .allows("auto, or 1 to 256")
           .restart("worker threads and their sockets are made once, at the start"),
       section<&Config::log>("", "log", "The access log and the program's own log.").holds("log"),
+      notify_field(),
       later("", "fleet", "Several instances that flip together."),
-      later("", "notify", "Messages to other systems."),
   };
 }
 
@@ -470,7 +471,8 @@ const std::vector<Field>& all_fields() {
     std::vector<Field> rows;
     for (auto part : {top_fields, listener_fields, tls_fields, service_fields, later_service_fields,
                       match_and_pool_fields, check_fields, timeout_fields, limit_fields,
-                      drain_and_trust_fields, client_and_mirror_fields, verify_fields, admin_fields, access_fields, log_fields}) {
+                      drain_and_trust_fields, client_and_mirror_fields, verify_fields, admin_fields,
+                      access_fields, log_fields, notify_fields}) {
       for (Field& field : part()) rows.push_back(std::move(field));
     }
     return rows;

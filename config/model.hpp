@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "config/notify_model.hpp"
 #include "config/verify_model.hpp"
 
 namespace switchback::config {
@@ -299,6 +300,7 @@ struct Config {
   std::string run_dir;    // empty in the file: the admin socket's folder (the loader fills it in)
   unsigned workers = 0;   // 0: one per core
   Log log;
+  std::vector<NotifyTarget> notify;
 };
 
 }  // namespace switchback::config

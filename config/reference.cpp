@@ -25,6 +25,7 @@ struct Defaults {
   Stream stream;
   Hook hook;
   CertificateRule certificate_rule;
+  NotifyTarget notify;
 
   const void* of(std::string_view section) const {
     if (section.empty()) return &config;
@@ -40,6 +41,7 @@ struct Defaults {
     if (section == "stream") return &stream;
     if (section == "hook") return &hook;
     if (section == "certificate_rule") return &certificate_rule;
+    if (section == "notify") return &notify;
     if (section == "balance") return &service.balance;
     // The others are members of the structs above.
     for (const Field& field : all_fields()) {

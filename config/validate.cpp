@@ -8,6 +8,7 @@
 
 #include "config/address.hpp"
 #include "config/validate_dns.hpp"
+#include "config/validate_notify.hpp"
 
 namespace switchback::config {
 
@@ -48,6 +49,7 @@ class Rules {
     routes();
     clients();
     validate_dns(config_.dns, places_, report_);
+    validate_notify(config_, places_, report_);
     admin();
     folders();
   }

@@ -10,6 +10,7 @@
 
 #include "admin/api/body.hpp"
 #include "admin/api/views.hpp"
+#include "admin/metrics/notify.hpp"
 #include "admin/metrics/readiness.hpp"
 #include "admin/metrics/releases.hpp"
 #include "admin/metrics/verification.hpp"
@@ -176,6 +177,10 @@ asio::awaitable<web::Response> Api::change(const Call& call) {
     web::Response changed = co_await change_token(call);
     co_return changed;
   }
+  if (call.route.operation == Operation::test_notify) {
+    web::Response tried = co_await test_notify(call);
+    co_return tried;
+  }
   if (const auto refused = unknown_service(call.parameter))
     co_return refuse(call.request, *refused);
   if (auto response = releasing(call)) co_return std::move(*response);
@@ -209,6 +214,8 @@ web::Reply Api::read(const Call& call) {
       return get_flip(call);
     case Operation::events:
       return events(call);
+    case Operation::list_notify:
+      return list_notify(call);
     case Operation::whoami:
       return whoami(call);
     case Operation::people:
@@ -259,6 +266,7 @@ web::Response Api::metrics() {
   if (rooms_.verifier != nullptr)
     text += switchback::metrics::verification_text(plane_, *rooms_.verifier);
   if (rooms_.readiness != nullptr) text += switchback::metrics::readiness_text(*rooms_.readiness);
+  if (rooms_.notifier != nullptr) text += switchback::metrics::notify_text(*rooms_.notifier);
   auto response = text_response(std::move(text));
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
   return response;

@@ -82,6 +82,10 @@ class Api : public std::enable_shared_from_this<Api> {
   // readying.cpp: nullopt for calls of other rooms.
   std::optional<web::Response> readying(const Call& call);
 
+  // notifying.cpp
+  web::Response list_notify(const Call& call);
+  boost::asio::awaitable<web::Response> test_notify(const Call& call);
+
   // verifying.cpp
   web::Response get_verification(const Call& call);
   boost::asio::awaitable<web::Response> run_verification(const Call& call);

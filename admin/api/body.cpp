@@ -136,6 +136,13 @@ Parsed<FlipBody> read_flip(const json::object& body) {
   std::optional<std::string> requalify;
   if (auto refused = read_string(body, "requalify", most_reason_bytes, requalify)) return *refused;
   flip.requalify = requalify.value_or("");
+  std::optional<std::string> person;
+  if (auto refused = read_string(body, "on_behalf_of", most_person_bytes, person)) return *refused;
+  flip.on_behalf_of = person.value_or("");
+  const bool odd = std::any_of(flip.on_behalf_of.begin(), flip.on_behalf_of.end(),
+                               [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+  if (odd || (person && flip.on_behalf_of.empty()))
+    return fault("bad_name", "'on_behalf_of' is one line: a person's name.");
   if (const auto* force = body.if_contains("force")) {
     if (!force->is_bool()) return wrong_type("force", "true or false", *force);
     flip.force = force->get_bool();
@@ -153,7 +160,7 @@ std::string known_kinds() {
 }  // namespace
 
 Parsed<FlipBody> parse_flip_body(std::string_view text) {
-  auto body = parse_object(text, {"to", "reason", "force", "requalify"});
+  auto body = parse_object(text, {"to", "reason", "force", "requalify", "on_behalf_of"});
   if (auto* refused = std::get_if<Refusal>(&body)) return std::move(*refused);
   auto flip = read_flip(std::get<json::object>(body));
   if (auto* parsed = std::get_if<FlipBody>(&flip); parsed && (!parsed->to || parsed->to->empty())) {
@@ -167,7 +174,7 @@ Parsed<FlipBody> parse_flip_body(std::string_view text) {
 }
 
 Parsed<FlipBody> parse_rollback_body(std::string_view text) {
-  auto body = parse_object(text, {"reason", "force"});
+  auto body = parse_object(text, {"reason", "force", "on_behalf_of"});
   if (auto* refused = std::get_if<Refusal>(&body)) return std::move(*refused);
   return read_flip(std::get<json::object>(body));
 }

@@ -31,12 +31,14 @@ struct FlipBody {
   std::string reason;
   bool force = false;
   std::string requalify;
+  std::string on_behalf_of;  // who asked a bot; shown beside it, and worth its word
 };
 struct PauseBody {
   config::Duration max{30'000};
 };
 
 inline constexpr std::size_t most_reason_bytes = 2000;
+inline constexpr std::size_t most_person_bytes = 64;
 inline constexpr config::Duration longest_pause{10 * 60 * 1000};
 
 // An object whose members are all in `known`, none doubled. Empty text: an empty object.

@@ -5,6 +5,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <deque>
+#include <optional>
 
 namespace switchback::api {
 
@@ -29,6 +30,9 @@ struct EventHub::Subscriber {
   void take(const release::Event& event) {
     if (cut) return;
     auto text = event_text(event);
+    // Ids grow by one: a jump is what was too old to be kept, or was told by an earlier life.
+    if (expected && event.id != *expected) text = lost_text(*expected - 1, event.id) + text;
+    expected.reset();
     bytes += text.size();
     queue.push_back(std::move(text));
     if (queue.size() > hub->limits_.queued_events || bytes > hub->limits_.queued_bytes) {
@@ -42,6 +46,7 @@ struct EventHub::Subscriber {
   asio::steady_timer wake;
   std::deque<std::string> queue;
   std::size_t bytes = 0;
+  std::optional<std::uint64_t> expected;  // the first event of one who comes back
   std::uint64_t handle = 0;
   bool subscribed = false;
   bool cut = false;
@@ -65,6 +70,8 @@ asio::awaitable<void> EventHub::run(std::shared_ptr<EventHub> hub, std::uint64_t
   }
   Subscriber me(hub);
   writer.on_gone([&me] { me.wake.cancel(); });
+  // 0 asks for what there is; nothing can be missing then.
+  if (last_id != 0 && last_id != release::Controller::events_live_only) me.expected = last_id + 1;
   me.handle = hub->controller_->subscribe(last_id, [&me](const release::Event& e) { me.take(e); });
   me.subscribed = true;
   if (!co_await writer.write("retry: 2000\n: switchback events\n\n")) co_return;
@@ -92,6 +99,14 @@ void EventHub::stop() {
     subscriber->wake.cancel();
   }
   controller_ = nullptr;
+}
+
+std::string lost_text(std::uint64_t last_id, std::uint64_t next_id) {
+  return "event: lost\ndata: {\"after\":" + std::to_string(last_id) +
+         ",\"next\":" + std::to_string(next_id) +
+         ",\"text\":\"events in between are lost: too old to be kept, or of a life of switchback "
+         "before this one; GET /v1/services says how things are, GET /v1/flips what has "
+         "moved\"}\n\n";
 }
 
 std::string event_text(const release::Event& event) {

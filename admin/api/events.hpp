@@ -56,5 +56,8 @@ class EventHub : public std::enable_shared_from_this<EventHub> {
 // One event as it goes over the wire. Line breaks inside the JSON would end the field; there are
 // none in one line of JSON, and any that were there are left out.
 std::string event_text(const release::Event& event);
+// Who comes back with an id that is not followed by what is sent next is told so: an event `lost`,
+// without an id of its own.
+std::string lost_text(std::uint64_t last_id, std::uint64_t next_id);
 
 }  // namespace switchback::api

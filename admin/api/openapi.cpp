@@ -395,9 +395,13 @@ constexpr char document[] =
      {"to": {"type": "string", "description": "blue, green or a release name."}, )json"
     R"json("reason": {"type":
      "string", "maxLength": 2000}, "force": {"type": "boolean", "default": false, "description":
-     "Also to a side that is not fit; needs a reason."}}},
+     "Also to a side that is not fit; needs a reason."}, "requalify": {"type": "string",
+     "description": "Why a release that was rolled back may be promoted again."},
+     "on_behalf_of": {"type": "string", "maxLength": 64, "description":
+     "Who asked a bot; kept beside it."}}},
    "RollbackBody": {"type": "object", "additionalProperties": false, "properties": {"reason":
-     {"type": "string", "maxLength": 2000}, "force": {"type": "boolean", "default": false}}},
+     {"type": "string", "maxLength": 2000}, "force": {"type": "boolean", "default": false},
+     "on_behalf_of": {"type": "string", "maxLength": 64}}},
    "PauseBody": {"type": "object", "additionalProperties": false, "properties": {"max": {"type":
      "string", "default": "30s", "description": "250ms, 30s, 2m; at most 10m."}}},
    "Problem": {"type": "object", "description": "RFC 9457.", "required": ["type", )json"

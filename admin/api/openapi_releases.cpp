@@ -111,9 +111,25 @@ std::vector<Described> of_the_way_back() {
   };
 }
 
+std::vector<Described> of_notify() {
+  return {
+      {Operation::list_notify,
+       "listNotify",
+       "Who is told of what happens, and whether messages arrive",
+       "targets, each with sent, failed, dropped, queued, last_error.",
+       {}},
+      {Operation::test_notify,
+       "testNotify",
+       "Sends one message to a target now",
+       "delivered, status, took_ms, error.",
+       {}},
+  };
+}
+
 std::vector<Described> all() {
   auto calls = of_releases();
-  for (auto& call : of_the_way_back()) calls.push_back(std::move(call));
+  for (auto part : {of_the_way_back, of_notify})
+    for (auto& call : part()) calls.push_back(std::move(call));
   return calls;
 }
 
@@ -157,7 +173,15 @@ std::string with_releases(std::string_view document) {
       if (route.operation != call.operation) continue;
       auto& path = paths[route.pattern];
       if (path.is_null()) {
-        json::array parameters{{{"$ref", "#/components/parameters/service"}}};
+        json::array parameters;
+        if (route.pattern.find("{s}") != std::string_view::npos)
+          parameters.push_back(json::object{{"$ref", "#/components/parameters/service"}});
+        if (route.pattern.find("{id}") != std::string_view::npos)
+          parameters.push_back({{"name", "id"},
+                                {"in", "path"},
+                                {"required", true},
+                                {"schema", {{"type", "string"}}},
+                                {"description", "The target's name."}});
         if (route.pattern.find("{v}") != std::string_view::npos)
           parameters.push_back({{"name", "v"},
                                 {"in", "path"},

@@ -20,6 +20,10 @@ namespace switchback::readiness {
 class Keeper;
 }  // namespace switchback::readiness
 
+namespace switchback::notify {
+class Notifier;
+}  // namespace switchback::notify
+
 namespace switchback::api {
 
 struct Rooms {
@@ -28,6 +32,7 @@ struct Rooms {
   verify::Verifier* verifier = nullptr;
   bake::Baker* baker = nullptr;
   readiness::Keeper* readiness = nullptr;
+  notify::Notifier* notifier = nullptr;
 };
 
 }  // namespace switchback::api

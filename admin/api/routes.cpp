@@ -71,6 +71,8 @@ const std::vector<Route>& table() {
       look("/v1/services/{s}/bake", Op::get_bake, "switchback bake {s}"),
       look("/v1/services/{s}/bake/audit", Op::get_bake_audit, "switchback bake audit {s}"),
       look("/v1/services/{s}/readiness", Op::get_readiness, "switchback readiness {s}"),
+      look("/v1/notify", Op::list_notify, "switchback notify list"),
+      change("/v1/notify/{id}/test", Op::test_notify, "switchback notify test NAME"),
       look("/v1/flips", Op::all_flips, "switchback history", {"limit", "kind"}),
       look("/v1/flips/{id}", Op::get_flip, "switchback history"),
       look("/v1/events", Op::events, "switchback events", {"last_event_id"}),

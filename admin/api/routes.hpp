@@ -47,6 +47,9 @@ enum class Operation : std::uint8_t {
   get_bake,
   get_bake_audit,
   get_readiness,
+  // notifying.cpp
+  list_notify,
+  test_notify,
   // people_calls.cpp
   people,
   list_tokens,

@@ -31,10 +31,9 @@ struct Waiting {
 };
 
 std::string fingerprint(std::string_view path, const FlipBody& body) {
-  return people::sha256_hex(
-      json::serialize(json::array{json::value(path), json::value(body.to.value_or("")),
-                                  json::value(body.reason), json::value(body.force),
-                                  json::value(body.requalify)}));
+  return people::sha256_hex(json::serialize(json::array{
+      json::value(path), json::value(body.to.value_or("")), json::value(body.reason),
+      json::value(body.force), json::value(body.requalify), json::value(body.on_behalf_of)}));
 }
 
 // What of the request can be read before anything is asked of the controller.
@@ -54,6 +53,7 @@ Parsed<release::FlipRequest> read_request(const web::Request& request, bool roll
   flip.reason = std::move(parsed.reason);
   flip.force = parsed.force;
   flip.requalify = std::move(parsed.requalify);
+  flip.actor.on_behalf_of = std::move(parsed.on_behalf_of);
   flip.if_match = std::get<std::optional<std::uint64_t>>(epoch);
   flip.idempotency_key = std::move(std::get<std::string>(key));
   flip.wait = std::get<release::Wait>(wait);
@@ -68,7 +68,9 @@ asio::awaitable<web::Response> Api::switch_service(const Call& call) {
   if (const auto* refused = std::get_if<Refusal>(&parsed)) co_return refuse(call.request, *refused);
   release::FlipRequest request = std::move(std::get<release::FlipRequest>(parsed));
   request.service = call.parameter;
+  const std::string person = std::move(request.actor.on_behalf_of);
   request.actor = call.actor;
+  request.actor.on_behalf_of = person;
   const bool async = wants_async(call.request.field("Prefer"));
   if (async) request.wait = release::Wait::switched;
   const release::FlipRequest asked = request;
@@ -134,6 +136,7 @@ void Api::audit(const Call& call, const release::FlipRequest& request,
                     {"service", request.service}};
   if (request.to) line["to"] = *request.to;
   if (!request.reason.empty()) line["reason"] = request.reason;
+  if (!request.actor.on_behalf_of.empty()) line["on_behalf_of"] = request.actor.on_behalf_of;
   if (request.force) line["force"] = true;
   if (!request.requalify.empty()) line["requalify"] = request.requalify;
   if (const auto* receipt = std::get_if<release::Receipt>(&answer)) {

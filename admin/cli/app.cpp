@@ -126,6 +126,7 @@ int run(int argc, char** argv) {
   add_readiness_command(app, action);
   add_release_commands(app, action);
   add_bake_command(app, action);
+  add_notify_command(app, action);
   add_token_command(app, action);
   add_people_commands(app, action);
   add_audit_command(app, action);

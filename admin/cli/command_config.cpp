@@ -9,6 +9,7 @@
 #include "admin/cli/exit_codes.hpp"
 #include "admin/cli/globals.hpp"
 #include "admin/cli/json_view.hpp"
+#include "admin/notify/files.hpp"
 #include "admin/verify/plan.hpp"
 #include "config/starter.hpp"
 #include "config/yaml_loader.hpp"
@@ -61,10 +62,20 @@ bool check_plans(config::LoadResult& loaded) {
   return sound;
 }
 
+// Files of notify are read at each message, so that a missing one stops nothing now.
+void check_notify(config::LoadResult& loaded) {
+  for (auto& fault : notify::file_faults(*loaded.config)) {
+    const auto at = loaded.places.at(fault.path);
+    loaded.diagnostics.push_back({loaded.config->file, at.line, at.column, std::move(fault.text),
+                                  "messages to this target would fail", true});
+  }
+}
+
 int check(const std::string& file, const Globals& globals) {
   auto loaded = config::load_file(file);
   // Files that the configuration names are read too, as `serve` would.
   if (loaded.config) check_named_files(loaded);
+  if (loaded.config) check_notify(loaded);
   const bool valid = loaded.config && check_plans(loaded);
   if (globals.json) {
     json::array diagnostics;

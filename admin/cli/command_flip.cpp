@@ -19,7 +19,7 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 struct FlipOptions {
-  std::string service, to, reason, force, requalify, key;
+  std::string service, to, reason, force, requalify, person, key;
   std::string wait = "moment";
 };
 
@@ -114,6 +114,7 @@ json::object request_body(const FlipOptions& options, const std::string& to) {
   }
   if (!reason.empty()) body["reason"] = reason;
   if (!options.requalify.empty()) body["requalify"] = options.requalify;
+  if (!options.person.empty()) body["on_behalf_of"] = options.person;
   return body;
 }
 
@@ -137,6 +138,7 @@ std::string command_again(const char* verb, const FlipOptions& options, const st
   if (!options.reason.empty()) out += " --reason " + quoted(options.reason);
   if (!options.force.empty()) out += " --force " + quoted(options.force);
   if (!options.requalify.empty()) out += " --requalify " + quoted(options.requalify);
+  if (!options.person.empty()) out += " --on-behalf-of " + quoted(options.person);
   return out + " --idempotency-key " + key;
 }
 
@@ -178,6 +180,10 @@ void add_common(CLI::App& command, FlipOptions& options) {
   command.add_option("SERVICE", options.service, "The service; may be left out where there is one")
       ->type_name("");
   command.add_option("--reason", options.reason, "Why; kept in the history")->type_name("TEXT");
+  command
+      .add_option("--on-behalf-of", options.person,
+                  "For bots: who asked; kept beside the bot's own name")
+      ->type_name("NAME");
   command
       .add_option("--wait", options.wait,
                   "What to wait for once traffic has moved: switched (nothing), moment (the drain, "

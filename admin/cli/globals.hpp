@@ -49,6 +49,7 @@ void add_release_commands(CLI::App& app, Action& action);  // release, hold, rep
 void add_bench_command(CLI::App& app, Action& action);    // bench flip
 void add_bake_command(CLI::App& app, Action& action);     // bake, bake audit
 void add_readiness_command(CLI::App& app, Action& action);   // readiness
+void add_notify_command(CLI::App& app, Action& action);      // notify list, notify test
 void add_token_command(CLI::App& app, Action& action);    // token new, list, rotate, revoke, expire
 void add_people_commands(CLI::App& app, Action& action);  // people, whoami
 void add_audit_command(CLI::App& app, Action& action);    // audit list, audit verify

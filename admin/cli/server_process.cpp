@@ -8,8 +8,10 @@
 #include <stdexcept>
 
 #include "admin/api/admin_server.hpp"
+#include "admin/api/own_deeds.hpp"
 #include "admin/bake/baker.hpp"
 #include "admin/cli/json_view.hpp"
+#include "admin/notify/notifier.hpp"
 #include "admin/people/keeper.hpp"
 #include "admin/readiness/keeper.hpp"
 #include "admin/release/make_controller.hpp"
@@ -52,7 +54,7 @@ struct ServerProcess::Impl {
     if (controller) controller->unsubscribe(subscription);
   }
   void watch_ledger(const release::Event& event);
-  void audit_own_switch(const release::Event& event);
+  void note_own_deed(const release::Event& event);
   void audit(std::string action, const boost::json::object& body);
 
   void start_all();  // throws
@@ -73,8 +75,11 @@ struct ServerProcess::Impl {
   std::unique_ptr<people::Keeper> keeper;
   std::unique_ptr<bake::Baker> baker;
   std::unique_ptr<readiness::Keeper> readiness;
+  std::unique_ptr<notify::Notifier> notifier;
   std::unique_ptr<api::AdminServer> admin;
   std::uint64_t subscription = 0;
+  // What outlives this object only as a weak pointer: handlers that are still under way.
+  const std::shared_ptr<int> alive = std::make_shared<int>(0);
 };
 
 // What `check` would tell: a plan that cannot be followed is not started with. Throws.
@@ -99,12 +104,17 @@ void ServerProcess::Impl::start_all() {
   keeper = std::make_unique<people::Keeper>(
       io, *people, *ledger, config.state_dir + "/audit-anchor",
       people::Keeper::Notices{[this](auto code, auto text) { controller->raise_alarm(code, text); },
-                              [this](auto code) { controller->clear_alarm(code); }});
+                              [this](auto code) { controller->clear_alarm(code); },
+                              [this](const people::Anchor& anchor) {
+                                controller->tell("audit.anchor",
+                                                 boost::json::serialize(boost::json::object{
+                                                     {"seq", anchor.seq}, {"hash", anchor.hash}}));
+                              }});
   subscription = controller->subscribe(release::Controller::events_live_only,
                                        [this](const release::Event& event) {
                                          log_event(event);
                                          watch_ledger(event);
-                                         audit_own_switch(event);
+                                         note_own_deed(event);
                                        });
   keeper->start(config.admin);
   audit("start", {{"version", SWITCHBACK_VERSION}});
@@ -115,12 +125,14 @@ void ServerProcess::Impl::start_all() {
                     .null_flips = null_flips.get(),
                     .verifier = verifier.get(),
                     .baker = baker.get(),
-                    .readiness = readiness.get()});
+                    .readiness = readiness.get(),
+                    .notifier = notifier.get()});
   if (const auto error = admin->start(); !error.empty()) throw std::runtime_error(error);
 }
 
 void ServerProcess::Impl::start_rooms() {
   releases = std::make_unique<releases::Releases>(io, *plane, *controller, *ledger);
+  releases->servers_configured(config);
   null_flips = std::make_unique<releases::NullFlips>(io, *controller, *ledger);
   verifier = verify::make_verifier(io, *plane, *controller, *ledger, config);
   verifier->set_release_facts([this](const std::string& service, Color color) {
@@ -144,6 +156,7 @@ void ServerProcess::Impl::start_rooms() {
       readiness::Sources{plane.get(), controller.get(), releases.get(), null_flips.get(),
                          verifier.get(), baker.get(), people.get()},
       *ledger, config);
+  notifier = std::make_unique<notify::Notifier>(io, *controller, config);
 }
 
 void ServerProcess::Impl::plan_null_flips() {
@@ -160,16 +173,12 @@ void ServerProcess::Impl::watch_ledger(const release::Event& event) {
   if (code == "ledger_corrupt" || code == "ledger_lost") keeper->ledger_begun_anew(code);
 }
 
-// What people ask for is recorded where they ask; an automatic rollback is asked for by nobody.
-void ServerProcess::Impl::audit_own_switch(const release::Event& event) {
-  const bool refused = event.type == "flip.refused";
-  if (!refused && event.type != "flip.switched") return;
-  const auto said = parse_object(event.json);
-  if (!text_of(said, "actor").starts_with("switchback (")) return;
-  boost::json::object body{{"result", refused ? "refused" : "done"}, {"moved", !refused}};
-  for (const char* name : {"service", "flip", "epoch", "from", "to", "reason", "code"})
-    if (const auto* value = said.if_contains(name)) body[name] = *value;
-  audit("rollback.auto", body);
+// On a turn of its own: whoever emits is in the middle of something.
+void ServerProcess::Impl::note_own_deed(const release::Event& event) {
+  asio::post(io, [this, weak = std::weak_ptr(alive), event] {
+    if (weak.expired()) return;
+    if (auto entry = api::own_deed(event, wall_us())) people->audit().note(std::move(*entry));
+  });
 }
 
 // What the process itself does, or was told by a signal.
@@ -240,11 +249,13 @@ std::string ServerProcess::adopt(config::Config fresh, std::string& changes) {
   impl_->audit("reload", {{"changes", changes}});
   log::set_program_log_level(fresh.log.level);
   impl_->config = std::move(fresh);
+  impl_->releases->servers_configured(impl_->config);
   impl_->releases->configuration_changed();
   impl_->plan_null_flips();
   impl_->verifier->configure(impl_->config);
   impl_->baker->configure(impl_->config);
   impl_->readiness->configure(impl_->config);
+  impl_->notifier->configure(impl_->config);
   impl_->controller->reloaded(true, changes);
   return "";
 }
@@ -268,7 +279,11 @@ void ServerProcess::shut_down(config::Duration limit, std::function<void()> done
       impl_->admin->stop();
       impl_->audit("stop", {});
       impl_->keeper->finish();
-      done();
+      // Behind the events that were emitted up to here.
+      asio::post(impl_->io, [this, guard, done = std::move(done)] {
+        impl_->notifier->finish(std::chrono::seconds(2));
+        done();
+      });
     });
   });
 }

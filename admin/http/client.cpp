@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <atomic>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
@@ -27,8 +28,6 @@ using boost::system::error_code;
 using Clock = std::chrono::steady_clock;
 
 namespace {
-
-constexpr std::size_t answer_limit = 64 * 1024 * 1024;  // of a whole answer's body
 
 bool parse_port(std::string_view text, std::uint16_t& port) {
   unsigned value = 0;
@@ -58,7 +57,10 @@ std::optional<ClientTarget> parse_client_target(std::string_view text, std::stri
   ClientTarget target;
   target.text = std::string(text);
   if (text.starts_with("unix:")) text.remove_prefix(5);
-  if (text.starts_with("/") || text.starts_with("./") || text.starts_with("../")) {
+  // A relative path too: nothing with a colon is one, and a host without a port is none.
+  const bool file_name = text.find('/') != std::string_view::npos || text.ends_with(".sock");
+  if (text.starts_with("/") || text.starts_with("./") || text.starts_with("../") ||
+      (file_name && text.find(':') == std::string_view::npos)) {
     target.path = std::string(text);
     return target;
   }
@@ -85,6 +87,7 @@ struct Client::Impl {
   const std::shared_ptr<asio::ssl::context> tls;
   std::string tls_fault;  // what a handshake failed for
   asio::io_context io{1};
+  std::atomic<bool> cancelled{false};
   std::optional<Wire> stream;
   beast::flat_buffer buffer;
 
@@ -92,11 +95,14 @@ struct Client::Impl {
   template <class Start>
   error_code wait(Clock::time_point deadline, Start start) {
     error_code result = asio::error::would_block;
+    io.restart();
+    // cancel() sets the flag before it stops the context: one of the two is seen here. What is
+    // under way then is never gone on with.
+    if (cancelled) return asio::error::operation_aborted;
     stream->expires_at(deadline);
     start([&result](error_code error, auto&&...) { result = error; });
-    io.restart();
     io.run();
-    return result;
+    return cancelled ? error_code(asio::error::operation_aborted) : result;
   }
 
   error_code connect(Clock::time_point deadline);
@@ -127,7 +133,9 @@ error_code Client::Impl::connect(Clock::time_point deadline) {
   error_code error;
   std::vector<asio::ip::tcp::endpoint> endpoints;
   const auto literal = asio::ip::make_address(target.host, error);
-  if (!error) {
+  if (!target.addresses.empty()) {
+    for (const auto& address : target.addresses) endpoints.emplace_back(address, target.port);
+  } else if (!error) {
     endpoints.emplace_back(literal, target.port);
   } else {
     asio::ip::tcp::resolver resolver(io);
@@ -165,7 +173,7 @@ error_code Client::Impl::begin_tls(Clock::time_point deadline) {
   tls_fault = verdict == X509_V_OK
                   ? std::string()
                   : std::string("the server's certificate: ") +
-                        X509_verify_cert_error_string(verdict) + " (--ca-file names the authority)";
+                        X509_verify_cert_error_string(verdict) + " (" + target.authority_hint + ")";
   return error;
 }
 
@@ -181,9 +189,10 @@ error_code Client::Impl::send(const ClientRequest& request, Clock::time_point de
   message.target(request.target);
   message.version(11);
   const bool v6 = target.host.find(':') != std::string::npos;
-  message.set(bhttp::field::host, target.is_unix() ? "localhost"
-                                                   : (v6 ? "[" + target.host + "]" : target.host) +
-                                                         ":" + std::to_string(target.port));
+  std::string host = v6 ? "[" + target.host + "]" : target.host;
+  // The usual port is left out, as everybody does: some gateways know their names without it only.
+  if (target.port != (target.tls ? 443 : 80)) host += ":" + std::to_string(target.port);
+  message.set(bhttp::field::host, target.is_unix() ? "localhost" : host);
   message.set(bhttp::field::user_agent, "switchback/" SWITCHBACK_VERSION);
   for (const auto& [name, value] : request.fields) message.insert(name, value);
   if (!request.body.empty() || request.method == "POST") {
@@ -220,6 +229,11 @@ ClientAnswer Client::Impl::finish(Parser& parser) {
 Client::Client(ClientTarget target, std::shared_ptr<asio::ssl::context> tls)
     : impl_(std::make_unique<Impl>(std::move(target), std::move(tls))) {}
 Client::~Client() = default;
+void Client::cancel() {
+  impl_->cancelled = true;
+  impl_->io.stop();
+}
+
 const ClientTarget& Client::target() const {
   return impl_->target;
 }
@@ -239,7 +253,7 @@ ClientAnswer Client::call(const ClientRequest& request, std::chrono::millisecond
       return impl_->failed(Failure::never_reached, "cannot send", send_error);
     }
     Impl::Parser parser;
-    parser.body_limit(answer_limit);
+    parser.body_limit(request.answer_limit);
     if (request.method == "HEAD") parser.skip(true);
     error_code error = send_error;
     if (impl_->stream->socket().is_open()) {

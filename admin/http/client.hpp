@@ -1,9 +1,10 @@
 // A small blocking HTTP/1.1 client for the CLI: one call at a time over a unix socket or TCP, with
 // a deadline, and an answer to the question a script asks: did the request get there?
 //
-// Threads: one thread per Client. Errors are values: see Failure.
+// Threads: one thread per Client, but for cancel(). Errors are values: see Failure.
 #pragma once
 
+#include <boost/asio/ip/address.hpp>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -11,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "admin/http/message.hpp"
 #include "admin/http/tls.hpp"
@@ -23,10 +25,15 @@ struct ClientTarget {
   std::string host;  // without brackets
   std::uint16_t port = 0;
   bool tls = false;
+  // Where `host` was found already; empty: it is looked up, which may take as long as the system's
+  // resolver likes.
+  std::vector<asio::ip::address> addresses;
+  std::string authority_hint = "--ca-file names the authority";  // of a certificate that fails
   bool is_unix() const { return !path.empty(); }
 };
-// "/run/x.sock", "unix:/run/x.sock", "http[s]://host:port[/]", "host:port", "[v6]:port". On failure
-// nullopt, and `error` says what is wrong.
+// "/run/x.sock", "unix:/run/x.sock", relative ones ("admin.sock", "run/x"),
+// "http[s]://host:port[/]", "host:port", "[v6]:port". On failure nullopt, and `error` says what is
+// wrong.
 std::optional<ClientTarget> parse_client_target(std::string_view text, std::string& error);
 
 enum class Failure : std::uint8_t {
@@ -42,6 +49,7 @@ struct ClientRequest {
   std::string target = "/";
   Fields fields;  // Host, Content-Length and User-Agent are set by the client
   std::string body;
+  std::size_t answer_limit = 64 * 1024 * 1024;  // of the answer's body
 };
 
 struct ClientAnswer {
@@ -78,6 +86,10 @@ class Client {
                       const std::function<bool()>& on_tick = {});
 
   const ClientTarget& target() const;
+
+  // From any thread: the call under way ends at once, and every later one. Only looking a name up
+  // cannot be cut short; see ClientTarget::addresses.
+  void cancel();
 
  private:
   struct Impl;

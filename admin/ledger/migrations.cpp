@@ -138,6 +138,17 @@ CREATE TABLE capacity(
   PRIMARY KEY(service, color)
 );
 )sql"},
+    {4, R"sql(
+CREATE TABLE baseline(
+  service TEXT NOT NULL,
+  color TEXT NOT NULL,
+  plan_sha TEXT NOT NULL,
+  release TEXT NOT NULL,
+  slices_json TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  PRIMARY KEY(service, color)
+);
+)sql"},
 };
 
 }  // namespace

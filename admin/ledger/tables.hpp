@@ -27,7 +27,8 @@ enum class Table : std::uint8_t {
   null_flip,      // the rehearsals of an hour, as a histogram
   drill,
   incident,
-  capacity,       // what servers of a color have really taken while active
+  capacity,  // what servers of a color have really taken while active
+  baseline,  // what a color's requests came to while it was active
   count_
 };
 inline constexpr std::size_t table_count = static_cast<std::size_t>(Table::count_);

@@ -75,6 +75,7 @@ struct Keeper::Impl : std::enable_shared_from_this<Keeper::Impl> {
   bool anchors_read = false, chain_checked = false;
   std::int64_t next_anchor_us = 0, next_write_us = 0, next_rota_us = 0;
 
+  std::int64_t now() const { return options.now_us ? options.now_us() : wall_us(); }
   void start();
   void restore();
   void tick();
@@ -119,7 +120,7 @@ void Keeper::Impl::restore() {
 
 void Keeper::Impl::tick() {
   if (over) return;
-  const auto now_us = wall_us();
+  const auto now_us = now();
   people.audit().pump(now_us);
   if (now_us >= next_write_us || now_us < next_write_us - options.write_out_every_us) {
     next_write_us = now_us + options.write_out_every_us;
@@ -171,12 +172,12 @@ void Keeper::Impl::look_at_rota(std::int64_t now_us) {
         if (path != impl.on_call_file || found.modified_ns == impl.rota_modified_ns) return;
         impl.rota_modified_ns = found.modified_ns;
         impl.rota = std::move(found.rota);
-        impl.people.set_on_call(impl.rota.now(wall_us()));
+        impl.people.set_on_call(impl.rota.now(impl.now()));
       });
 }
 
 void Keeper::Impl::warn() {
-  tell("token_expiring", expiring_text(people.tokens(), wall_us()));
+  tell("token_expiring", expiring_text(people.tokens(), now()));
   const auto lost = people.audit().stats().lost;
   if (lost != 0) {
     tell("audit_lost",
@@ -234,7 +235,9 @@ void Keeper::Impl::anchor(std::int64_t now_us, bool at_once) {
   next_anchor_us = now_us + options.anchor_every_us;
   anchored_seq = mark.seq;
   spdlog::info("audit head: seq {} hash {}", mark.seq, mark.hash);
-  write_anchor({now_us, mark.seq, mark.hash, ""});
+  const Anchor anchor{now_us, mark.seq, mark.hash, ""};
+  write_anchor(anchor);
+  if (notices.anchored) notices.anchored(anchor);
 }
 
 void Keeper::Impl::write_anchor(Anchor anchor) {
@@ -274,11 +277,11 @@ void Keeper::ledger_begun_anew(const std::string& why) {
   impl_->people.restate();
   impl_->people.write_out();
   impl_->anchored_seq = 0;
-  impl_->write_anchor({wall_us(), 0, "", why});
+  impl_->write_anchor({impl_->now(), 0, "", why});
 }
 
 void Keeper::finish() {
-  const auto now_us = wall_us();
+  const auto now_us = impl_->now();
   impl_->people.audit().close_minutes(now_us, true);
   impl_->people.audit().pump(now_us);
   impl_->people.write_out();

@@ -12,6 +12,7 @@
 #include <memory>
 #include <string>
 
+#include "admin/people/anchors.hpp"
 #include "admin/people/people.hpp"
 
 namespace switchback::people {
@@ -22,6 +23,7 @@ struct KeeperOptions {
   std::uint64_t anchor_after_entries = 256;  // or when so many have come since the last one
   std::int64_t write_out_every_us = 60'000'000;
   std::int64_t on_call_every_us = 5'000'000;
+  std::function<std::int64_t()> now_us;  // the wall clock; empty: the real one
 };
 
 class Keeper {
@@ -29,6 +31,7 @@ class Keeper {
   struct Notices {  // alarms; the same text again is no news
     std::function<void(std::string code, std::string text)> raise;
     std::function<void(std::string code)> clear;
+    std::function<void(const Anchor&)> anchored;  // whoever else keeps it; may be empty
   };
   // anchor_file: state_dir/audit-anchor. Takes what the ledger remembers as soon as it can be read.
   Keeper(boost::asio::io_context& io, People& people, ledger::Ledger& ledger,

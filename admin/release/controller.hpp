@@ -37,6 +37,9 @@ struct Actor {
   std::string name;  // "uid 0 (root)", "token ci", "local"
   std::string auth;  // "peer", "token", "internal"
   config::Role role = config::Role::read;
+  std::string on_behalf_of;  // the person a chat bot acts for, by its own word; empty: nobody
+  // "token bot for dana", in receipts and events; what may be done follows from `name` alone.
+  std::string shown() const { return on_behalf_of.empty() ? name : name + " for " + on_behalf_of; }
 };
 
 enum class FlipKind : std::uint8_t { promote, rollback, auto_rollback, drill };
@@ -62,8 +65,10 @@ struct Stages {
 struct CheckLine {
   std::string name;
   bool ok = false;
-  std::string server, observed, expected;  // of a failure
+  std::string server;              // where it failed first
+  std::string observed, expected;  // of the newest failure; of the newest answer when ok
   std::uint64_t latency_us = 0;
+  unsigned passes = 0, runs = 0;  // in the window of its rule, of all servers
 };
 struct Verification {
   bool settled = false;          // the state below is the last word

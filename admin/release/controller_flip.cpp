@@ -120,7 +120,7 @@ void ControllerImpl::judge(Lane& lane, const Run& run) {
   receipt.to = j.to;
   receipt.from_release = view->pools[index_of(view->active)].release;
   receipt.to_release = view->pools[index_of(j.to)].release;
-  receipt.actor = request.actor.name;
+  receipt.actor = request.actor.shown();
   receipt.auth = request.actor.auth;
   receipt.reason = request.reason;
   if (!request.requalify.empty())
@@ -362,7 +362,7 @@ Receipt ControllerImpl::already_receipt(const Run& run) const {
     receipt.from_release = receipt.to_release = view->pools[index_of(active)].release;
     receipt.epoch = view->epoch;
   }
-  receipt.actor = request.actor.name;
+  receipt.actor = request.actor.shown();
   receipt.auth = request.actor.auth;
   receipt.reason = request.reason;
   receipt.state = FlipState::switched;
@@ -415,7 +415,7 @@ void ControllerImpl::answer(const Run& run, const FlipAnswer& given) {
                                   {"title", problem->title},
                                   {"detail", problem->detail},
                                   {"moved", problem->moved},
-                                  {"actor", request.actor.name}});
+                                  {"actor", request.actor.shown()}});
 }
 
 }  // namespace switchback::release

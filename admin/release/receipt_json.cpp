@@ -147,8 +147,9 @@ std::string rfc3339(std::int64_t wall_us) {
 json::object verification_object(const Verification& v) {
   json::array checks;
   for (const auto& check : v.checks) {
-    json::object line{{"name", check.name}, {"ok", check.ok}, {"observed", check.observed},
-                      {"latency_us", check.latency_us}};
+    json::object line{{"name", check.name},         {"ok", check.ok},
+                      {"observed", check.observed}, {"latency_us", check.latency_us},
+                      {"passes", check.passes},     {"runs", check.runs}};
     if (!check.server.empty()) line["server"] = check.server;
     if (!check.expected.empty()) line["expected"] = check.expected;
     checks.push_back(std::move(line));
@@ -177,6 +178,11 @@ Verification read_verification(const Reader& reader) {
       line.text("observed", check.observed);
       line.text("expected", check.expected);
       line.number("latency_us", check.latency_us);
+      std::uint64_t passes = 0, runs = 0;
+      line.number("passes", passes);
+      line.number("runs", runs);
+      check.passes = static_cast<unsigned>(passes);
+      check.runs = static_cast<unsigned>(runs);
       v.checks.push_back(std::move(check));
     }
   }

@@ -285,8 +285,8 @@ void Registry::observed(const std::string& service, Color standby, bool fit, con
   }
 }
 
-void Registry::wrong_version(const std::string& service, Color color, const std::string& text,
-                             std::int64_t wall_us) {
+void Registry::lose(const std::string& service, Color color, const std::string& text,
+                    std::int64_t wall_us) {
   Release* release = mutable_on(service, color);
   if (!release) return;
   if (release->state != State::standby_fit && release->state != State::standby_unfit) return;

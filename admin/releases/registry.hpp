@@ -69,9 +69,9 @@ class Registry {
   // By the second: whether what runs on the standby could take the traffic.
   void observed(const std::string& service, Color standby, bool fit, const std::string& why,
                 std::int64_t wall_us);
-  // The identity check saw another version on that color.
-  void wrong_version(const std::string& service, Color color, const std::string& text,
-                     std::int64_t wall_us);
+  // What a rollback would go back to is not there any more: the identity check saw another version,
+  // or its servers are gone.
+  void lose(const std::string& service, Color color, const std::string& text, std::int64_t wall_us);
   // The configuration names this release for a color.
   void configured(const std::string& service, Color color, const std::string& version,
                   const Situation& now, std::int64_t wall_us);

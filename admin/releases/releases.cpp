@@ -9,6 +9,7 @@
 
 #include "admin/release/receipt_json.hpp"
 #include "admin/releases/capacity.hpp"
+#include "admin/releases/configured_servers.hpp"
 #include "admin/releases/hold_book.hpp"
 #include "admin/releases/problems.hpp"
 #include "admin/releases/views.hpp"
@@ -44,6 +45,7 @@ struct Releases::Impl : std::enable_shared_from_this<Releases::Impl> {
   const ReleasesOptions options;
   Registry registry;
   HoldBook holds;
+  ConfiguredServers servers;
   std::map<std::pair<std::string, Color>, Capacity> capacities;
   std::map<std::pair<std::string, Color>, Fitness::Verification> verifications;
   boost::asio::steady_timer timer;
@@ -273,7 +275,7 @@ void Releases::note_verification(const std::string& service, Color color, bool o
                                  const std::string& text, bool wrong_version) {
   impl_->verifications[{service, color}] = {ok, text, wall_us()};
   if (wrong_version && impl_->situation(service).active != color)
-    impl_->registry.wrong_version(service, color, text, wall_us());
+    impl_->registry.lose(service, color, text, wall_us());
 }
 
 void Releases::forget_verification(const std::string& service) {
@@ -283,6 +285,15 @@ void Releases::forget_verification(const std::string& service) {
 
 void Releases::bake_ended(const std::string& service) {
   impl_->registry.bake_ended(service, impl_->situation(service).active, wall_us());
+}
+
+void Releases::servers_configured(const config::Config& config) {
+  for (const auto& gone : impl_->servers.adopt(config)) {
+    const auto* there = impl_->registry.on(gone.service, gone.color);
+    const bool named = there && gone.replaced && gone.release == there->version;
+    if (!there || named || impl_->situation(gone.service).active == gone.color) continue;
+    impl_->registry.lose(gone.service, gone.color, gone.text, wall_us());
+  }
 }
 
 void Releases::configuration_changed() {

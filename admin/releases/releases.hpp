@@ -70,6 +70,9 @@ class Releases : public release::Policy {
 
   // After a start or a reload: the configuration's names may be newer.
   void configuration_changed();
+  // After a start or a reload, before configuration_changed: whose servers it has taken away. What
+  // a rollback would go back to is then `lost`.
+  void servers_configured(const config::Config& config);
 
   // release::Policy
   void name_releases(worker::ServiceView& view) const override;

@@ -64,7 +64,10 @@ std::vector<CheckReport> CheckBoard::reports(By by) const {
       report.passes +=
           static_cast<unsigned>(std::count(window.results.begin(), window.results.end(), true));
       report.latency_us = std::max(report.latency_us, window.latency_us);
-      if (good && report.observed.empty()) report.observed = window.last.observed;
+      if (good && report.observed.empty()) {
+        report.observed = window.last.observed;
+        report.expected = window.last.expected;
+      }
       if (good || !report.server.empty()) continue;
       report.ok = false;
       report.server = server;

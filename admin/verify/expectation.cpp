@@ -146,7 +146,7 @@ CheckResult check(const Expectation& expectation, const ProbeAnswer& answer) {
     return failed(milliseconds(answer.latency_us),
                   "at most " + milliseconds(expectation.max_us));
   }
-  return {true, seen + " in " + milliseconds(answer.latency_us), {}};
+  return {true, seen + " in " + milliseconds(answer.latency_us), status_text(expectation)};
 }
 
 Judged judged(const Expectation& expectation, const ProbeAnswer& answer) {

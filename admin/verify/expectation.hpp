@@ -62,7 +62,7 @@ struct ProbeAnswer {
 struct CheckResult {
   bool ok = false;
   std::string observed;   // of the first rule that failed, or of the status when all held
-  std::string expected;   // empty when ok
+  std::string expected;   // the status when ok
 };
 CheckResult check(const Expectation& expectation, const ProbeAnswer& answer);
 

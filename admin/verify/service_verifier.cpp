@@ -268,8 +268,8 @@ void ServiceVerifier::report_run(bool settled, const RunVerdict& verdict) {
   if (verdict_.planned) out.verdict = to_string(verdict_.value);
   out.deadline_ms = plan_->deadline.count();
   for (const auto& check : board(run_->receipt.to).reports(CheckBoard::By::rule))
-    out.checks.push_back(
-        {check.name, check.ok, check.server, check.observed, check.expected, check.latency_us});
+    out.checks.push_back({check.name, check.ok, check.server, check.observed, check.expected,
+                          check.latency_us, check.passes, check.runs});
   last_run_ = out;
   around_.controller.verification(run_->receipt.flip, out);
   if (settled) around_.write_run(run_->receipt, plan_sha_, out);

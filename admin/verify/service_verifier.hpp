@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "admin/verify/baseline_row.hpp"
 #include "admin/verify/checks.hpp"
 #include "admin/verify/hooks.hpp"
 #include "admin/verify/prober.hpp"
@@ -37,6 +38,7 @@ struct Surroundings {
                      const release::Verification&)>
       write_run;
   std::function<void(const ServiceVerdict&)> write_verdict;
+  std::function<void(SavedBaseline)> write_baseline;
 };
 
 class ServiceVerifier : public std::enable_shared_from_this<ServiceVerifier> {
@@ -55,6 +57,14 @@ class ServiceVerifier : public std::enable_shared_from_this<ServiceVerifier> {
   const ServiceVerdict& verdict() const { return verdict_; }
   const std::optional<release::Verification>& run_report() const { return last_run_; }
   void run_now(Color color, Verifier::OnStanding done);
+
+  // service_memory.cpp: what outlives the process.
+  void restore(SavedBaseline saved);
+  // Goes on watching the release of `newest`, when its bake window is open still: by the wall
+  // clock, with the baseline of before the flip, and evidence gathered anew.
+  void resume(const release::Receipt& newest);
+  void save_baseline(Color color);
+  void save_at_end();  // with what the running second has brought
 
  private:
   struct Round;
@@ -97,6 +107,7 @@ class ServiceVerifier : public std::enable_shared_from_this<ServiceVerifier> {
 
   void begin_watch(const release::Receipt& receipt, Nanos now);
   void resume_watch(Nanos now);
+  void open_watch(const release::Receipt& receipt, Nanos now);  // against judged_by_
   void sample(Nanos now);
   void end_second(Nanos now, std::uint64_t seconds);
   void step_pairs(Nanos now);
@@ -126,6 +137,7 @@ class ServiceVerifier : public std::enable_shared_from_this<ServiceVerifier> {
   bool sampled_ = false;
   TrafficCounts unsaved_;  // of the active color, this second
   Nanos second_ns_ = 0;    // when the running second began
+  std::uint64_t unsaved_seconds_ = 0;  // of the active color's baseline
   std::optional<Watch> watch_;
   std::string watched_flip_;  // the newest that was or is watched under this plan
   Nanos next_resume_ns_ = 0;

@@ -11,6 +11,7 @@ namespace {
 
 constexpr Nanos ms = 1'000'000, second = 1'000 * ms;
 constexpr double ln10 = 2.302585092994046;
+constexpr std::uint64_t save_every_seconds = 300;
 
 int rank(Value value) {
   switch (value) {
@@ -56,12 +57,23 @@ std::string line_of(const ServiceVerdict& v) {
 }  // namespace
 
 void ServiceVerifier::begin_watch(const release::Receipt& receipt, Nanos now) {
+  // A new release is compared with the one before it; one that came back, with itself when it was
+  // active: the one before it is why it came back.
   const bool back = receipt.kind != release::FlipKind::promote;
   // What follows a release that was proved bad is not to be measured by it.
   const bool after_bad = !back && watch_ && watch_->receipt.to == receipt.from &&
                          watch_->regressed_wall_us && verdict_.value == Value::regressed;
   if (!after_bad) judged_by_ = baselines_[index_of(back ? receipt.to : receipt.from)].total();
   watched_flip_ = receipt.flip;
+  open_watch(receipt, now);
+  if (!rules_) return;
+  if (!back) baselines_[index_of(receipt.to)].clear();  // another release ran there
+  save_baseline(receipt.from);
+  save_baseline(receipt.to);
+  unsaved_seconds_ = 0;
+}
+
+void ServiceVerifier::open_watch(const release::Receipt& receipt, Nanos now) {
   watch_.reset();
   verdict_ = {};
   verdict_.planned = plan_->traffic || plan_->paired_probes;
@@ -73,8 +85,6 @@ void ServiceVerifier::begin_watch(const release::Receipt& receipt, Nanos now) {
   const auto& streams = plan_->traffic ? plan_->traffic->streams : std::vector<config::Stream>{};
   // Streams and pairs share the chance of a false alarm.
   const auto shares = static_cast<unsigned>(streams.size() + (plan_->paired_probes ? 1 : 0));
-  // A new release is compared with the one before it; one that came back, with itself when it was
-  // active: the one before it is why it came back.
   const TrafficCounts& baseline = judged_by_;
   watch_->slow_bucket = Baseline::p99_bucket(baseline.latencies);
   for (std::size_t i = 0; i < streams.size(); ++i) {
@@ -86,7 +96,6 @@ void ServiceVerifier::begin_watch(const release::Receipt& receipt, Nanos now) {
     }
     watch_->streams.emplace_back(streams[i], *plan_->traffic, counts, shares);
   }
-  if (!back) baselines_[index_of(receipt.to)].clear();  // another release ran there
   if (plan_->paired_probes) {
     watch_->pairs.emplace(StreamRule{}.alpha / std::max(1U, shares));
     watch_->next_pair_ns = now;
@@ -104,11 +113,7 @@ void ServiceVerifier::resume_watch(Nanos now) {
   next_resume_ns_ = now + second;
   const auto last = around_.controller.last_flip(name_);
   if (!last || !last->moved || last->to != active_ || last->flip == watched_flip_) return;
-  const std::int64_t age_us = wall_us() - last->wall_us;
-  const std::int64_t left_us = bake_.length.count() * 1000 - age_us;
-  if (age_us < settled_us || left_us <= 0) return;
-  begin_watch(*last, now);
-  if (watch_) watch_->ends_ns = now + left_us * 1000;
+  if (wall_us() - last->wall_us >= settled_us) resume(*last);
 }
 
 // Everything the data plane has counted since the sample before.
@@ -167,8 +172,10 @@ void ServiceVerifier::end_second(Nanos now, std::uint64_t seconds) {
     }
     // From the proof on, what a bad release does is no measure for anybody.
     const bool bad = watch_ && verdict_.value == Value::regressed;
-    if (!bad) baselines_[index_of(active_)].add(unsaved_, seconds);
+    if (!bad) baselines_[index_of(active_)].add(unsaved_, seconds, wall_us());
     unsaved_ = {};
+    unsaved_seconds_ += seconds;
+    if (unsaved_seconds_ >= save_every_seconds) save_baseline(active_);
   }
   if (!watch_) return;
   judge(now);
@@ -285,7 +292,7 @@ void ServiceVerifier::judge(Nanos now) {
     v.warned = v.warned || stream.warned;
     if (rank(stream.value) <= worst) continue;
     worst = rank(stream.value);
-    v.value = stream.value;
+    v.value = v.of_traffic = stream.value;
     v.onset_wall_us = stream.onset_wall_us;
     v.bad_per_second = stream.bad_per_second;
     v.requests_per_second = watch_->streams[i].requests_per_second();
@@ -311,7 +318,8 @@ void ServiceVerifier::judge(Nanos now) {
   v.text = line_of(v);
   verdict_ = std::move(v);
   // An event where the word changes, not one a second.
-  const std::string said = std::string(to_string(verdict_.value)) + (verdict_.warned ? "!" : "");
+  const std::string said = std::string(to_string(verdict_.value)) + (verdict_.warned ? "!" : "") +
+                           std::string(to_string(verdict_.paired.value));
   if (said == watch_->told) return;
   watch_->told = said;
   around_.write_verdict(verdict_);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 
 #include "admin/verify/expectation.hpp"
@@ -67,6 +68,15 @@ bool is_reset(Reason reason) {
   }
 }
 
+// Whoever has one IPv6 address has a whole network of them (RFC 6177: a site gets at least a /64).
+std::array<std::uint8_t, 16> source_of(const std::array<std::uint8_t, 16>& client) {
+  static constexpr std::array<std::uint8_t, 12> v4_mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  auto out = client;
+  if (!std::equal(v4_mapped.begin(), v4_mapped.end(), client.begin()))
+    std::fill(out.begin() + 8, out.end(), std::uint8_t{0});
+  return out;
+}
+
 StreamRule rule_of(const config::Stream& stream, const config::VerifyTraffic& plan,
                    unsigned shares) {
   StreamRule rule;
@@ -102,10 +112,11 @@ bool TrafficRules::counts(const stats::BadOutcome& outcome) {
     }
   }
   if (plan_.per_source_cap == 0) return true;
+  const auto client = source_of(outcome.client);
   const auto at = std::find_if(sources_.begin(), sources_.end(),
-                               [&](const auto& source) { return source.first == outcome.client; });
+                               [&](const auto& source) { return source.first == client; });
   if (at == sources_.end()) {
-    sources_.emplace_back(outcome.client, 1);
+    sources_.emplace_back(client, 1);
     return true;
   }
   return ++at->second <= plan_.per_source_cap;
@@ -172,20 +183,33 @@ std::uint64_t above(const Latencies& latencies, std::size_t bucket) {
   return sum;
 }
 
-void Baseline::add(const TrafficCounts& counts, std::uint64_t seconds) {
+void Baseline::add(const TrafficCounts& counts, std::uint64_t seconds, std::int64_t end_wall_us) {
   if (slices_.empty() || slices_.back().seconds >= slice_seconds) slices_.emplace_back();
   slices_.back().seconds += seconds;
+  slices_.back().end_wall_us = end_wall_us;
   seconds_ += seconds;
   verify::add(slices_.back().counts, counts);
+  trim();
+}
+
+void Baseline::put_before(std::vector<Slice> older) {
+  for (const auto& slice : older) seconds_ += slice.seconds;
+  slices_.insert(slices_.begin(), std::make_move_iterator(older.begin()),
+                 std::make_move_iterator(older.end()));
+  trim();
+}
+
+void Baseline::trim() {
   while (seconds_ > window_ + slice_seconds && slices_.size() > 1) {
     seconds_ -= slices_.front().seconds;
     slices_.pop_front();
   }
 }
 
-TrafficCounts Baseline::total() const {
+TrafficCounts Baseline::total(std::int64_t by_wall_us) const {
   TrafficCounts out;
-  for (const auto& slice : slices_) verify::add(out, slice.counts);
+  for (const auto& slice : slices_)
+    if (by_wall_us == 0 || slice.end_wall_us <= by_wall_us) verify::add(out, slice.counts);
   return out;
 }
 

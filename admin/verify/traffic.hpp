@@ -63,19 +63,27 @@ class TrafficRules {
 class Baseline {
  public:
   explicit Baseline(std::uint64_t window_seconds = 1800) : window_(window_seconds) {}
-  void add(const TrafficCounts& counts, std::uint64_t seconds);  // of so many seconds
+  struct Slice {
+    std::uint64_t seconds = 0;
+    std::int64_t end_wall_us = 0;
+    TrafficCounts counts;
+  };
+
+  // Of so many seconds, which end at `end_wall_us`.
+  void add(const TrafficCounts& counts, std::uint64_t seconds, std::int64_t end_wall_us = 0);
   void clear() { slices_.clear(), seconds_ = 0; }
   bool empty() const { return slices_.empty(); }
+  const std::deque<Slice>& slices() const { return slices_; }
+  // What an earlier life counted goes before what this one has.
+  void put_before(std::vector<Slice> older);
 
-  TrafficCounts total() const;
+  // Of slices that ended by then; 0: all.
+  TrafficCounts total(std::int64_t by_wall_us = 0) const;
   static std::size_t p99_bucket(const Latencies& latencies);  // bucket_count: nothing seen
 
  private:
   static constexpr std::uint64_t slice_seconds = 60;
-  struct Slice {
-    std::uint64_t seconds = 0;
-    TrafficCounts counts;
-  };
+  void trim();
   std::uint64_t window_, seconds_ = 0;
   std::deque<Slice> slices_;
 };

@@ -36,12 +36,18 @@ class VerifierImpl final : public Verifier, public release::FlipWatcher {
                 [this](const std::string& service, const ServiceVerdict& v) { tell(service, v); },
                 [this](const release::Receipt& r, const std::string& sha,
                        const release::Verification& v) { write_run(r, sha, v); },
-                [this](const ServiceVerdict& v) { write_verdict(v); }} {
+                [this](const ServiceVerdict& v) { write_verdict(v); },
+                [this](SavedBaseline saved) { ledger_.put(to_row(saved)); }} {
     configure(config);
     controller_.watch_flips(this);
     tick();
+    remember();
   }
-  ~VerifierImpl() override { controller_.watch_flips(nullptr); }
+  // The ledger outlives this, and writes what it is handed before it ends.
+  ~VerifierImpl() override {
+    controller_.watch_flips(nullptr);
+    for (const auto& [name, service] : services_) service->save_at_end();
+  }
 
   Standing standing(const std::string& service) const override {
     const auto at = services_.find(service);
@@ -111,6 +117,25 @@ class VerifierImpl final : public Verifier, public release::FlipWatcher {
     });
   }
 
+  // What an earlier life counted, and which release it was watching. On a turn of its own: names of
+  // releases are known by then, and so is the history, which the ledger brings at the same time.
+  void remember() {
+    ledger_.when_loaded(ledger::Table::baseline, [this, &io = io_, alive = std::weak_ptr(alive_)](
+                                                     std::vector<ledger::Row> rows) {
+      asio::post(io, [this, alive, rows = std::move(rows)] {
+        if (alive.expired()) return;
+        for (const auto& row : rows) {
+          auto saved = baseline_from_row(row);
+          if (!saved) continue;
+          const auto at = services_.find(saved->service);
+          if (at != services_.end()) at->second->restore(std::move(*saved));
+        }
+        for (const auto& [name, service] : services_)
+          if (const auto newest = controller_.last_flip(name)) service->resume(*newest);
+      });
+    });
+  }
+
   void tell(const std::string& service, const ServiceVerdict& verdict) {
     const auto listeners = listeners_;  // one may unsubscribe within its call
     for (const auto& [handle, listener] : listeners)
@@ -125,10 +150,10 @@ class VerifierImpl final : public Verifier, public release::FlipWatcher {
                             {id, receipt.flip, receipt.service, sha, std::string("flip"), run.state,
                              receipt.wall_us, now}});
     for (const auto& check : run.checks) {
-      ledger_.put(ledger::Row{
-          ledger::Table::check_result,
-          {id, check.name, std::int64_t{check.ok}, check.observed, check.expected,
-           static_cast<std::int64_t>(check.latency_us), std::monostate{}, std::monostate{}}});
+      ledger_.put(ledger::Row{ledger::Table::check_result,
+                              {id, check.name, std::int64_t{check.ok}, check.observed,
+                               check.expected, static_cast<std::int64_t>(check.latency_us),
+                               std::int64_t{check.passes}, std::int64_t{check.runs}}});
     }
   }
 
@@ -137,10 +162,17 @@ class VerifierImpl final : public Verifier, public release::FlipWatcher {
     auto evidence = verdict_object(verdict);
     const auto receipt = controller_.flip(verdict.flip);
     const std::string service = receipt ? receipt->service : "";
-    ledger_.put(ledger::Row{ledger::Table::verdict,
-                            {ulids_.next(now), service, verdict.flip, std::string("traffic"),
-                             verdict.subject_release, std::string(to_string(verdict.value)),
-                             boost::json::serialize(evidence), now, std::string()}});
+    // One row for what real requests say, one for what pairs say; there is none of kind gate
+    // without a database. Both carry the whole evidence.
+    const std::string text = boost::json::serialize(evidence);
+    const auto put = [&](const char* kind, std::string_view value) {
+      ledger_.put(
+          ledger::Row{ledger::Table::verdict,
+                      {ulids_.next(now), service, verdict.flip, std::string(kind),
+                       verdict.subject_release, std::string(value), text, now, std::string()}});
+    };
+    if (!verdict.streams.empty()) put("traffic", to_string(verdict.of_traffic));
+    if (verdict.paired.planned) put("paired", to_string(verdict.paired.value));
     evidence["service"] = service;
     controller_.tell("verdict", boost::json::serialize(evidence));
   }

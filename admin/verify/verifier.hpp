@@ -94,6 +94,7 @@ struct ServiceVerdict {
   Color subject = Color::blue;
   std::string subject_release;
   Value value = Value::inconclusive;  // worst stream; REGRESSED becomes SHARED where both fail
+  Value of_traffic = Value::inconclusive;  // the worst stream alone
   bool warned = false;
   std::vector<StreamVerdict> streams;
   PairedReport paired;

@@ -179,3 +179,22 @@ TEST_CASE("durations come from real rollbacks, and say how little few of them sa
   shop.restart();
   CHECK(shop.curl("GET", "/durations").at("rollback").at("n") == 2);
 }
+
+TEST_CASE("a reload that takes the standby's servers away loses the way back, and says which") {
+  Shop shop;
+  shop.curl("POST", "/releases", R"({"version":"v1.2","color":"blue"})");
+  shop.curl("POST", "/releases", R"({"version":"v1.3","color":"green"})");
+  REQUIRE(shop.instance.cli({"flip", "shop", "--to", "v1.3"}).code == 0);
+  shop.wait_for("v1.2", "standby_fit");
+  auto text = shop.instance.config_text();
+  const auto servers = "\"" + shop.blue.address() + "\"";
+  const auto at = text.find(servers);
+  REQUIRE(at != std::string::npos);
+  shop.instance.folder.write("switchback.yaml", text.erase(at, servers.size()));
+  shop.instance.process->signal(SIGHUP);
+  shop.wait_for("v1.2", "lost");
+  const auto reason = shop.curl("GET", "/releases/v1.2").at("reason");
+  CHECK_THAT(std::string(reason.as_string()),
+             ContainsSubstring(shop.blue.address() + " were taken out of the configuration"));
+  CHECK(shop.state("v1.3") == "active");
+}

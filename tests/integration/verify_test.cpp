@@ -75,7 +75,15 @@ TEST_CASE("a flip and a rollback are verified, and the receipt says by what") {
   CHECK(receipt.at("state").as_string() == "verified");
   CHECK(receipt.at("stages_ms").as_object().contains("verified"));
   CHECK(receipt.at("verification").as_object().at("label").as_string() == "probes only");
-  CHECK(receipt.at("verification").as_object().at("checks").as_array().size() == 2);
+  const auto& checks = receipt.at("verification").as_object().at("checks").as_array();
+  REQUIRE(checks.size() == 2);
+  for (const auto& check : checks) {
+    CHECK(check.at("ok").as_bool());
+    CHECK(check.at("runs").to_number<int>() >= 1);
+    CHECK(check.at("passes").to_number<int>() >= 1);
+    CHECK_THAT(std::string(check.at("observed").as_string()), ContainsSubstring("status 200"));
+    CHECK_THAT(std::string(check.at("expected").as_string()), ContainsSubstring("200"));
+  }
 
   const auto back = instance.cli({"rollback", "shop"});
   CHECK(back.code == 0);
@@ -171,4 +179,51 @@ TEST_CASE("check says what is wrong with a plan, and serve does not start with i
   CHECK_THAT(check.err, ContainsSubstring("a.yaml:6:"));
   CHECK_THAT(check.err, ContainsSubstring("does not compile"));
   CHECK(command({"serve", "--config", file}).code == 2);
+}
+
+namespace {
+
+boost::json::object verdict_of(const Instance& instance) {
+  const auto said = instance.cli({"verify", "shop", "--json"});
+  const auto body = json_of(said.out);
+  const auto& known = body.at("verification").as_object();
+  const auto* verdict = known.if_contains("verdict");
+  return verdict && verdict->is_object() ? verdict->get_object() : boost::json::object();
+}
+
+std::int64_t baseline_of(const boost::json::object& verdict) {
+  const auto* streams = verdict.if_contains("streams");
+  if (!streams || streams->as_array().empty()) return -1;
+  return streams->as_array()[0].at("baseline").at("requests").to_number<std::int64_t>();
+}
+
+}  // namespace
+
+TEST_CASE("after a restart the next release has its baseline, and an open window goes on") {
+  VersionServer blue("v1.2"), green("v1.3");
+  Instance instance(with_plan(blue, green,
+                              "      traffic:\n        baseline: {min_requests: 40}\n"
+                              "        streams: {error: {bad: [5xx]}}\n"
+                              "    bake: {for: 1h}\n"));
+  instance.wait_until_checked();
+  for (int i = 0; i < 60; ++i) REQUIRE(instance.who_answers("/ok") != "503");
+  const auto restart = [&] {
+    instance.process->signal(SIGTERM);
+    REQUIRE(instance.process->wait());
+    instance.start();
+    instance.wait_until_checked();
+  };
+  restart();
+  REQUIRE(instance.cli({"flip", "shop", "--to", "green", "--wait", "switched"}).code == 0);
+  auto verdict = verdict_of(instance);
+  INFO(boost::json::serialize(verdict));
+  CHECK(baseline_of(verdict) >= 60);
+  const auto flip = verdict.at("flip");
+
+  restart();
+  verdict = verdict_of(instance);
+  INFO(boost::json::serialize(verdict));
+  CHECK(verdict.at("watching").as_bool());
+  CHECK(verdict.at("flip") == flip);
+  CHECK(baseline_of(verdict) >= 60);
 }

@@ -64,6 +64,35 @@ TEST_CASE("Last-Event-ID brings what was missed, as a field or in the query") {
   CHECK(test::problem_code(wrong) == "bad_last_event_id");
 }
 
+TEST_CASE("who comes back too late is told that events are lost, and only then") {
+  ApiFixture f;
+  f.on_io([&] {
+    for (int i = 1; i <= 20; ++i) f.controller.emit("health", std::to_string(i));
+    f.controller.kept.erase(f.controller.kept.begin(), f.controller.kept.begin() + 10);
+  });
+  const auto from = [&](const std::string& id, std::size_t count, std::function<void()> then = {}) {
+    return read_events(f, {.target = "/v1/events", .fields = {{"Last-Event-ID", id}}}, count,
+                       std::move(then));
+  };
+  auto seen = from("5", 2);
+  CHECK(seen[0].event == "lost");
+  CHECK(seen[0].id.empty());  // the next Last-Event-ID is that of a real event
+  CHECK_THAT(seen[0].data, ContainsSubstring(R"("after":5,"next":11)"));
+  CHECK(seen[1].id == "11");
+  // The oldest that is kept comes right behind: nothing is missing.
+  seen = from("10", 10);
+  CHECK(seen[0].id == "11");
+  CHECK(seen[9].id == "20");
+  CHECK(from("0", 1)[0].id == "11");
+  // Nothing to bring; the next live event follows, or it does not (another life's ids).
+  const auto emit = [&] { f.on_io([&] { f.controller.emit("health", "21"); }); };
+  seen = from("20", 1, emit);
+  CHECK(seen[0].id == "21");
+  seen = from("700", 2, [&] { f.on_io([&] { f.controller.emit("health", "22"); }); });
+  CHECK(seen[0].event == "lost");
+  CHECK(seen[1].id == "22");
+}
+
 TEST_CASE("a reader that goes away is unsubscribed; so are all when the server stops") {
   ApiFixture f;
   {

@@ -48,6 +48,27 @@ TEST_CASE("the fingerprint tells bodies apart, not their spelling") {
   CHECK(p[0].request_fingerprint != p[2].request_fingerprint);
 }
 
+TEST_CASE("a bot names whom it acts for; whose key it is does not change") {
+  ApiFixture f;
+  f.post("/v1/services/shop/flips", R"({"to":"green","on_behalf_of":"dana"})");
+  f.post("/v1/services/shop/flips", R"({"to":"green","on_behalf_of":"li"})");
+  f.post("/v1/services/shop/rollback", R"({"on_behalf_of":"dana"})");
+  REQUIRE(f.controller.promotes.size() == 2);
+  REQUIRE(f.controller.rollbacks.size() == 1);
+  const auto& first = f.controller.promotes[0];
+  CHECK(first.actor.shown() == first.actor.name + " for dana");
+  CHECK(first.actor.name == f.controller.promotes[1].actor.name);
+  CHECK(first.request_fingerprint != f.controller.promotes[1].request_fingerprint);
+  CHECK(f.controller.rollbacks[0].actor.on_behalf_of == "dana");
+  for (const char* person : {"\"\"", "\"a\\nb\"", "7"}) {
+    INFO(person);
+    const auto body = "{\"on_behalf_of\":" + std::string(person) + "}";
+    CHECK(f.post("/v1/services/shop/rollback", body).status == 422);
+  }
+  CHECK(f.post("/v1/services/shop/rollback", "{\"on_behalf_of\":\"" + std::string(65, 'x') + "\"}")
+            .status == 422);
+}
+
 TEST_CASE("a rollback needs no body") {
   ApiFixture f;
   for (const char* body : {"", "{}", " \n", R"({"reason":"5xx"})"}) {
@@ -160,7 +181,7 @@ TEST_CASE("faulty calls are refused by name before the controller hears of them"
        422,
        "doubled_parameter",
        "wait"},
-      {rollback, R"({"to":"blue"})", {}, 422, "unknown_field", "reason or force"},
+      {rollback, R"({"to":"blue"})", {}, 422, "unknown_field", "reason, force or on_behalf_of"},
       {"/v1/services/shopp/flips", R"({"to":"green"})", {}, 404, "unknown_service", "shopp"},
       {"/v1/services/shop/pause", R"({"max":30})", {}, 422, "wrong_type", "'max'"},
       {"/v1/services/shop/pause", R"({"max":"30"})", {}, 422, "bad_duration", "30s"},

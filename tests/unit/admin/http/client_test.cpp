@@ -51,6 +51,9 @@ TEST_CASE("addresses of the admin server") {
   CHECK(target_of("/run/x.sock").path == "/run/x.sock");
   CHECK(target_of("unix:/run/x.sock").path == "/run/x.sock");
   CHECK(target_of("./x.sock").path == "./x.sock");
+  CHECK(target_of("admin.sock").path == "admin.sock");
+  CHECK(target_of("unix:admin.sock").path == "admin.sock");
+  CHECK(target_of("state/run/x").path == "state/run/x");
   CHECK(target_of("http://127.0.0.1:9900/").port == 9900);
   CHECK(target_of("example:80").host == "example");
   CHECK(target_of("http://[::1]:9900").host == "::1");

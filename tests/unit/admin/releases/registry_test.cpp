@@ -179,7 +179,7 @@ TEST_CASE("another version on the standby is a loss") {
   b.taken(b.add("v1.2", Color::blue));
   b.taken(b.add("v1.3", Color::green));
   b.flip(Color::green);
-  b.registry.wrong_version("shop", Color::blue, "/version says v1.1", ++b.us);
+  b.registry.lose("shop", Color::blue, "/version says v1.1", ++b.us);
   CHECK(b.state("v1.2") == "lost");
   b.observe(true);
   CHECK(b.state("v1.2") == "lost");  // healthy, but not what it was

@@ -27,6 +27,7 @@ stats::BadOutcome outcome(unsigned status, Reason reason = Reason::none, std::ui
   stats::BadOutcome out;
   out.status = static_cast<std::uint16_t>(status);
   out.reason = reason;
+  out.client[10] = out.client[11] = 0xff;  // IPv4
   out.client[15] = client;
   out.set_target(target);
   return out;
@@ -86,6 +87,21 @@ TEST_CASE("one broken client counts up to its cap a second") {
   CHECK(rules.count(sample(50, std::vector<stats::BadOutcome>(5, outcome(500, Reason::none, 7))), 2)
             .streams[0]
             .bad == 5);
+}
+
+TEST_CASE("an IPv6 network is one client, two of them are two") {
+  auto wanted = plan();
+  wanted.per_source_cap = 10;
+  TrafficRules rules(wanted);
+  std::vector<stats::BadOutcome> bad;
+  for (int i = 0; i < 100; ++i) {
+    auto one = outcome(500, Reason::none, static_cast<std::uint8_t>(i));
+    one.client = {0x20, 0x01, 0x0d, 0xb8};
+    one.client[7] = i < 50 ? 1 : 2;  // the last byte of the network
+    one.client[8] = one.client[15] = static_cast<std::uint8_t>(i);
+    bad.push_back(one);
+  }
+  CHECK(rules.count(sample(200, bad), 1).streams[0].bad == 20);
 }
 
 TEST_CASE("what could not be written down is taken to be like what was") {
