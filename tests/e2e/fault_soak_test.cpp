@@ -92,12 +92,17 @@ TEST_CASE("soak", "[.soak]") {
   scene.begin();
   Switches switches;
   back_and_forth(scene, switches);
-  REQUIRE(scene.storm().wait_for_answers(1000));
+  const auto readiness_now = [&] {
+    return admin_call(scene.instance.socket(), "GET", "/v1/services/shop/readiness").body;
+  };
+  // A program that has just started has measured nothing yet, and says so.
+  REQUIRE(until([&] { return readiness_now().at("overall").as_string() != "NOT READY"; }));
   const pid_t pid = scene.instance.process->pid();
   const Holdings before = holdings_of(pid);
   std::map<std::string, unsigned> overall;
   const Moment begun = std::chrono::steady_clock::now();
   unsigned reloads = 0;
+  std::string gaps;  // the seconds in which it was not ready
   for (unsigned second = 1; ms_since(begun) < minutes() * 60'000; ++second) {
     const auto due = std::chrono::seconds(5) + std::chrono::seconds(second);
     REQUIRE(until([&] { return ms_since(begun) >= second * 1000.0; }, due));
@@ -120,6 +125,7 @@ TEST_CASE("soak", "[.soak]") {
             << " times for readiness:";
   for (const auto& [grade, count] : overall)
     std::cout << " " << grade << " " << 100.0 * count / asked << " %";
+  std::cout << "; not ready in the seconds:" << (gaps.empty() ? " none" : gaps);
   std::cout << "\nat the beginning " << before << "\nat the end       " << after << "\n"
             << readiness.out << std::endl;
   for (const std::string& complaint : scene.storm().complaints()) UNSCOPED_INFO(complaint);
