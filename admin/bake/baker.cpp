@@ -192,13 +192,11 @@ void Baker::open(const std::string& service, Lane& lane, const release::Receipt&
     lane.record = known->second;
     if (lane.record.outcome != Outcome::watching) return releases_.bake_ended(service);
   }
-  // From here on by a clock that nobody sets: the wall's is for what outlives this process.
-  lane.until_ns = monotonic_ns() + 1000 * std::min(watched.until_wall_us - wall_us(),
-                                                   rule.bake.length.count() * 1000);
   lane.watch.emplace(std::move(watched));
   lane.watch->remember(lane.record.warned_wall_us, lane.record.regressed_wall_us,
                        lane.record.would_wall_us);
-  lane.until_ns = monotonic_ns() + left_us * 1000;
+  // From here on by a clock that nobody sets: the wall's is for what outlives this process.
+  lane.until_ns = monotonic_ns() + 1000 * std::min(left_us, rule.bake.length.count() * 1000);
   keep(lane);
   tell("bake.begun", lane, "watching " + subject_of(lane.record));
 }

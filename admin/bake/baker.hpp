@@ -61,7 +61,6 @@ class Baker {
   };
   struct Lane {
     std::optional<Watch> watch;
-    Nanos until_ns = 0;  // the window's end
     Record record;
     std::string last_flip;                // the newest that was looked at
     std::vector<release::Receipt> moves;  // what the guards need of the history, as of that flip

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <boost/asio/post.hpp>
+#include <system_error>
 #include <thread>
 
 #include "admin/exec/program.hpp"
@@ -37,12 +38,17 @@ void Hooks::run(HookJob job, OnEnd done) {
     impl->running.fetch_sub(1);
     return tell(done, "too many hooks are running");
   }
-  std::thread([impl, job = std::move(job), done = std::move(done), tell]() mutable {
-    auto fault =
-        exec::run({std::move(job.exec), std::move(job.environment), "", job.timeout}, impl->ending);
-    if (!impl->ending) tell(done, std::move(fault));
+  try {
+    std::thread([impl, job = std::move(job), done, tell]() mutable {
+      auto fault = exec::run({std::move(job.exec), std::move(job.environment), "", job.timeout},
+                             impl->ending);
+      if (!impl->ending) tell(done, std::move(fault));
+      impl->running.fetch_sub(1);
+    }).detach();
+  } catch (const std::system_error&) {  // a limit on threads: no flip fails for it
     impl->running.fetch_sub(1);
-  }).detach();
+    tell(done, "no thread could be started for it");
+  }
 }
 
 }  // namespace switchback::verify

@@ -135,8 +135,8 @@ class ServiceVerifier : public std::enable_shared_from_this<ServiceVerifier> {
   std::array<std::uint64_t, 2> seen_requests_{}, seen_lost_{};
   std::array<Latencies, 2> seen_latencies_{};
   bool sampled_ = false;
-  TrafficCounts unsaved_;  // of the active color, this second
-  Nanos second_ns_ = 0;    // when the running second began
+  TrafficCounts unsaved_;              // of the active color, this second
+  Nanos second_ns_ = 0;                // when the running second began
   std::uint64_t unsaved_seconds_ = 0;  // of the active color's baseline
   std::optional<Watch> watch_;
   std::string watched_flip_;  // the newest that was or is watched under this plan
