@@ -28,7 +28,8 @@ Result clean_result(unsigned flips = 100) {
     flip.commanded = 1'000'000'000 + i * 100 * ms;
     flip.answered = flip.commanded + (i + 1) * ms / 100;
     flip.first_new = flip.commanded + 5 * ms;
-    flip.receipt_drained_ms = 4.5;
+    flip.receipt.drained = 4.5;
+    flip.receipt.verified = 4.75;
     result.flips.push_back(flip);
   }
   result.end.done = flips;
@@ -104,6 +105,7 @@ TEST_CASE("figures are made of the measured flips that were answered") {
   CHECK(figures.drained.p99 == 0);  // nothing was under way on the old color
   CHECK(figures.receipt_drained.count == 98);
   CHECK(figures.receipt_switched.count == 0);
+  CHECK(figures.receipt_verified.p50 == 4.75);
 }
 
 TEST_CASE("the verdict names the worst that was found") {
