@@ -110,7 +110,8 @@ TEST_CASE("a release that fails under load goes back by itself, once, and says w
 
 TEST_CASE("a restart in the bake window goes on watching; the evidence is gathered anew") {
   TestServer blue(TestServerOptions{.name = "blue"});
-  FailingServer green;
+  Release green("green");
+  green.fail_every(1);
   InstanceOptions options;
   options.blue = {blue.address()};
   options.green = {green.address()};
