@@ -79,6 +79,28 @@ TEST_CASE("a hook hangs", "[faults]") {
   });
 }
 
+TEST_CASE("a webhook hangs", "[faults]") {
+  repeatedly([] {
+    TestServer never(mute());
+    FaultOptions options;
+    options.instance.more =
+        "notify: [{name: chat, webhook: \"http://" + never.address() + "/hook\"}]\n";
+    FaultScene scene("webhook accepts and never answers", options);
+    scene.begin();
+    scene.roll_back();
+    // It hung all the while: connected to, and nothing of what waits for it has arrived.
+    REQUIRE(until([&] { return never.connections() > 0; }));
+    const auto told = admin_call(scene.instance.socket(), "GET", "/v1/notify").body;
+    INFO(boost::json::serialize(told));
+    const auto& chat = told.at("targets").as_array().at(0).as_object();
+    CHECK(chat.at("queued").to_number<int>() > 0);
+    CHECK(chat.at("sent").to_number<int>() == 0);
+    scene.row.reported.insert("queue in notify list");
+    scene.made_good();
+    scene.finish();
+  });
+}
+
 TEST_CASE("the name server is dead", "[faults]") {
   repeatedly([] {
     DnsServer dns;
