@@ -70,7 +70,6 @@ void ServiceVerifier::begin_watch(const release::Receipt& receipt, Nanos now) {
   if (!back) baselines_[index_of(receipt.to)].clear();  // another release ran there
   save_baseline(receipt.from);
   save_baseline(receipt.to);
-  unsaved_seconds_ = 0;
 }
 
 void ServiceVerifier::open_watch(const release::Receipt& receipt, Nanos now) {
