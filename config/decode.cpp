@@ -77,6 +77,32 @@ std::vector<Choice<Protocol>> choices_of() {
   return {{"http/1.1", Protocol::http_1_1}};
 }
 template <>
+std::vector<Choice<Trace>> choices_of() {
+  return {{"pass", Trace::pass}, {"begin", Trace::begin}};
+}
+template <>
+std::vector<Choice<Answers>> choices_of() {
+  return {{"lenient", Answers::lenient}, {"strict", Answers::strict}};
+}
+template <>
+std::vector<Choice<Utf8Targets>> choices_of() {
+  return {{"encode", Utf8Targets::encode}, {"refuse", Utf8Targets::refuse}};
+}
+template <>
+std::vector<Choice<ClientGone>> choices_of() {
+  return {{"cancel", ClientGone::cancel}, {"finish", ClientGone::finish}};
+}
+template <>
+std::vector<Choice<MetricsHistograms>> choices_of() {
+  return {{"full", MetricsHistograms::full},
+          {"coarse", MetricsHistograms::coarse},
+          {"off", MetricsHistograms::off}};
+}
+template <>
+std::vector<Choice<DnsFamily>> choices_of() {
+  return {{"both", DnsFamily::both}, {"ipv4", DnsFamily::ipv4}, {"ipv6", DnsFamily::ipv6}};
+}
+template <>
 std::vector<Choice<ProxyHeader>> choices_of() {
   return {{"off", ProxyHeader::off}, {"v1", ProxyHeader::v1}, {"v2", ProxyHeader::v2}};
 }

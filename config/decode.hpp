@@ -43,6 +43,18 @@ std::vector<Choice<Protocol>> choices_of();
 template <>
 std::vector<Choice<ProxyHeader>> choices_of();
 template <>
+std::vector<Choice<Trace>> choices_of();
+template <>
+std::vector<Choice<Answers>> choices_of();
+template <>
+std::vector<Choice<Utf8Targets>> choices_of();
+template <>
+std::vector<Choice<ClientGone>> choices_of();
+template <>
+std::vector<Choice<MetricsHistograms>> choices_of();
+template <>
+std::vector<Choice<DnsFamily>> choices_of();
+template <>
 std::vector<Choice<JsonKind>> choices_of();
 template <>
 std::vector<Choice<HookMoment>> choices_of();
@@ -125,10 +137,10 @@ requires std::is_enum_v<T> Shown show_value(T value) {
 
 // A struct that is a section of its own, as an element of a list.
 template <typename T>
-requires(std::is_same_v<T, Listener> || std::is_same_v<T, AccessRule> ||
-         std::is_same_v<T, Token> || std::is_same_v<T, Certificate> ||
-         std::is_same_v<T, CertificateRule>) void read_value(Reading& reading, const Node& node, T& out,
-                                                   const Field& field) {
+requires(std::is_same_v<T, Listener> || std::is_same_v<T, AccessRule> || std::is_same_v<T, Token> ||
+         std::is_same_v<T, Certificate> ||
+         std::is_same_v<T, CertificateRule>) void read_value(Reading& reading, const Node& node,
+                                                             T& out, const Field& field) {
   reading.mapping(node, field.inner, &out);
 }
 void read_value(Reading& reading, const Node& node, Server& out, const Field& field);

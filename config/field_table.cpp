@@ -184,12 +184,25 @@ std::vector<Field> later_service_fields() {
                              "max-age of Strict-Transport-Security on answers over HTTPS, in place "
                              "of the server's own; 0 is none.")
           .range(0, 20 * 365 * one_day),
+      choice<&Service::trace>(
+          "service", "trace",
+          "A request without traceparent: passed as it is, or a trace is begun."),
+      member<&Service::trace_percent>("service", "trace_percent",
+                                      "Of the traces begun here, the share marked as sampled, per "
+                                      "cent.")
+          .range(0, 100),
+      choice<&Service::answers>(
+          "service", "answers",
+          "Answers of servers that break rules which every proxy forgives (docs/framing.md lists "
+          "them): set right and counted, or refused with 502."),
+      choice<&Service::utf8_targets>(
+          "service", "utf8_targets",
+          "Bytes above 0x7f in a request's target: percent-encoded, or refused with 400."),
       optional_section<&Service::verify>("service", "verify", "Proof that a flip worked.")
           .holds("verify")
           .or_else("a flip is not proved"),
       later("service", "database", "Whether the old release can still use the database."),
-      section<&Service::bake>("service", "bake",
-                              "Watching a release for a while after its flip.")
+      section<&Service::bake>("service", "bake", "Watching a release for a while after its flip.")
           .holds("bake"),
       later("service", "holdback", "A share of requests kept on the old color."),
   };
@@ -219,13 +232,13 @@ std::vector<Field> match_and_pool_fields() {
       optional_section<&Pool::tls>("pool", "tls", "TLS to the servers, checks included.")
           .holds("pool_tls")
           .or_else("cleartext"),
-      choice<&Pool::proxy_protocol>(
-          "pool", "proxy_protocol",
-          "A PROXY header of this version begins every connection to a server, which then serves one "
-          "client's connection only."),
-      member<&Server::address>(
-          "server", "address",
-          "Where the server listens; a name stands for one server for each of its addresses (dns.md).")
+      choice<&Pool::proxy_protocol>("pool", "proxy_protocol",
+                                    "A PROXY header of this version begins every connection to a "
+                                    "server, which then serves one "
+                                    "client's connection only."),
+      member<&Server::address>("server", "address",
+                               "Where the server listens; a name stands for one server for each of "
+                               "its addresses (dns.md).")
           .allows("host:port, \"[v6]:port\" or unix:/path")
           .required(),
       member<&Server::weight>(
@@ -269,6 +282,13 @@ std::vector<Field> check_fields() {
           "A server that came back, is new, or whose weight was raised grows to its full share in "
           "this time; 0 is at once.")
           .range(0, one_day),
+      custom<read_panic, show_panic>(
+          "health_check", "panic",
+          "Where no more than this share of a pool's servers passes its checks, those that fail "
+          "them but accept connections are used all the same, and an alarm says so; 0% is where "
+          "none passes.")
+          .of_type("percentage")
+          .allows("0% to 100%, or off"),
       member<&Outlier::consecutive_failures>(
           "outlier", "consecutive_failures",
           "Failed requests in a row (no connection, reset, timeout, 502 to 504) that take a server "
@@ -311,7 +331,12 @@ std::vector<Field> timeout_fields() {
                                      "A tunnel (WebSocket) without a byte in either direction.")
           .range(0, 30 * one_day),
       member<&Timeouts::idle>("timeouts", "idle",
-                              "A kept-alive connection without a request, on both sides.")
+                              "A client's kept-alive connection without a request.")
+          .range(0, one_day),
+      member<&Timeouts::server_idle>(
+          "timeouts", "server_idle",
+          "A server's kept-alive connection without a request. Keep it below what the servers use "
+          "themselves; where one announces a shorter time (Keep-Alive: timeout=5), that counts.")
           .range(0, one_day),
   };
 }
@@ -334,6 +359,11 @@ std::vector<Field> limit_fields() {
           "limits", "replay",
           "A request's body kept for another attempt; a larger one is sent once only.")
           .range(0, max_buffered),
+      choice<&Limits::client_gone>(
+          "limits", "client_gone",
+          "A client that has closed or reset its connection while its request is under way: the "
+          "attempt is given up, or carried to its end. One that closed only its sending half "
+          "waits."),
       member<&Limits::connections_per_server>(
           "limits", "connections_per_server",
           "Connections to one server, all workers together, kept ones included; requests above it "
@@ -380,6 +410,16 @@ std::vector<Field> drain_and_trust_fields() {
           .of_type("list of networks")
           .allows("10.0.0.0/8, 192.0.2.7, \"fd00::/8\"")
           .or_else("nobody"),
+      member<&Forwarded::client_header>(
+          "forwarded", "client_header",
+          "The field in which a trusted sender names its client. X-Forwarded-For and Forwarded are "
+          "read from their end back over trusted networks; any other holds one address "
+          "(CF-Connecting-IP).")
+          .of_type("text")
+          .like(client_field_rule),
+      member<&Forwarded::via>("forwarded", "via",
+                              "Via is added to requests for servers; some servers do not compress "
+                              "their answers where it stands."),
   };
 }
 
@@ -428,6 +468,7 @@ std::vector<Field> client_and_mirror_fields() {
       member<&Dns::timeout>("dns", "timeout",
                             "How long one question may take, with its repeats to all name servers.")
           .range(10, 60'000),
+      choice<&Dns::family>("dns", "family", "Which addresses of a name are asked for and used."),
       member<&Mirror::percent>("mirror", "percent",
                                "Share of the requests that are copied to the standby, per cent.")
           .range(0, 100),
@@ -436,7 +477,8 @@ std::vector<Field> client_and_mirror_fields() {
           .of_type("list of methods")
           .like(method_rule)
           .or_else("none"),
-      member<&Mirror::headers>("mirror", "headers", "Header fields of the answers that are compared.")
+      member<&Mirror::headers>("mirror", "headers",
+                               "Header fields of the answers that are compared.")
           .of_type("list of header names")
           .like(answer_field_rule)
           .or_else("none"),
@@ -446,8 +488,9 @@ std::vector<Field> client_and_mirror_fields() {
           "mirror", "in_flight",
           "Copies under way, all workers together; above it a request is not copied.")
           .range(1, 10'000),
-      member<&Mirror::timeout>("mirror", "timeout",
-                                "A copy that takes longer is given up; an original that does is not compared.")
+      member<&Mirror::timeout>(
+          "mirror", "timeout",
+          "A copy that takes longer is given up; an original that does is not compared.")
           .range(1, one_day),
   };
 }

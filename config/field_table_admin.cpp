@@ -33,28 +33,56 @@ std::vector<Field> admin_fields() {
           .allows("host:port or \"[v6]:port\"")
           .or_else("none")
           .restart(admin_stays),
+      member<&Admin::health_bind>("admin", "health_bind",
+                                  "TCP address that answers /healthz and /readyz alone, to whoever "
+                                  "asks.")
+          .allows("host:port or \"[v6]:port\"")
+          .or_else("none")
+          .restart(admin_stays),
+      section<&Admin::forwarded>("admin", "forwarded", "A proxy in front of the admin address.")
+          .holds("admin_forwarded"),
+      section<&Admin::metrics>("admin", "metrics",
+                               "What /metrics holds; series that never moved are left out.")
+          .holds("metrics"),
       optional_section<&Admin::tls>("admin", "tls",
                                     "HTTPS for the admin address. Read anew on SIGHUP.")
           .holds("certificate"),
-      path<&Admin::client_ca>("admin", "client_ca",
-                              "PEM file of the authority of client certificates; who shows one that "
-                              "leads to it is known by its name. Read anew on SIGHUP.")
+      path<&Admin::client_ca>(
+          "admin", "client_ca",
+          "PEM file of the authority of client certificates; who shows one that "
+          "leads to it is known by its name. Read anew on SIGHUP.")
           .or_else("clients are not asked for certificates"),
       member<&Admin::certificates>("admin", "certificates",
                                    "What the holders of client certificates may do.")
           .of_type("list of rules")
           .holds("certificate_rule")
           .or_else("none"),
-      path<&Admin::on_call>("admin", "on_call",
-                            "JSON file that says who is on call, looked at every few seconds: "
-                            "{\"name\": \"dana\", \"until\": \"2027-01-31T08:00:00Z\"}, or a list of "
-                            "such shifts, each with or without from.")
+      path<&Admin::on_call>(
+          "admin", "on_call",
+          "JSON file that says who is on call, looked at every few seconds: "
+          "{\"name\": \"dana\", \"until\": \"2027-01-31T08:00:00Z\"}, or a list of "
+          "such shifts, each with or without from.")
           .or_else("nobody is known to be on call"),
   };
 }
 
 std::vector<Field> access_fields() {
   return {
+      member<&AdminForwarded::trust>(
+          "admin_forwarded", "trust",
+          "Proxies whose word about their client is believed, for the audit and for limits.")
+          .of_type("list of networks")
+          .allows("10.0.0.0/8, 192.0.2.7, \"fd00::/8\"")
+          .or_else("nobody"),
+      member<&AdminForwarded::client_header>(
+          "admin_forwarded", "client_header",
+          "The field in which it names its client, as in forwarded.client_header of a service.")
+          .of_type("text")
+          .like(client_field_rule),
+      member<&Metrics::servers>("metrics", "servers", "Series of every single server."),
+      choice<&Metrics::histograms>("metrics", "histograms",
+                                   "Histograms of times: every bucket, few of them, or count and "
+                                   "sum alone."),
       member<&AccessRule::user>("access", "user", "A user; either this or group.")
           .like(account_rule)
           .or_else("none"),

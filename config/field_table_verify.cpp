@@ -44,9 +44,9 @@ std::vector<Field> plan_fields() {
                                          "What real requests say of the release.")
           .holds("traffic")
           .or_else("traffic is not judged"),
-      optional_section<&Verify::paired_probes>(
-          "verify", "paired_probes",
-          "The same probe to both colors at the same moment, after a flip; it tells whose fault it is.")
+      optional_section<&Verify::paired_probes>("verify", "paired_probes",
+                                               "The same probe to both colors at the same moment, "
+                                               "after a flip; it tells whose fault it is.")
           .holds("paired_probes")
           .or_else("none"),
       member<&Verify::hooks>("verify", "hooks", "Programs that are told how it went.")

@@ -106,18 +106,45 @@ Shown show_status(const void* owner) {
   return {std::to_string(check.status_min) + "-" + std::to_string(check.status_max)};
 }
 
+namespace {
+
+// The text of a percentage, or a fault.
+std::optional<unsigned> percentage(Reading& reading, const Node& node, std::string_view text) {
+  const bool has_sign = text.ends_with('%');
+  const auto share = parse_count(text.substr(0, text.size() - has_sign));
+  const auto* value = std::get_if<std::uint64_t>(&share);
+  if (has_sign && value && *value <= 100) return static_cast<unsigned>(*value);
+  reading.fault(
+      node,
+      reading.path() + ": " + in_quotes(std::string(text)) + " is not a percentage from 0% to 100%",
+      "for example 50%");
+  return {};
+}
+
+}  // namespace
+
 void read_max_ejected(Reading& reading, const Node& node, void* owner, const Field&) {
   const auto text = scalar_text(reading, node, "a percentage such as 50%");
   if (!text) return;
-  const bool has_sign = text->ends_with('%');
-  const auto share = parse_count(std::string_view(*text).substr(0, text->size() - has_sign));
-  const auto* value = std::get_if<std::uint64_t>(&share);
-  if (!has_sign || !value || *value > 100) {
-    return reading.fault(
-        node, reading.path() + ": " + in_quotes(*text) + " is not a percentage from 0% to 100%",
-        "for example 50%");
+  if (const auto share = percentage(reading, node, *text)) {
+    static_cast<Outlier*>(owner)->max_ejected = *share;
   }
-  static_cast<Outlier*>(owner)->max_ejected = static_cast<unsigned>(*value);
+}
+
+void read_panic(Reading& reading, const Node& node, void* owner, const Field&) {
+  const auto text = scalar_text(reading, node, "a percentage such as 50%, or off");
+  if (!text) return;
+  auto& panic = static_cast<HealthCheck*>(owner)->panic;
+  if (*text == "off" || *text == "false") {
+    panic.reset();
+  } else if (const auto share = percentage(reading, node, *text)) {
+    panic = *share;
+  }
+}
+
+Shown show_panic(const void* owner) {
+  const auto& panic = static_cast<const HealthCheck*>(owner)->panic;
+  return {panic ? std::to_string(*panic) + "%" : "off"};
 }
 
 Shown show_max_ejected(const void* owner) {

@@ -26,6 +26,10 @@ std::vector<std::string> show_status(const void* owner);
 void read_max_ejected(Reading& reading, const Node& node, void* owner, const Field& field);
 std::vector<std::string> show_max_ejected(const void* owner);
 
+// `50%` or `off`; owner HealthCheck.
+void read_panic(Reading& reading, const Node& node, void* owner, const Field& field);
+std::vector<std::string> show_panic(const void* owner);
+
 // Octal digits: 0660 or "660"; owner Listener.
 void read_mode(Reading& reading, const Node& node, void* owner, const Field& field);
 std::vector<std::string> show_mode(const void* owner);

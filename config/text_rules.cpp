@@ -126,7 +126,7 @@ Verdict host_header(std::string_view text) {
 
 Verdict server_name(std::string_view text) {
   if (text.empty()) return {};
-  const std::string bracketed = "[" + std::string(text) + "]:1";   // an IPv6 literal has colons
+  const std::string bracketed = "[" + std::string(text) + "]:1";  // an IPv6 literal has colons
   if (text.find(':') != std::string_view::npos) {
     const auto parsed = parse_address(bracketed, AddressUse::connect);
     if (std::holds_alternative<Address>(parsed)) return {};
@@ -176,6 +176,11 @@ Verdict method(std::string_view text) {
   for (char& c : shout) c = is_lower(c) ? static_cast<char>(c - 32) : c;
   return Fault{in_quotes(text) + " is not a method",
                is_token(text) ? "methods are in capitals: " + shout : ""};
+}
+
+Verdict client_field(std::string_view text) {
+  if (is_token(text)) return {};
+  return Fault{in_quotes(text) + " is not a header name", "for example X-Forwarded-For"};
 }
 
 Verdict answer_field(std::string_view text) {
@@ -252,6 +257,7 @@ const TextRule release_rule{"letters, digits and . _ + : @ / -; at most 128", 12
                             release_name};
 const TextRule header_name_rule{"a header name; false or \"\" switches it off", 64, false,
                                 preview_header};
+const TextRule client_field_rule{"a header name", 64, false, client_field};
 const TextRule answer_field_rule{"header names, at most 32", 64, false, answer_field};
 const TextRule method_rule{"methods in capitals, not CONNECT", 32, false, method};
 const TextRule account_rule{"an account of this machine", 255, false, account};

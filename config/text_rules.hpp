@@ -14,7 +14,8 @@ extern const TextRule request_path_rule;  // of a health check: may carry a quer
 extern const TextRule host_header_rule;   // name, with or without port; empty allowed
 extern const TextRule server_name_rule;   // of TLS: a name or an IP literal; empty allowed
 extern const TextRule release_rule;
-extern const TextRule header_name_rule;  // of the preview header: not one that frames a message
+extern const TextRule header_name_rule;   // of the preview header: not one that frames a message
+extern const TextRule client_field_rule;  // in which a proxy in front names its client
 extern const TextRule answer_field_rule;  // of an answer, to be compared
 extern const TextRule method_rule;
 extern const TextRule account_rule;  // a user or a group

@@ -68,8 +68,9 @@ std::string_view meant_unit(std::string_view wrong) {
   static constexpr std::array<Slip, 22> slips{{
       {"sec", "s"},     {"secs", "s"},  {"second", "s"}, {"seconds", "s"}, {"msec", "ms"},
       {"millis", "ms"}, {"min", "m"},   {"mins", "m"},   {"minute", "m"},  {"minutes", "m"},
-      {"hour", "h"},    {"hours", "h"}, {"day", "d"}, {"days", "d"}, {"k", "KiB"},    {"kb", "KiB"},    {"kib", "KiB"},
-      {"mb", "MiB"},    {"mib", "MiB"}, {"gb", "GiB"},   {"gib", "GiB"},   {"bytes", "B"},
+      {"hour", "h"},    {"hours", "h"}, {"day", "d"},    {"days", "d"},    {"k", "KiB"},
+      {"kb", "KiB"},    {"kib", "KiB"}, {"mb", "MiB"},   {"mib", "MiB"},   {"gb", "GiB"},
+      {"gib", "GiB"},   {"bytes", "B"},
   }};
   for (const Slip& slip : slips) {
     if (same_letters(wrong, slip.wrong)) return slip.right;

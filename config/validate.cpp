@@ -124,8 +124,8 @@ void Rules::everywhere_and_somewhere() {
           endpoint(one) == endpoint(all.bind) || (is_v6(one) && !is_v6(all.bind))) {
         continue;
       }
-      report_.error(places_.at(path), all.bind.text + " takes the connections of " + one.text +
-                                          " already",
+      report_.error(places_.at(path),
+                    all.bind.text + " takes the connections of " + one.text + " already",
                     "keep one of them, or give each a port of its own");
     }
   }
@@ -185,9 +185,10 @@ void Rules::pool_tls(const Pool& pool, const std::string& path) {
     if (pool.servers[i].address.kind == AddressKind::tcp) continue;
     const std::string server = element(path + ".servers", i);
     if (!places_.sound(server)) continue;
-    report_.error(places_.at(server),
-                  pool.servers[i].address.text + " has no host name that its certificate could prove",
-                  "name it in " + here + ".sni");
+    report_.error(
+        places_.at(server),
+        pool.servers[i].address.text + " has no host name that its certificate could prove",
+        "name it in " + here + ".sni");
   }
 }
 
@@ -240,8 +241,9 @@ void Rules::health_check(const Service& service, const std::string& path) {
 }
 
 void Rules::https(const Service& service, const std::string& path) {
-  const bool any_tls = std::any_of(config_.listeners.begin(), config_.listeners.end(),
-                                   [](const Listener& listener) { return listener.tls.has_value(); });
+  const bool any_tls =
+      std::any_of(config_.listeners.begin(), config_.listeners.end(),
+                  [](const Listener& listener) { return listener.tls.has_value(); });
   const bool balancer =
       !service.forwarded.trust.empty() ||
       std::any_of(config_.listeners.begin(), config_.listeners.end(),
@@ -249,8 +251,9 @@ void Rules::https(const Service& service, const std::string& path) {
   if (any_tls || balancer || !places_.sound("listeners") || !places_.sound(path)) return;
   if (service.redirect_https) {
     report_.error(places_.at(path + ".redirect_https"),
-                  path + ".redirect_https sends every request to HTTPS, but nothing here can tell "
-                         "that one came by it: it would be redirected for ever",
+                  path +
+                      ".redirect_https sends every request to HTTPS, but nothing here can tell "
+                      "that one came by it: it would be redirected for ever",
                   "give a listener tls, or trust the balancer that has it: forwarded: {trust: "
                   "[10.0.0.0/8]}");
   }
@@ -281,8 +284,9 @@ void Rules::mirror(const Service& service, const std::string& path) {
     if (!places_.sound(method) || !places_.has(method)) continue;
     if (std::find(safe.begin(), safe.end(), mirror.methods[i]) != safe.end()) continue;
     report_.warning(places_.at(method),
-                    "the work of " + mirror.methods[i] + " is done twice when both colors share a "
-                    "database",
+                    "the work of " + mirror.methods[i] +
+                        " is done twice when both colors share a "
+                        "database",
                     "leave it out unless the standby knows X-Switchback-Mirror or has its own");
   }
 }
@@ -393,7 +397,8 @@ void Rules::admin() {
                   "a path belongs into admin.socket");
     return;
   }
-  if (admin.tokens.empty() && admin.certificates.empty() && !is_loopback(*admin.bind) && places_.sound("admin.tokens")) {
+  if (admin.tokens.empty() && admin.certificates.empty() && !is_loopback(*admin.bind) &&
+      places_.sound("admin.tokens")) {
     report_.warning(
         places_.at("admin.bind"),
         "admin.bind can be reached from other machines, but without tokens it answers none of them",

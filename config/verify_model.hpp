@@ -125,7 +125,7 @@ enum class BakeMode : std::uint8_t { advise, automatic };
 struct Bake {
   std::chrono::milliseconds length{std::chrono::minutes(15)};
   BakeMode mode = BakeMode::advise;
-  double objective = 0.999;          // share of requests without a 5xx
+  double objective = 0.999;  // share of requests without a 5xx
   friend bool operator==(const Bake&, const Bake&) = default;
 };
 

@@ -78,7 +78,7 @@ void read_share(Reading& reading, const Node& node, double& out) {
   if (!text) return;
   const bool sign = text->ends_with('%');
   std::string_view number(text->data(), text->size() - sign);
-  while (number.ends_with(' ')) number.remove_suffix(1);   // "0.2 %" too
+  while (number.ends_with(' ')) number.remove_suffix(1);  // "0.2 %" too
   const auto value = decimal(number);
   if (!sign || !value || *value < 0 || *value > 100) {
     return reading.fault(

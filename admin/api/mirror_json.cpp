@@ -20,8 +20,12 @@ json::object by_name(const std::array<std::uint64_t, N>& counts) {
   return out;
 }
 
-double ms(std::uint64_t us) { return static_cast<double>(us) / 1000; }
-double ms_of_ns(Nanos ns) { return static_cast<double>(ns / 1000) / 1000; }
+double ms(std::uint64_t us) {
+  return static_cast<double>(us) / 1000;
+}
+double ms_of_ns(Nanos ns) {
+  return static_cast<double>(ns / 1000) / 1000;
+}
 
 json::value latency(const mirror::LatencyView& view) {
   if (view.count() == 0) return nullptr;
@@ -61,23 +65,25 @@ json::value status_of(std::uint16_t status) {
   return status == 0 ? json::value() : json::value(status);
 }
 
-json::value latency_of(Nanos ns) { return ns == 0 ? json::value() : json::value(ms_of_ns(ns)); }
+json::value latency_of(Nanos ns) {
+  return ns == 0 ? json::value() : json::value(ms_of_ns(ns));
+}
 
 json::object sample_object(const mirror::View& view, const mirror::Sample& sample) {
-  json::object out{
-      {"at", release::rfc3339(sample.wall_us)},
-      {"method", ascii({sample.method, sample.method_size})},
-      {"target", ascii({sample.target, sample.target_size})},
-      {"request_id", ascii({sample.id, sample.id_size})},
-      {"result", mirror::name_of(sample.verdict)},
-      {"slower", sample.slower},
-      {"status", two_sides(status_of(sample.status[0]), status_of(sample.status[1]))},
-      {"latency_ms", two_sides(latency_of(sample.latency_ns[0]), latency_of(sample.latency_ns[1]))}};
+  json::object out{{"at", release::rfc3339(sample.wall_us)},
+                   {"method", ascii({sample.method, sample.method_size})},
+                   {"target", ascii({sample.target, sample.target_size})},
+                   {"request_id", ascii({sample.id, sample.id_size})},
+                   {"result", mirror::name_of(sample.verdict)},
+                   {"slower", sample.slower},
+                   {"status", two_sides(status_of(sample.status[0]), status_of(sample.status[1]))},
+                   {"latency_ms",
+                    two_sides(latency_of(sample.latency_ns[0]), latency_of(sample.latency_ns[1]))}};
   // Where a side failed, the other may not have ended when that was clear.
   const bool whole = sample.verdict <= Verdict::body;
   out["bytes"] = whole ? two_sides(sample.bytes[0], sample.bytes[1]) : two_sides(nullptr, nullptr);
-  out["hash"] = whole ? two_sides(hex(sample.hash[0]), hex(sample.hash[1]))
-                      : two_sides(nullptr, nullptr);
+  out["hash"] =
+      whole ? two_sides(hex(sample.hash[0]), hex(sample.hash[1])) : two_sides(nullptr, nullptr);
   if (sample.header < view.headers.size()) out["header"] = view.headers[sample.header].first;
   if (sample.verdict == Verdict::copy_failed) out["cause"] = mirror::name_of(sample.fault);
   return out;
@@ -92,7 +98,8 @@ json::object mirror_object(const std::string& service, const mirror::View& view)
   const mirror::CountsView& run = view.run;
   out["standby"] = to_string(view.target);
   out["active"] = to_string(active);
-  out["releases"] = two_sides(view.releases[index_of(active)], view.releases[index_of(view.target)]);
+  out["releases"] =
+      two_sides(view.releases[index_of(active)], view.releases[index_of(view.target)]);
   out["epoch"] = view.epoch;
   out["since"] = release::rfc3339(view.since_wall_us);
   out["sampled"] = run.sampled;

@@ -27,7 +27,8 @@ Refusal no_plan(const std::string& service) {
 web::Response Api::get_verification(const Call& call) {
   if (const auto refused = unknown_service(call.parameter)) return refuse(call.request, *refused);
   json::object out{{"service", call.parameter}};
-  const auto standing = rooms_.verifier ? rooms_.verifier->standing(call.parameter) : verify::Standing{};
+  const auto standing =
+      rooms_.verifier ? rooms_.verifier->standing(call.parameter) : verify::Standing{};
   out["planned"] = standing.planned;
   if (!standing.planned) return json_response(out);
   out["standby"] = verify::standing_object(standing);

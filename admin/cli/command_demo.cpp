@@ -306,7 +306,8 @@ void add_demo_command(CLI::App& app, Action& action) {
   command->add_option("--admin-port", options->admin_port, "Of the admin plane; likewise")
       ->check(CLI::Range(0, 65535))
       ->capture_default_str();
-  command->add_option("--duration", options->duration_s, "End by itself after so long (20, 20s, 2m)")
+  command
+      ->add_option("--duration", options->duration_s, "End by itself after so long (20, 20s, 2m)")
       ->transform(CLI::AsNumberWithUnit(std::map<std::string, double>{{"s", 1}, {"m", 60}}))
       ->type_name("TIME");
   command->add_flag("--plain", options->plain, "One line per second, also on a terminal");

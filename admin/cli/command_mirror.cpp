@@ -30,16 +30,16 @@ int show_mirror(const MirrorOptions& options, const Globals& globals) {
   json::array all;
   for (const auto& name : names) all.push_back(session.get(service_path(name) + "/mirror"));
   if (globals.json) {
-    const json::value answer = options.service.empty() ? json::value(json::object{{"services", all}})
-                                                       : all.at(0);
+    const json::value answer =
+        options.service.empty() ? json::value(json::object{{"services", all}}) : all.at(0);
     std::printf("%s\n", json::serialize(answer).c_str());
     return exit_done;
   }
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (i > 0) std::fputs("\n", stdout);
-    std::fputs(render_mirror(all[i].get_object(), session.style(), now_wall_ms(), options.samples)
-                   .c_str(),
-               stdout);
+    std::fputs(
+        render_mirror(all[i].get_object(), session.style(), now_wall_ms(), options.samples).c_str(),
+        stdout);
   }
   return exit_done;
 }
@@ -48,8 +48,8 @@ int show_mirror(const MirrorOptions& options, const Globals& globals) {
 
 void add_mirror_command(CLI::App& app, Action& action) {
   auto options = std::make_shared<MirrorOptions>();
-  auto* command =
-      app.add_subcommand("mirror", "How the standby answered copies of requests, beside the active side");
+  auto* command = app.add_subcommand(
+      "mirror", "How the standby answered copies of requests, beside the active side");
   command->footer("Example:\n  switchback mirror shop --samples 20");
   command->add_option("SERVICE", options->service, "The service; left out: all of them")
       ->type_name("");

@@ -23,7 +23,7 @@ inline constexpr int exit_switching = 34;  // moved, with workers that have not 
 
 // Of `readiness`.
 inline constexpr int exit_not_ready = 40;
-inline constexpr int exit_degraded = 41;   // ready, with a warning
+inline constexpr int exit_degraded = 41;  // ready, with a warning
 
 // The exit code of a refusal (problem+json as the API sends it).
 int exit_code_of_problem(unsigned http_status, const boost::json::object& problem);

@@ -63,7 +63,8 @@ std::string side_of(const json::object& sample, const char* side) {
   if (number_of(object_of(sample, "bytes"), side)) {
     out += ", " + format_count(count_of(object_of(sample, "bytes"), side), "byte");
   }
-  if (const auto ms = number_of(object_of(sample, "latency_ms"), side)) out += ", " + format_ms(*ms);
+  if (const auto ms = number_of(object_of(sample, "latency_ms"), side))
+    out += ", " + format_ms(*ms);
   return out;
 }
 
@@ -94,8 +95,8 @@ std::string sample_lines(const json::object& sample, const std::string& active,
 
 std::string heading(const json::object& mirror, const Style& style, std::int64_t now_ms) {
   const auto& releases = object_of(mirror, "releases");
-  std::string out = text_of(mirror, "service") + "   " + std::to_string(count_of(mirror, "percent")) +
-                    " % of requests copied to " +
+  std::string out = text_of(mirror, "service") + "   " +
+                    std::to_string(count_of(mirror, "percent")) + " % of requests copied to " +
                     side(style, text_of(mirror, "standby"), text_of(releases, "standby")) +
                     ", compared with " +
                     side(style, text_of(mirror, "active"), text_of(releases, "active"));
@@ -120,7 +121,8 @@ std::optional<std::int64_t> rfc3339_ms(std::string_view text) {
     return std::nullopt;
   }
   using namespace std::chrono;
-  const year_month_day date{std::chrono::year{year}, std::chrono::month(static_cast<unsigned>(month)),
+  const year_month_day date{std::chrono::year{year},
+                            std::chrono::month(static_cast<unsigned>(month)),
                             std::chrono::day(static_cast<unsigned>(day))};
   if (!date.ok()) return std::nullopt;
   int fraction = 0;
@@ -134,8 +136,8 @@ std::optional<std::int64_t> rfc3339_ms(std::string_view text) {
 std::string render_mirror(const json::object& mirror, const Style& style, std::int64_t now_ms,
                           std::size_t most_samples) {
   if (count_of(mirror, "percent") == 0) {
-    return text_of(mirror, "service") +
-           "   mirroring is off (services." + text_of(mirror, "service") + ".mirror.percent is 0)\n";
+    return text_of(mirror, "service") + "   mirroring is off (services." +
+           text_of(mirror, "service") + ".mirror.percent is 0)\n";
   }
   const auto active = text_of(mirror, "active"), standby = text_of(mirror, "standby");
   const auto& results = object_of(mirror, "results");
@@ -144,7 +146,8 @@ std::string render_mirror(const json::object& mirror, const Style& style, std::i
   if (count_of(mirror, "compared") > 0) {
     out += "  first byte: " + standby + " " + latency_of(object_of(latency, "standby")) +
            " against " + active + " " + latency_of(object_of(latency, "active"));
-    if (const auto slower = count_of(mirror, "slower")) out += "; " + grouped(slower) + " much slower";
+    if (const auto slower = count_of(mirror, "slower"))
+      out += "; " + grouped(slower) + " much slower";
     out += "\n";
   }
   if (const auto failed = count_of(results, "copy_failed")) {
@@ -176,8 +179,10 @@ std::string render_mirror_line(const json::object& service) {
   const std::uint64_t compared = count_of(mirror, "compared"), equal = count_of(mirror, "equal");
   std::string out = "  mirror         " + std::to_string(count_of(mirror, "percent")) + " % to " +
                     upper(text_of(mirror, "standby")) + ": " + grouped(compared) + " compared, ";
-  out += equal == compared ? "all equal" : grouped(compared - std::min(equal, compared)) + " differ";
-  if (const auto failed = count_of(mirror, "copy_failed")) out += ", " + grouped(failed) + " failed";
+  out +=
+      equal == compared ? "all equal" : grouped(compared - std::min(equal, compared)) + " differ";
+  if (const auto failed = count_of(mirror, "copy_failed"))
+    out += ", " + grouped(failed) + " failed";
   return out + "   (switchback mirror " + text_of(service, "service") + ")\n";
 }
 

@@ -16,6 +16,6 @@ std::string render_mirror_line(const boost::json::object& service);
 
 // Milliseconds since 1970 of "2026-11-22T19:00:00.123Z"; nullopt: not such a time.
 std::optional<std::int64_t> rfc3339_ms(std::string_view text);
-std::string grouped(std::uint64_t n);   // "10,000"
+std::string grouped(std::uint64_t n);  // "10,000"
 
 }  // namespace switchback::cli

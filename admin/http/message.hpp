@@ -50,7 +50,7 @@ struct Peer {
   // in force; `names` are its subject alternative names (DNS, e-mail, URI) and its common name.
   struct Certificate {
     std::vector<std::string> names;
-    std::string fault;  // "certificate has expired"
+    std::string fault;            // "certificate has expired"
     std::int64_t expires_us = 0;  // wall clock
   };
   std::optional<Certificate> certificate;

@@ -45,8 +45,8 @@ struct CloseDb {
 }  // namespace
 
 std::string audit_text(std::uint64_t seq, const AuditEntry& entry) {
-  std::string out = "{\"seq\":" + std::to_string(seq) +
-                    ",\"at_us\":" + std::to_string(entry.wall_us);
+  std::string out =
+      "{\"seq\":" + std::to_string(seq) + ",\"at_us\":" + std::to_string(entry.wall_us);
   append_member(out, "actor", entry.actor);
   append_member(out, "auth", entry.auth);
   append_member(out, "source", entry.source);
@@ -79,8 +79,8 @@ void AuditVerifier::next(const AuditRow& row) {
     check_.first_bad = expected_;
     check_.fault = std::move(fault);
   };
-  const std::string begin = "{\"seq\":" + std::to_string(row.seq) +
-                            ",\"at_us\":" + std::to_string(row.wall_us) + ",";
+  const std::string begin =
+      "{\"seq\":" + std::to_string(row.seq) + ",\"at_us\":" + std::to_string(row.wall_us) + ",";
   std::string named;
   append_member(named, "actor", row.actor);
   append_member(named, "auth", row.auth);
@@ -93,7 +93,8 @@ void AuditVerifier::next(const AuditRow& row) {
     bad("it does not follow the entry before it");
   } else if (row.hash != audit_hash(row.prev_hash, row.text)) {
     bad("its text is not the one that was written");
-  } else if (!row.text.starts_with(begin) || row.text.compare(begin.size() - 1, named.size(), named) != 0) {
+  } else if (!row.text.starts_with(begin) ||
+             row.text.compare(begin.size() - 1, named.size(), named) != 0) {
     bad("its columns do not say what its text says");
   }
   previous_ = row.hash;
@@ -101,8 +102,7 @@ void AuditVerifier::next(const AuditRow& row) {
   ++expected_;
 }
 
-std::string read_audit(const std::string& path,
-                       const std::function<void(const AuditRow&)>& each) {
+std::string read_audit(const std::string& path, const std::function<void(const AuditRow&)>& each) {
   sqlite3* raw = nullptr;
   const int code = sqlite3_open_v2(path.c_str(), &raw, SQLITE_OPEN_READONLY, nullptr);
   const std::unique_ptr<sqlite3, CloseDb> db(raw);

@@ -16,20 +16,20 @@
 
 namespace switchback::ledger {
 
-struct AuditEntry {      // what happened
+struct AuditEntry {  // what happened
   std::int64_t wall_us = 0;
-  std::string actor;     // "token ci", "uid 1000 (dana)"
-  std::string auth;      // "peer", "token", "internal"
-  std::string source;    // where the call came from: "unix", "192.0.2.7"
-  std::string action;    // "flip", "rollback", "token.create", …
-  std::string body;      // JSON object: what was asked and what came of it
+  std::string actor;   // "token ci", "uid 1000 (dana)"
+  std::string auth;    // "peer", "token", "internal"
+  std::string source;  // where the call came from: "unix", "192.0.2.7"
+  std::string action;  // "flip", "rollback", "token.create", …
+  std::string body;    // JSON object: what was asked and what came of it
 };
 
-struct AuditRow {        // as stored
+struct AuditRow {  // as stored
   std::uint64_t seq = 0;
   std::int64_t wall_us = 0;
   std::string actor, auth, source, action;
-  std::string text;        // the bytes that are hashed
+  std::string text;  // the bytes that are hashed
   std::string prev_hash, hash;
 };
 
@@ -45,7 +45,7 @@ std::string audit_text(std::uint64_t seq, const AuditEntry& entry);
 std::string audit_hash(std::string_view prev_hash, std::string_view text);
 
 struct AuditCheck {
-  bool readable = true;         // false: `fault` says why the file could not be read
+  bool readable = true;  // false: `fault` says why the file could not be read
   std::uint64_t entries = 0;
   std::uint64_t first_bad = 0;  // 0: the chain holds
   std::string fault;            // what is wrong there

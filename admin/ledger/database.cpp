@@ -173,10 +173,10 @@ Status Database::load(Snapshot& out, std::int64_t now_wall_us) {
 }
 
 Status Database::load_flips(Snapshot& out) {
-  Statement flips(db_.get(),
-                  "SELECT " SB_FLIP_COLUMNS
-                  " FROM (SELECT *, rowid AS place, row_number() OVER (PARTITION BY service ORDER BY"
-                  " rowid DESC) AS age FROM flip) WHERE age <= ? ORDER BY place");
+  Statement flips(
+      db_.get(), "SELECT " SB_FLIP_COLUMNS
+                 " FROM (SELECT *, rowid AS place, row_number() OVER (PARTITION BY service ORDER BY"
+                 " rowid DESC) AS age FROM flip) WHERE age <= ? ORDER BY place");
   flips.bind(static_cast<std::int64_t>(options_.history_per_service));
   int code = flips.step();
   for (; code == SQLITE_ROW; code = flips.step()) out.flips.push_back(read_flip(flips));

@@ -46,7 +46,7 @@ class Database {
   Status put(const FlipRow& row);
   Status put(const IdempotencyRow& row);
   Status put(const Row& row);
-  Status put(const AuditEntry& entry);   // behind the newest in the file
+  Status put(const AuditEntry& entry);  // behind the newest in the file
   Status audit_after(std::uint64_t seq, std::size_t limit, std::vector<AuditRow>& out);
   const AuditMark& audit_mark() const { return audit_mark_; }
   Status forget_expired(std::int64_t now_wall_us);
@@ -68,7 +68,7 @@ class Database {
   std::unique_ptr<sqlite3, CloseDb> db_;
   dev_t device_ = 0;
   ino_t inode_ = 0;
-  AuditMark audit_mark_;   // of the newest entry; of a transaction under way too
+  AuditMark audit_mark_;  // of the newest entry; of a transaction under way too
 };
 
 }  // namespace switchback::ledger

@@ -36,7 +36,7 @@ struct AuditQuestion {
   std::size_t limit;
   Ledger::OnAudit done;
 };
-constexpr std::size_t most_questions = 64;   // that wait for the lane
+constexpr std::size_t most_questions = 64;  // that wait for the lane
 constexpr std::size_t batch_limit = 64;     // rows in one transaction
 constexpr std::uint64_t sweep_every = 256;  // written rows between two sweeps of old keys
 

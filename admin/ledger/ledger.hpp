@@ -53,11 +53,9 @@ struct IdempotencyRow {
 
 struct Snapshot {
   std::vector<FlipRow> flips;  // oldest first; the newest `history_per_service` of each service
-  std::vector<IdempotencyRow> idempotency;  // not expired
+  std::vector<IdempotencyRow> idempotency;         // not expired
   std::array<std::vector<Row>, table_count> rows;  // by Table, newest last (tables.hpp)
-  const std::vector<Row>& of(Table table) const {
-    return rows[static_cast<std::size_t>(table)];
-  }
+  const std::vector<Row>& of(Table table) const { return rows[static_cast<std::size_t>(table)]; }
 };
 
 struct Listener {
@@ -96,8 +94,8 @@ class Ledger {
 
   void put(FlipRow row);
   void put(IdempotencyRow row);
-  void put(Row row);            // the newest of those with the same key is what stands
-  void append(AuditEntry entry);   // to the audit chain, in the order of the calls
+  void put(Row row);              // the newest of those with the same key is what stands
+  void append(AuditEntry entry);  // to the audit chain, in the order of the calls
 
   // Entries behind `seq`, oldest first; `done` on the lane, with what went wrong or "".
   using OnAudit = std::function<void(std::vector<AuditRow> rows, std::string fault)>;

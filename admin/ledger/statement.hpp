@@ -48,10 +48,14 @@ class Statement {
   }
   Value value(int column) const {
     switch (sqlite3_column_type(s_, column)) {
-      case SQLITE_INTEGER: return integer(column);
-      case SQLITE_FLOAT: return sqlite3_column_double(s_, column);
-      case SQLITE_NULL: return {};
-      default: return text(column);
+      case SQLITE_INTEGER:
+        return integer(column);
+      case SQLITE_FLOAT:
+        return sqlite3_column_double(s_, column);
+      case SQLITE_NULL:
+        return {};
+      default:
+        return text(column);
     }
   }
 

@@ -35,11 +35,11 @@ inline constexpr std::size_t table_count = static_cast<std::size_t>(Table::count
 
 struct TableInfo {
   std::string_view name;
-  std::string_view columns;    // "id, service, at": the order of Row::values; the key stands first
+  std::string_view columns;  // "id, service, at": the order of Row::values; the key stands first
   std::size_t column_count;
-  std::size_t key_columns;     // a row with the same key replaces the earlier one
-  std::string_view order;      // of loading, newest last: an ORDER BY expression
-  std::size_t loaded;          // the newest so many are in memory after a start
+  std::size_t key_columns;  // a row with the same key replaces the earlier one
+  std::string_view order;   // of loading, newest last: an ORDER BY expression
+  std::size_t loaded;       // the newest so many are in memory after a start
 };
 const TableInfo& info(Table table);
 

@@ -212,8 +212,7 @@ void services(Exposition& out, const Views& views, const release::Controller& co
 }
 
 void servers(Exposition& out, const Views& views) {
-  const auto each = [&](const char* name, const char* help, auto read,
-                        const char* type = "gauge") {
+  const auto each = [&](const char* name, const char* help, auto read, const char* type = "gauge") {
     out.family(name, type, help);
     for (const auto& v : views) {
       for (const Color color : colors) {
@@ -238,11 +237,13 @@ void servers(Exposition& out, const Views& views) {
        [](const auto& s) { return s.share_percent; });
   each("switchback_server_ejected", "1 while the server is out for failing requests.",
        [](const auto& s) { return s.ejected_for.count() > 0; });
-  each("switchback_server_ejections_total", "Times it was taken out for failing requests.",
-       [](const auto& s) { return s.ejections; }, "counter");
-  each("switchback_server_ejections_withheld_total",
-       "Times it was not, because too many were out or no other was left.",
-       [](const auto& s) { return s.ejections_withheld; }, "counter");
+  each(
+      "switchback_server_ejections_total", "Times it was taken out for failing requests.",
+      [](const auto& s) { return s.ejections; }, "counter");
+  each(
+      "switchback_server_ejections_withheld_total",
+      "Times it was not, because too many were out or no other was left.",
+      [](const auto& s) { return s.ejections_withheld; }, "counter");
 }
 
 void names(Exposition& out, const std::vector<worker::NameView>& names) {
@@ -259,8 +260,8 @@ void names(Exposition& out, const std::vector<worker::NameView>& names) {
        [](const auto& n) { return n.changes; });
   each("switchback_dns_addresses", "gauge", "Addresses of a name that are in use.",
        [](const auto& n) { return n.addresses.size(); });
-  each("switchback_dns_addresses_left_out", "gauge", "Addresses of the newest answer over the limit.",
-       [](const auto& n) { return n.left_out; });
+  each("switchback_dns_addresses_left_out", "gauge",
+       "Addresses of the newest answer over the limit.", [](const auto& n) { return n.left_out; });
   out.family("switchback_dns_last_answer_age_seconds", "gauge", "Since the last good answer.");
   for (const auto& n : names) {
     if (n.age_ms >= 0) out.sample({{"name", n.name}}, static_cast<double>(n.age_ms) / 1000);

@@ -39,10 +39,9 @@ void by_name(Exposition& out, const All& all, const char* name, const char* labe
   out.family(name, "counter", help);
   each_target(all, [&](const std::string& service, std::string_view color, const auto& counts) {
     for (std::size_t i = 0; i < N; ++i) {
-      out.sample({{"service", service},
-                  {"color", color},
-                  {label, mirror::name_of(static_cast<Enum>(i))}},
-                 (counts.*member)[i]);
+      out.sample(
+          {{"service", service}, {"color", color}, {label, mirror::name_of(static_cast<Enum>(i))}},
+          (counts.*member)[i]);
     }
   });
 }
@@ -70,8 +69,8 @@ void latencies(Exposition& out, const All& all) {
                    cumulative);
       }
       const std::uint64_t count = latency.count();
-      out.sample("_bucket", {{"service", service}, {"color", color}, {"side", name}, {"le", "+Inf"}},
-                 count);
+      out.sample("_bucket",
+                 {{"service", service}, {"color", color}, {"side", name}, {"le", "+Inf"}}, count);
       out.sample("_sum", {{"service", service}, {"color", color}, {"side", name}},
                  static_cast<double>(latency.sum_us) / 1e6);
       out.sample("_count", {{"service", service}, {"color", color}, {"side", name}}, count);

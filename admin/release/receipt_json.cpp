@@ -154,8 +154,8 @@ json::object verification_object(const Verification& v) {
     if (!check.expected.empty()) line["expected"] = check.expected;
     checks.push_back(std::move(line));
   }
-  return {{"state", v.state},     {"settled", v.settled},         {"verdict", v.verdict},
-          {"label", v.label},     {"deadline_ms", v.deadline_ms}, {"checks", std::move(checks)}};
+  return {{"state", v.state}, {"settled", v.settled},         {"verdict", v.verdict},
+          {"label", v.label}, {"deadline_ms", v.deadline_ms}, {"checks", std::move(checks)}};
 }
 
 Verification read_verification(const Reader& reader) {

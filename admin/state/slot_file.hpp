@@ -40,7 +40,8 @@ class SlotFile {
   // Makes the file where it is missing. Throws StateError with "PATH: what failed"; but a place
   // that may only be read (a disk that the kernel made read-only) is read, and every write tries
   // again to open it for writing.
-  // `restore`: called before a file that has gone is made anew; makes its folder. "" or what failed.
+  // `restore`: called before a file that has gone is made anew; makes its folder. "" or what
+  // failed.
   using Restore = std::function<std::string()>;
   SlotFile(std::string path, std::string state_id, std::string service, Sync sync,
            Restore restore = {});

@@ -6,8 +6,9 @@
 // of the state folder (state_dir/id), so that a run slot of another life is ignored.
 //
 // Files: state_dir/id, state_dir/lock (held while open), state_dir/slots/SERVICE.slot and .scratch,
-// run_dir/slots-ID8/SERVICE.slot and .intent. Folders made here are 0750, save run_dir itself (0755: the admin
-// socket lives there and access rules, not folder modes, decide who may talk to it).
+// run_dir/slots-ID8/SERVICE.slot and .intent. Folders made here are 0750, save run_dir itself
+// (0755: the admin socket lives there and access rules, not folder modes, decide who may talk to
+// it).
 //
 // Threads: every method on the control thread; OnWritten is called on the lane.
 // Errors: open() and seeds() throw StateError with one line that names key, path and mend.

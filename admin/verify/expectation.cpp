@@ -8,7 +8,7 @@ namespace switchback::verify {
 
 namespace {
 
-constexpr std::size_t shown_bytes = 120;   // of a value in a message
+constexpr std::size_t shown_bytes = 120;  // of a value in a message
 
 std::string shortened(std::string text) {
   if (text.size() <= shown_bytes) return text;
@@ -27,7 +27,7 @@ CheckResult failed(std::string observed, std::string expected) {
 bool matches(const std::string& text, const boost::regex& pattern, std::string& fault) {
   try {
     return boost::regex_search(text, pattern);
-  } catch (const std::runtime_error&) {   // the matcher gave up: too many ways to look at it
+  } catch (const std::runtime_error&) {  // the matcher gave up: too many ways to look at it
     fault = "the pattern takes too long on this answer";
     return false;
   }
@@ -50,20 +50,27 @@ std::string status_text(const Expectation& expectation) {
 }
 
 std::string_view name_of(JsonType type) {
-  constexpr std::string_view names[] = {"any",     "a number", "a string", "true or false",
+  constexpr std::string_view names[] = {"any",      "a number",  "a string", "true or false",
                                         "an array", "an object", "null"};
   return names[static_cast<std::size_t>(type)];
 }
 
 bool has_type(const boost::json::value& value, JsonType type) {
   switch (type) {
-    case JsonType::any: return true;
-    case JsonType::number: return value.is_number();
-    case JsonType::string: return value.is_string();
-    case JsonType::boolean: return value.is_bool();
-    case JsonType::array: return value.is_array();
-    case JsonType::object: return value.is_object();
-    case JsonType::null: return value.is_null();
+    case JsonType::any:
+      return true;
+    case JsonType::number:
+      return value.is_number();
+    case JsonType::string:
+      return value.is_string();
+    case JsonType::boolean:
+      return value.is_bool();
+    case JsonType::array:
+      return value.is_array();
+    case JsonType::object:
+      return value.is_object();
+    case JsonType::null:
+      return value.is_null();
   }
   return false;
 }
@@ -143,8 +150,7 @@ CheckResult check(const Expectation& expectation, const ProbeAnswer& answer) {
   if (auto result = check_body(expectation, answer)) return *result;
   if (auto result = check_json(expectation, answer)) return *result;
   if (expectation.max_us != 0 && answer.latency_us > expectation.max_us) {
-    return failed(milliseconds(answer.latency_us),
-                  "at most " + milliseconds(expectation.max_us));
+    return failed(milliseconds(answer.latency_us), "at most " + milliseconds(expectation.max_us));
   }
   return {true, seen + " in " + milliseconds(answer.latency_us), status_text(expectation)};
 }

@@ -21,7 +21,7 @@ namespace switchback::verify {
 inline constexpr std::size_t max_body_bytes = 64 * 1024;
 
 struct JsonPath {
-  std::string text;                                         // as written
+  std::string text;  // as written
   std::vector<std::variant<std::string, std::size_t>> steps;
 };
 // The path, or what is wrong with it.
@@ -44,25 +44,25 @@ struct StatusRange {
 
 struct Expectation {
   std::vector<StatusRange> status = {{200, 299}};
-  std::map<std::string, boost::regex> headers;   // lower-case name; the value must match somewhere
-  std::optional<boost::regex> body;              // must match somewhere
+  std::map<std::string, boost::regex> headers;  // lower-case name; the value must match somewhere
+  std::optional<boost::regex> body;             // must match somewhere
   std::vector<JsonRule> json;
-  std::uint64_t max_us = 0;                      // 0: no bound
+  std::uint64_t max_us = 0;  // 0: no bound
 };
 
 struct ProbeAnswer {
-  std::string error;   // not empty: there was no answer, and why
+  std::string error;  // not empty: there was no answer, and why
   unsigned status = 0;
-  std::multimap<std::string, std::string> headers;   // lower-case names
+  std::multimap<std::string, std::string> headers;  // lower-case names
   std::string body;
-  bool body_cut = false;   // more than max_body_bytes came
+  bool body_cut = false;  // more than max_body_bytes came
   std::uint64_t latency_us = 0;
 };
 
 struct CheckResult {
   bool ok = false;
-  std::string observed;   // of the first rule that failed, or of the status when all held
-  std::string expected;   // the status when ok
+  std::string observed;  // of the first rule that failed, or of the status when all held
+  std::string expected;  // the status when ok
 };
 CheckResult check(const Expectation& expectation, const ProbeAnswer& answer);
 

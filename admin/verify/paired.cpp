@@ -21,11 +21,16 @@ StreamRule shared_rule() {
 
 std::string_view to_string(PairedVerdict verdict) {
   switch (verdict) {
-    case PairedVerdict::unknown: return "unknown";
-    case PairedVerdict::equal_good: return "equal_good";
-    case PairedVerdict::new_only: return "new_only";
-    case PairedVerdict::old_only: return "old_only";
-    case PairedVerdict::shared: return "shared";
+    case PairedVerdict::unknown:
+      return "unknown";
+    case PairedVerdict::equal_good:
+      return "equal_good";
+    case PairedVerdict::new_only:
+      return "new_only";
+    case PairedVerdict::old_only:
+      return "old_only";
+    case PairedVerdict::shared:
+      return "shared";
   }
   return "unknown";
 }

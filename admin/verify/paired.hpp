@@ -18,11 +18,11 @@
 namespace switchback::verify {
 
 enum class PairedVerdict : std::uint8_t {
-  unknown,    // too little seen
-  equal_good, // at least `enough` pairs in which both were good, and no evidence against either
-  new_only,   // the active color fails where the other does not: a rollback helps
-  old_only,   // the standby fails where the active one does not: a rollback would hurt
-  shared,     // both fail: a rollback will not help
+  unknown,     // too little seen
+  equal_good,  // at least `enough` pairs in which both were good, and no evidence against either
+  new_only,    // the active color fails where the other does not: a rollback helps
+  old_only,    // the standby fails where the active one does not: a rollback would hurt
+  shared,      // both fail: a rollback will not help
 };
 std::string_view to_string(PairedVerdict verdict);
 

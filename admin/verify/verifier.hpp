@@ -93,7 +93,7 @@ struct ServiceVerdict {
   release::FlipKind kind = release::FlipKind::promote;
   Color subject = Color::blue;
   std::string subject_release;
-  Value value = Value::inconclusive;  // worst stream; REGRESSED becomes SHARED where both fail
+  Value value = Value::inconclusive;       // worst stream; REGRESSED becomes SHARED where both fail
   Value of_traffic = Value::inconclusive;  // the worst stream alone
   bool warned = false;
   std::vector<StreamVerdict> streams;

@@ -89,12 +89,18 @@ int main(int argc, char** argv) {
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string option = argv[i];
     const char* value = argv[i + 1];
-    if (option == "--connections") plan.connections = std::strtoull(value, nullptr, 10);
-    else if (option == "--response") plan.response_bytes = std::strtoull(value, nullptr, 10);
-    else if (option == "--requests") plan.measured = std::strtoull(value, nullptr, 10);
-    else if (option == "--rounds") plan.rounds = std::atoi(value);
-    else if (option == "--form") forms = value;
-    else fail("options: --connections --response --requests --rounds --form");
+    if (option == "--connections")
+      plan.connections = std::strtoull(value, nullptr, 10);
+    else if (option == "--response")
+      plan.response_bytes = std::strtoull(value, nullptr, 10);
+    else if (option == "--requests")
+      plan.measured = std::strtoull(value, nullptr, 10);
+    else if (option == "--rounds")
+      plan.rounds = std::atoi(value);
+    else if (option == "--form")
+      forms = value;
+    else
+      fail("options: --connections --response --requests --rounds --form");
   }
   must(plan.response_bytes > 0 && plan.response_bytes <= 64 * 1024, "--response is 1..65536");
   pin_to_core(1);

@@ -22,18 +22,18 @@ namespace asio = boost::asio;
 class Forwarder {
  public:
   virtual ~Forwarder() = default;
-  virtual void run() = 0;    // the proxy thread
-  virtual void stop() = 0;   // any thread
+  virtual void run() = 0;   // the proxy thread
+  virtual void stop() = 0;  // any thread
 };
 
 // (a) Callbacks on the reactor: the two sides of an exchange are event handlers.
 class CallbackForwarder final : public Forwarder {
  public:
   CallbackForwarder(const Plan& plan, net::OpenedListener& front, const net::OpenedListener& back)
-      : plan_(plan), acceptor_(reactor_, front.fds[0], false,
-                               [this](int fd, const sockaddr_storage&) {
-                                 clients_.push_back(std::make_unique<Side>(*this, fd, true));
-                               }) {
+      : plan_(plan),
+        acceptor_(reactor_, front.fds[0], false, [this](int fd, const sockaddr_storage&) {
+          clients_.push_back(std::make_unique<Side>(*this, fd, true));
+        }) {
     for (std::size_t i = 0; i < plan.connections; ++i) {
       upstreams_.push_back(std::make_unique<Side>(*this, dial(back), false));
       idle_.push_back(upstreams_.back().get());
@@ -53,7 +53,7 @@ class CallbackForwarder final : public Forwarder {
     }
     CallbackForwarder& forwarder;
     net::Stream stream;
-    Side* other = nullptr;   // while an exchange runs
+    Side* other = nullptr;  // while an exchange runs
     std::size_t got = 0;
     bool client;
   };
@@ -139,12 +139,11 @@ class ReactorCoroutineForwarder final : public Forwarder {
 
   ReactorCoroutineForwarder(const Plan& plan, net::OpenedListener& front,
                             const net::OpenedListener& back)
-      : plan_(plan), acceptor_(reactor_, front.fds[0], false,
-                               [this](int fd, const sockaddr_storage&) {
-                                 clients_.push_back(std::make_unique<ReactorSocket>(reactor_, fd));
-                                 asio::co_spawn(reactor_.get_executor(), serve(*clients_.back()),
-                                                asio::detached);
-                               }) {
+      : plan_(plan),
+        acceptor_(reactor_, front.fds[0], false, [this](int fd, const sockaddr_storage&) {
+          clients_.push_back(std::make_unique<ReactorSocket>(reactor_, fd));
+          asio::co_spawn(reactor_.get_executor(), serve(*clients_.back()), asio::detached);
+        }) {
     for (std::size_t i = 0; i < plan.connections; ++i) {
       upstreams_.push_back(std::make_unique<ReactorSocket>(reactor_, dial(back)));
       idle_.push_back(upstreams_.back().get());

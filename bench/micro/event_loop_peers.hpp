@@ -23,8 +23,8 @@ struct Plan {
   std::size_t connections = 64;
   std::size_t request_bytes = 128;
   std::size_t response_bytes = 1024;
-  std::uint64_t warm_up = 5'000;     // requests
-  std::uint64_t measured = 40'000;   // requests
+  std::uint64_t warm_up = 5'000;    // requests
+  std::uint64_t measured = 40'000;  // requests
   int rounds = 9;
 };
 
@@ -37,7 +37,7 @@ inline void must(bool ok, const char* what) {
   if (!ok) fail(what);
 }
 
-inline void pin_to_core(unsigned core) {   // without effect where there is one core only
+inline void pin_to_core(unsigned core) {  // without effect where there is one core only
   cpu_set_t set;
   CPU_ZERO(&set);
   CPU_SET(core, &set);
@@ -93,7 +93,9 @@ struct PeerConnection final : net::EventHandler {
 class Peers {
  public:
   explicit Peers(const Plan& plan)
-      : plan_(plan), backend_(listen_anywhere()), message_(64 * 1024, 'x'),
+      : plan_(plan),
+        backend_(listen_anywhere()),
+        message_(64 * 1024, 'x'),
         acceptor_(reactor_, backend_.fds[0], false, [this](int fd, const sockaddr_storage&) {
           connections_.push_back(
               std::make_unique<PeerConnection>(*this, fd, plan_.request_bytes, false));

@@ -6,5 +6,6 @@ namespace switchback {
 [[noreturn]] void assertion_failed(const char* expression, const char* file, int line) noexcept;
 }
 
-#define SB_ASSERT(expr) \
-  (__builtin_expect(!(expr), 0) ? ::switchback::assertion_failed(#expr, __FILE__, __LINE__) : (void)0)
+#define SB_ASSERT(expr)                                                                     \
+  (__builtin_expect(!(expr), 0) ? ::switchback::assertion_failed(#expr, __FILE__, __LINE__) \
+                                : (void)0)

@@ -10,7 +10,7 @@
 
 namespace switchback {
 
-using Nanos = std::int64_t;   // CLOCK_MONOTONIC, or a difference of two such
+using Nanos = std::int64_t;  // CLOCK_MONOTONIC, or a difference of two such
 
 inline Nanos monotonic_ns() {
   timespec ts;
@@ -18,7 +18,7 @@ inline Nanos monotonic_ns() {
   return static_cast<Nanos>(ts.tv_sec) * 1'000'000'000 + ts.tv_nsec;
 }
 
-inline std::int64_t wall_us() {   // microseconds since 1970, UTC
+inline std::int64_t wall_us() {  // microseconds since 1970, UTC
   timespec ts;
   ::clock_gettime(CLOCK_REALTIME, &ts);
   return static_cast<std::int64_t>(ts.tv_sec) * 1'000'000 + ts.tv_nsec / 1000;

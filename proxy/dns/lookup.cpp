@@ -24,7 +24,9 @@ void drop_unroutable(Answer& answer) {
   if (v6.empty()) answer.v6.outcome = Outcome::no_address;
 }
 
-std::string in_ms(Nanos ns) { return std::to_string(ns / 1'000'000) + "ms"; }
+std::string in_ms(Nanos ns) {
+  return std::to_string(ns / 1'000'000) + "ms";
+}
 
 }  // namespace
 
@@ -35,8 +37,8 @@ LookupSettings lookup_settings(const config::Dns& settings) {
   for (const config::Address& server : settings.servers) {
     const bool v6 = server.host.find(':') != std::string::npos;
     if (!out.source.servers.empty()) out.source.servers += ',';
-    out.source.servers += (v6 ? "[" + server.host + "]" : server.host) + ":" +
-                          std::to_string(server.port);
+    out.source.servers +=
+        (v6 ? "[" + server.host + "]" : server.host) + ":" + std::to_string(server.port);
   }
   return out;
 }

@@ -18,7 +18,7 @@ namespace switchback::dns {
 
 struct LookupSettings {
   Source source;
-  bool system = true;   // /etc/hosts and the search list count
+  bool system = true;  // /etc/hosts and the search list count
 };
 LookupSettings lookup_settings(const config::Dns& settings);
 
@@ -28,7 +28,7 @@ class Lookup {
 
   bool done() const { return done_; }
   Answer take() { return std::move(answer_); }
-  std::size_t watched() const { return watched_; }   // descriptors given at the last collect
+  std::size_t watched() const { return watched_; }  // descriptors given at the last collect
   void collect(std::vector<pollfd>& fds);
   void process(const pollfd* fds, std::size_t n, Nanos now_ns);
   Nanos wait_ns(Nanos now_ns) const;
@@ -40,13 +40,13 @@ class Lookup {
 
   const LookupSettings settings_;
   const bool known_;
-  std::vector<std::string> names_;   // still to be asked, the next one last
+  std::vector<std::string> names_;  // still to be asked, the next one last
   std::unique_ptr<Question> question_;
   Answer answer_;
-  Nanos deadline_ns_ = 0;            // of the question
+  Nanos deadline_ns_ = 0;  // of the question
   std::size_t watched_ = 0;
   bool failed_before_ = false;
-  bool address_less_ = false;        // some full name exists, without an address
+  bool address_less_ = false;  // some full name exists, without an address
   std::string error_;
   bool done_ = false;
 };

@@ -36,16 +36,15 @@ bool NameEntry::conclude(Answer answer, const Bounds& bounds, Nanos now_ns, doub
     return std::tuple(status_.changes, status_.error, status_.gone, status_.trouble);
   };
   const auto before = seen();
-  const bool failed =
-      answer.v4.outcome == Outcome::failed || answer.v6.outcome == Outcome::failed;
+  const bool failed = answer.v4.outcome == Outcome::failed || answer.v6.outcome == Outcome::failed;
   const bool found = answer.v4.outcome == Outcome::found || answer.v6.outcome == Outcome::found;
   ++status_.lookups;
   status_.error = failures_of(answer);
   if (found) {
     adopt(answer, bounds, now_ns, chance);
   } else if (!failed) {
-    const bool unknown = answer.v4.outcome == Outcome::no_such_name ||
-                         answer.v6.outcome == Outcome::no_such_name;
+    const bool unknown =
+        answer.v4.outcome == Outcome::no_such_name || answer.v6.outcome == Outcome::no_such_name;
     status_.error = unknown ? "no such name (NXDOMAIN)" : "the name has no address";
     note_negative(bounds, now_ns);
   }
@@ -62,8 +61,8 @@ bool NameEntry::conclude(Answer answer, const Bounds& bounds, Nanos now_ns, doub
   } else {
     in_a_row_ = 0;
   }
-  status_.trouble = !status_.error.empty() && (!status_.resolved || (!found && !failed) ||
-                                               in_a_row_ >= failures_for_trouble);
+  status_.trouble = !status_.error.empty() &&
+                    (!status_.resolved || (!found && !failed) || in_a_row_ >= failures_for_trouble);
   return before != seen();
 }
 
@@ -120,7 +119,8 @@ void NameEntry::put_in_force(std::vector<Ip> next) {
 
 // Doubles from min_ttl to the smaller of max_ttl and 30 s, give or take a fifth.
 Nanos NameEntry::back_off(const Bounds& bounds, double chance) {
-  const Nanos longest = std::max(bounds.min_ttl_ns, std::min(bounds.max_ttl_ns, longest_back_off_ns));
+  const Nanos longest =
+      std::max(bounds.min_ttl_ns, std::min(bounds.max_ttl_ns, longest_back_off_ns));
   Nanos pause = std::max<Nanos>(bounds.min_ttl_ns, 1'000'000);
   for (unsigned i = 0; i < in_a_row_ && pause < longest; ++i) pause *= 2;
   if (in_a_row_ < 64) ++in_a_row_;

@@ -38,19 +38,19 @@ struct Bounds {
 };
 
 struct NameStatus {
-  std::vector<Ip> addresses;    // in force, sorted
-  std::string error;            // of the newest answer; empty: it was good
-  bool resolved = false;        // there has been a good answer
-  bool trouble = false;         // worth somebody's attention: no such name, no address, never
-                                // resolved, or failed three times in a row
-  bool gone = false;            // it had addresses once; negative for longer than the grace
-  Nanos good_ns = 0;            // when the last good answer came; 0: never
-  Nanos expires_ns = 0;         // end of that answer's TTL, as bounded
-  Nanos ask_ns = 0;             // when it is asked next
-  std::uint64_t lookups = 0;    // answered or given up
-  std::uint64_t failures = 0;   // of them, those without a full and good answer
-  std::uint64_t changes = 0;    // times the addresses in force became others
-  std::uint64_t left_out = 0;   // addresses of the newest answer over max_addresses
+  std::vector<Ip> addresses;   // in force, sorted
+  std::string error;           // of the newest answer; empty: it was good
+  bool resolved = false;       // there has been a good answer
+  bool trouble = false;        // worth somebody's attention: no such name, no address, never
+                               // resolved, or failed three times in a row
+  bool gone = false;           // it had addresses once; negative for longer than the grace
+  Nanos good_ns = 0;           // when the last good answer came; 0: never
+  Nanos expires_ns = 0;        // end of that answer's TTL, as bounded
+  Nanos ask_ns = 0;            // when it is asked next
+  std::uint64_t lookups = 0;   // answered or given up
+  std::uint64_t failures = 0;  // of them, those without a full and good answer
+  std::uint64_t changes = 0;   // times the addresses in force became others
+  std::uint64_t left_out = 0;  // addresses of the newest answer over max_addresses
 };
 
 class NameEntry {

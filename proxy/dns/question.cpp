@@ -44,7 +44,9 @@ bool read_address(const ares_addrinfo_node& node, Ip& ip) {
 }
 
 // RFC 2181 §8: a TTL with its highest bit set is 0.
-std::uint32_t ttl_of(int ttl) { return ttl < 0 ? 0 : static_cast<std::uint32_t>(ttl); }
+std::uint32_t ttl_of(int ttl) {
+  return ttl < 0 ? 0 : static_cast<std::uint32_t>(ttl);
+}
 
 FamilyAnswer read_answer(const ares_addrinfo& result, bool v6) {
   FamilyAnswer answer;
@@ -173,6 +175,8 @@ void Question::give_up(const std::string& error) {
   }
 }
 
-Answer Question::take() { return {std::move(parts_[0].answer), std::move(parts_[1].answer)}; }
+Answer Question::take() {
+  return {std::move(parts_[0].answer), std::move(parts_[1].answer)};
+}
 
 }  // namespace switchback::dns

@@ -20,8 +20,8 @@ namespace switchback::dns {
 inline constexpr std::size_t max_read = 1024;
 
 struct Source {
-  std::string servers;     // "192.0.2.1:53,[2001:db8::1]:53"; empty: the system's
-  Nanos timeout_ns = 0;    // of a question, all servers and repeats included
+  std::string servers;   // "192.0.2.1:53,[2001:db8::1]:53"; empty: the system's
+  Nanos timeout_ns = 0;  // of a question, all servers and repeats included
 };
 
 class Question {
@@ -33,10 +33,10 @@ class Question {
   Question(const Question&) = delete;
 
   bool done() const { return parts_[0].done && parts_[1].done; }
-  void collect(std::vector<pollfd>& fds) const;     // appends what it waits for
-  void process(const pollfd* fds, std::size_t n);   // those of its own among them; and its timeouts
-  Nanos wait_ns(Nanos longest_ns) const;            // until its next timeout
-  void give_up(const std::string& error);           // what has no answer has failed
+  void collect(std::vector<pollfd>& fds) const;    // appends what it waits for
+  void process(const pollfd* fds, std::size_t n);  // those of its own among them; and its timeouts
+  Nanos wait_ns(Nanos longest_ns) const;           // until its next timeout
+  void give_up(const std::string& error);          // what has no answer has failed
   Answer take();
 
  private:

@@ -19,7 +19,7 @@ namespace switchback::dns {
 
 namespace {
 constexpr Nanos longest_sleep_ns = 60'000'000'000;
-constexpr double spread_ns = 20e6;   // first questions after a change of settings
+constexpr double spread_ns = 20e6;  // first questions after a change of settings
 }  // namespace
 
 std::string name_key(const std::string& host) {
@@ -33,7 +33,7 @@ std::string name_key(const std::string& host) {
 struct Resolver::Impl {
   struct Name {
     NameEntry entry;
-    std::unique_ptr<Lookup> lookup;   // under way
+    std::unique_ptr<Lookup> lookup;  // under way
   };
   struct Order {
     config::Dns settings;

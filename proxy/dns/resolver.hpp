@@ -22,7 +22,7 @@ namespace switchback::dns {
 
 inline constexpr std::size_t max_in_flight = 32;
 
-using NameTable = std::map<std::string, NameStatus>;   // by name_key()
+using NameTable = std::map<std::string, NameStatus>;  // by name_key()
 
 // What a host is known by: lower case.
 std::string name_key(const std::string& host);
@@ -30,7 +30,7 @@ std::string name_key(const std::string& host);
 class Resolver {
  public:
   explicit Resolver(std::function<void()> on_change);
-  ~Resolver();   // at once, whatever is being asked
+  ~Resolver();  // at once, whatever is being asked
   Resolver(const Resolver&) = delete;
 
   // Names that stay keep what is known; new ones are asked at once; with other servers or limits

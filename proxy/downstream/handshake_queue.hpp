@@ -16,7 +16,7 @@ class HandshakeQueue final : public net::Deferred {
  public:
   // A step is 0.1 to 1 ms of arithmetic.
   static constexpr int steps_per_turn = 4;
-  static constexpr Nanos budget_ns = 500'000;   // after which no further step is begun in a turn
+  static constexpr Nanos budget_ns = 500'000;  // after which no further step is begun in a turn
 
   explicit HandshakeQueue(net::Reactor& reactor) : reactor_(reactor) {}
 
@@ -32,7 +32,7 @@ class HandshakeQueue final : public net::Deferred {
   net::Reactor& reactor_;
   net::DeferredLink begun_{&begun_, &begun_};
   net::DeferredLink fresh_{&fresh_, &fresh_};
-  stats::Counter* waits_ = nullptr;   // turns that left steps for the next one
+  stats::Counter* waits_ = nullptr;  // turns that left steps for the next one
 };
 
 }  // namespace switchback::downstream

@@ -10,7 +10,7 @@
 namespace switchback::downstream {
 
 namespace {
-constexpr Nanos tunnel_gap_ns = 100'000'000;   // a few tunnels need not hold up the process's end
+constexpr Nanos tunnel_gap_ns = 100'000'000;  // a few tunnels need not hold up the process's end
 }
 
 Host::Host(exchange::WorkerContext& context)
@@ -19,7 +19,9 @@ Host::Host(exchange::WorkerContext& context)
       tls_workspace_(context.reactor.buffers()),
       handshakes_(context.reactor) {}
 
-Host::~Host() { close_all(); }
+Host::~Host() {
+  close_all();
+}
 
 void Host::accepted(int fd, const sockaddr_storage& peer, const ListenerRuntime& listener) {
   guard::Visit visit{nullptr, guard_.has_ceiling()};
@@ -69,7 +71,9 @@ ActiveRequest& Host::take_request() {
   return *request;
 }
 
-void Host::give_back(ActiveRequest& request) { free_requests_.push_back(&request); }
+void Host::give_back(ActiveRequest& request) {
+  free_requests_.push_back(&request);
+}
 
 void Host::begin_shutdown(Nanos tunnels_within_ns) {
   const auto tunnels = std::count_if(all_.begin(), all_.end(),

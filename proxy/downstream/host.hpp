@@ -28,10 +28,10 @@ struct ActiveRequest {
   exchange::Exchange exchange;
 };
 
-struct HostLimits {          // the widest of all services: before routing nothing narrower is known
+struct HostLimits {  // the widest of all services: before routing nothing narrower is known
   http1::HeadLimits head;
-  Nanos request_head_ns = 10'000'000'000;   // 0: none
-  Nanos idle_ns = 60'000'000'000;           // 0: none
+  Nanos request_head_ns = 10'000'000'000;  // 0: none
+  Nanos idle_ns = 60'000'000'000;          // 0: none
 };
 
 class Host final : public net::Deferred {
@@ -66,10 +66,10 @@ class Host final : public net::Deferred {
   HandshakeQueue& handshakes() { return handshakes_; }
   tls::Workspace& tls_workspace() { return tls_workspace_; }
   char* scratch() { return scratch_.get(); }
-  iovec* slices() { return slices_; }        // valid until the next decode of any session
+  iovec* slices() { return slices_; }  // valid until the next decode of any session
   ActiveRequest& take_request();
   void give_back(ActiveRequest& request);
-  void recycle(Session& session);            // memory is used again after the running batch
+  void recycle(Session& session);  // memory is used again after the running batch
 
  private:
   void on_deferred() override;
@@ -78,12 +78,12 @@ class Host final : public net::Deferred {
   exchange::WorkerContext& context_;
   HostLimits limits_;
   guard::ClientGuard guard_;
-  std::vector<Session*> waiting_;      // scratch of evict
-  Nanos refusals_since_ns_ = 0;        // a second in which refusals are logged
-  unsigned refusals_ = 0;              // and how many were
+  std::vector<Session*> waiting_;  // scratch of evict
+  Nanos refusals_since_ns_ = 0;    // a second in which refusals are logged
+  unsigned refusals_ = 0;          // and how many were
   std::unique_ptr<char[]> scratch_;
   iovec slices_[http1::BodyDecoder::max_slices];
-  tls::Workspace tls_workspace_;   // before the sessions whose layers lean on it
+  tls::Workspace tls_workspace_;  // before the sessions whose layers lean on it
   HandshakeQueue handshakes_;
   std::vector<std::unique_ptr<Session>> all_;
   std::vector<Session*> free_;

@@ -11,7 +11,7 @@ namespace {
 constexpr Nanos second_ns = 1'000'000'000;
 // Younger ones may have a request on its way.
 constexpr Nanos idle_at_least_ns = 100'000'000;
-constexpr unsigned logged_refusals = 16;   // a second: a flood must not fill a disk
+constexpr unsigned logged_refusals = 16;  // a second: a flood must not fill a disk
 }  // namespace
 
 void Host::configure(const config::Clients& limits, guard::ClientShares& shares) {

@@ -7,13 +7,13 @@ namespace switchback::downstream {
 
 using exchange::Ending;
 using exchange::SendResult;
-using http1::DecodeStatus;
 using http::Reason;
+using http1::DecodeStatus;
 
 namespace {
 constexpr Nanos linger_ns = 2'000'000'000;
 constexpr std::uint32_t linger_bytes = 1 << 20;
-constexpr int reads_per_turn = 4;   // then others have their turn
+constexpr int reads_per_turn = 4;  // then others have their turn
 constexpr int requests_per_turn = 16;
 }  // namespace
 
@@ -31,7 +31,7 @@ void Session::open(int fd, const sockaddr_storage& peer, const ListenerRuntime& 
     close();
     return;
   }
-  arm(host_.limits().request_head_ns);   // a client that connects and says nothing
+  arm(host_.limits().request_head_ns);  // a client that connects and says nothing
   if (listener.proxy_protocol) {
     state_ = State::opening;
   } else {
@@ -42,7 +42,7 @@ void Session::open(int fd, const sockaddr_storage& peer, const ListenerRuntime& 
 void Session::arm(Nanos in_ns) {
   if (in_ns > 0) {
     host_.reactor().timers().arm(*this, host_.reactor().now_ns() + in_ns);
-  } else {   // none: what was armed before was for something else
+  } else {  // none: what was armed before was for something else
     host_.reactor().timers().disarm(*this);
   }
 }
@@ -60,7 +60,7 @@ void Session::on_event(std::uint32_t events) {
       return;
     case State::idle:
     case State::reading_head:
-      if (stream_.readable() && !deferred()) read_head();   // else its next turn goes on
+      if (stream_.readable() && !deferred()) read_head();  // else its next turn goes on
       return;
     case State::exchanging:
       exchanging_event(events);
@@ -86,7 +86,9 @@ void Session::exchanging_event(std::uint32_t events) {
   if (events & (tunnel_ ? EPOLLERR : EPOLLHUP | EPOLLERR)) peer_reset();
 }
 
-void Session::peer_reset() { active_->exchange.on_downstream_gone(Reason::client_reset); }
+void Session::peer_reset() {
+  active_->exchange.on_downstream_gone(Reason::client_reset);
+}
 
 // Sends what the client had not taken. False when the connection went away meanwhile.
 bool Session::flush() {
@@ -117,7 +119,7 @@ bool Session::flush() {
 void Session::read_head() {
   int turn = 0;
   while (state_ == State::idle || state_ == State::reading_head) {
-    if (++turn > reads_per_turn) {   // a flood of requests that are answered at once
+    if (++turn > reads_per_turn) {  // a flood of requests that are answered at once
       host_.reactor().defer(*this);
       break;
     }
@@ -150,9 +152,8 @@ bool Session::parse() {
     }
     active_ = &host_.take_request();
     std::size_t scanned = scanned_;
-    const http1::DecodeResult got =
-        http1::decode_request_head(in_.data(), in_.size(), host_.limits().head, scanned,
-                                   active_->fields, active_->head);
+    const http1::DecodeResult got = http1::decode_request_head(
+        in_.data(), in_.size(), host_.limits().head, scanned, active_->fields, active_->head);
     scanned_ = static_cast<std::uint32_t>(scanned);
     if (got.status == DecodeStatus::complete) {
       active_->head.head_bytes = static_cast<std::uint32_t>(got.consumed);
@@ -254,7 +255,7 @@ void Session::on_timer() {
     case State::lingering:
       close();
       return;
-    case State::exchanging:   // the exchange keeps its own deadlines
+    case State::exchanging:  // the exchange keeps its own deadlines
     case State::closed:
       return;
   }
@@ -306,7 +307,7 @@ void Session::go_idle() {
     body_in_.release();
   }
   arm(host_.context().shutting_down ? last_request_ns : host_.limits().idle_ns);
-  if (parsing_) return;   // the loop goes on
+  if (parsing_) return;  // the loop goes on
   if (!in_.empty() || stream_.readable()) {
     host_.reactor().defer(*this);
   } else {
@@ -350,7 +351,7 @@ void Session::discard_input() {
 void Session::close(bool with_reset) {
   if (state_ == State::closed) return;
   if (state_ == State::handshaking) {
-    unlink();   // from the queue of handshakes
+    unlink();  // from the queue of handshakes
     host_.context().stats->tls.handshaking.add(-1);
   }
   state_ = State::closed;

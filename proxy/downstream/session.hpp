@@ -32,10 +32,10 @@ class Session final : public exchange::Downstream,
   ~Session() = default;
 
   void open(int fd, const sockaddr_storage& peer, const ListenerRuntime& listener);
-  void begin_shutdown();   // closes after the running answer, or after a while without a request
-  void end_request();      // answers 503 where nothing of an answer was sent, else cuts
-  void cut();              // ends whatever runs
-  void handshake_step();   // for the HandshakeQueue: one step of TLS
+  void begin_shutdown();  // closes after the running answer, or after a while without a request
+  void end_request();     // answers 503 where nothing of an answer was sent, else cuts
+  void cut();             // ends whatever runs
+  void handshake_step();  // for the HandshakeQueue: one step of TLS
   bool is_open() const { return state_ != State::closed; }
   bool in_tunnel() const { return state_ == State::exchanging && tunnel_; }
   void end_tunnel_in(Nanos in_ns) { active_->exchange.end_tunnel_in(in_ns); }
@@ -58,7 +58,14 @@ class Session final : public exchange::Downstream,
   static constexpr Nanos last_request_ns = 1'000'000'000;
 
   enum class State : std::uint8_t {
-    closed, opening, handshaking, idle, reading_head, exchanging, flushing, lingering
+    closed,
+    opening,
+    handshaking,
+    idle,
+    reading_head,
+    exchanging,
+    flushing,
+    lingering
   };
 
   // exchange::Downstream
@@ -122,27 +129,27 @@ class Session final : public exchange::Downstream,
   const ListenerRuntime* listener_ = nullptr;
   ActiveRequest* active_ = nullptr;
   net::Stream stream_;
-  net::InputBuffer in_;        // heads, and what follows them
-  net::InputBuffer body_in_;   // streamed bodies: the head in `in_` must stay readable
+  net::InputBuffer in_;       // heads, and what follows them
+  net::InputBuffer body_in_;  // streamed bodies: the head in `in_` must stay readable
   net::Output out_;
   http1::BodyFramer framer_;
-  guard::Visit visit_;          // what it holds of the limits of clients
-  Nanos since_ns_ = 0;          // idle, or in the head being read
+  guard::Visit visit_;  // what it holds of the limits of clients
+  Nanos since_ns_ = 0;  // idle, or in the head being read
   std::uint32_t scanned_ = 0;
   std::uint32_t discarded_ = 0;
   net::IpText ip_;
   net::IpBytes ip16_{};
-  std::unique_ptr<const net::Endpoints> told_ends_;   // by a PROXY header; null: none
+  std::unique_ptr<const net::Endpoints> told_ends_;  // by a PROXY header; null: none
   State state_ = State::closed;
   bool parsing_ = false;
   bool body_wanted_ = false;
-  bool close_ = false;          // this connection ends with the running answer
+  bool close_ = false;  // this connection ends with the running answer
   bool head_only_ = false;
   bool tunnel_ = false;
-  bool tunnel_ended_ = false;   // towards the client
+  bool tunnel_ended_ = false;  // towards the client
   bool hung_up_ = false;
-  bool any_byte_ = false;       // of the head being read
-  bool https_ = false;          // by TLS to us, or to the balancer whose PROXY header says so
+  bool any_byte_ = false;  // of the head being read
+  bool https_ = false;     // by TLS to us, or to the balancer whose PROXY header says so
 };
 
 }  // namespace switchback::downstream

@@ -6,9 +6,9 @@ namespace switchback::downstream {
 using exchange::BodyPiece;
 using exchange::Flow;
 using exchange::SendResult;
-using http1::DecodeStatus;
 using http::BodyKind;
 using http::Reason;
+using http1::DecodeStatus;
 
 namespace {
 constexpr int reads_per_turn = 4;
@@ -19,7 +19,7 @@ void drop_fields_of(std::string_view line, const http::ResponseHead& head) {
   for (http::Field& field : head.fields)
     if (field.name_size == name.size() && http::iequals(field.name(), name)) field.drop = true;
 }
-}
+}  // namespace
 
 DecodeStatus Session::decode_piece(net::InputBuffer& from, BodyPiece& piece) {
   iovec(&slices)[http1::BodyDecoder::max_slices] =
@@ -40,7 +40,8 @@ DecodeStatus Session::decode_piece(net::InputBuffer& from, BodyPiece& piece) {
   piece.bytes = got.body_bytes;
   piece.owner = &from.owner();
   piece.end = got.status == DecodeStatus::complete;
-  if (piece.end && body.trailers_size() > 0) piece.trailers = {body.trailers(), body.trailers_size()};
+  if (piece.end && body.trailers_size() > 0)
+    piece.trailers = {body.trailers(), body.trailers_size()};
   return got.status;
 }
 
@@ -66,7 +67,7 @@ bool Session::process_body(net::InputBuffer& from) {
     const DecodeStatus status = decode_piece(from, piece);
     if (status == DecodeStatus::rejected) return false;
     if (piece.bytes == 0 && !piece.end) {
-      if (from.size() == before) return true;   // a part of a trailer section: more must come
+      if (from.size() == before) return true;  // a part of a trailer section: more must come
       continue;
     }
     const Flow flow = active_->exchange.on_request_body(piece);
@@ -82,7 +83,7 @@ bool Session::process_body(net::InputBuffer& from) {
 void Session::read_body_some() {
   if (!in_.empty()) {
     if (!process_body(in_)) return;
-    if (!in_.empty()) {   // joined with what follows, where there is room
+    if (!in_.empty()) {  // joined with what follows, where there is room
       body_in_.prepare(host_.reactor().buffers(), net::BufferSize::large);
       std::memcpy(body_in_.room(), in_.data(), in_.size());
       body_in_.commit(in_.size());
@@ -100,8 +101,9 @@ void Session::read_body_some() {
       active_->exchange.on_request_rejected(Reason::trailers_too_large);
       return;
     }
-    const net::Transfer got = pipe ? stream_.read_into(*pipe, net::PipePool::share_of(active_->body.opaque()))
-                                   : stream_.read(body_in_.room(), body_in_.room_size());
+    const net::Transfer got =
+        pipe ? stream_.read_into(*pipe, net::PipePool::share_of(active_->body.opaque()))
+             : stream_.read(body_in_.room(), body_in_.room_size());
     if (got.status == net::IoStatus::would_block) continue;
     if (got.status != net::IoStatus::ok) {
       body_in_.release_if_empty();
@@ -216,7 +218,7 @@ SendResult Session::send_response(const http::ResponseHead* head, const BodyPiec
 }
 
 SendResult Session::send_own_answer(const exchange::OwnAnswer& answer) {
-  if (out_.pending()) return SendResult::failed;   // a client that did not even take a 1xx
+  if (out_.pending()) return SendResult::failed;  // a client that did not even take a 1xx
   if (answer.close || host_.context().shutting_down) close_ = true;
   framer_.start(BodyKind::length);
   const bool old_client = active_ && active_->head.minor_version == 0;

@@ -18,7 +18,7 @@ void Session::begin_shutdown() {
 }
 
 void Session::end_idle() {
-  if (stream_.readable()) {   // it may have come in this very moment
+  if (stream_.readable()) {  // it may have come in this very moment
     read_head();
     if (state_ != State::idle) return;
   }

@@ -17,7 +17,7 @@ void Session::read_proxy_header() {
     there = ::recv(stream_.fd(), bytes, proxy_protocol::max_header_bytes, MSG_PEEK | MSG_DONTWAIT);
   } while (there < 0 && errno == EINTR);
   if (there < 0 && errno == EAGAIN) return;
-  if (there <= 0 && !any_byte_) {   // a balancer's check that only connects is no one's fault
+  if (there <= 0 && !any_byte_) {  // a balancer's check that only connects is no one's fault
     close();
     return;
   }
@@ -38,7 +38,7 @@ void Session::read_proxy_header() {
     return;
   }
   const ssize_t taken = ::recv(stream_.fd(), bytes, got.consumed, MSG_DONTWAIT);
-  if (taken != static_cast<ssize_t>(got.consumed)) {   // urgent data, which has no place here
+  if (taken != static_cast<ssize_t>(got.consumed)) {  // urgent data, which has no place here
     refuse_proxy_header("PROXY header broken up");
     return;
   }
@@ -56,7 +56,7 @@ void Session::read_proxy_header() {
   if (!header.local && !admit()) return;
   client_known();
   if (state_ == State::idle && stream_.readable()) read_head();
-  if (state_ == State::handshaking) handshaking_event(EPOLLIN);   // it may have come with the header
+  if (state_ == State::handshaking) handshaking_event(EPOLLIN);  // it may have come with the header
 }
 
 void Session::refuse_proxy_header(std::string_view why) {

@@ -26,7 +26,7 @@ class DoorWaiter {
 
 class Door {
  public:
-  static constexpr std::size_t batch = 32;   // let out per turn
+  static constexpr std::size_t batch = 32;  // let out per turn
   void set_limit(std::size_t limit) { limit_ = limit; }
   bool empty() const { return size_ == 0; }
   std::size_t size() const { return size_; }

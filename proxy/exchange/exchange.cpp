@@ -23,8 +23,8 @@ void Exchange::reset(Downstream& downstream, const http::RequestHead& head) {
   phase_ = Phase::connecting;
   reason_ = counted_reason_ = Reason::none;
   after_answer_ = Ending::reusable;
-  request_ended_ = head.body == BodyKind::none ||
-                   (head.body == BodyKind::length && head.content_length == 0);
+  request_ended_ =
+      head.body == BodyKind::none || (head.body == BodyKind::length && head.content_length == 0);
   claimed_ = response_started_ = response_ended_ = upload_broken_ = wrote_ = false;
   upstream_blocked_ = false;
   replayable_ = true;
@@ -103,8 +103,7 @@ void Exchange::choose_identity() {
   if (trace && http::valid_traceparent(trace->value())) {
     traceparent_view_ = {};
   } else {
-    traceparent_view_ =
-        http::begin_traceparent(traceparent_.data(), context_.request_ids.random());
+    traceparent_view_ = http::begin_traceparent(traceparent_.data(), context_.request_ids.random());
   }
 }
 
@@ -151,7 +150,7 @@ void Exchange::on_door_open() {
   runtime_->stats->waiting.add(-1);
   phase_ = Phase::connecting;
   const route::ActiveWord word = runtime_->control->load();
-  if (word.paused) {   // shut again while the queue was being let out
+  if (word.paused) {  // shut again while the queue was being let out
     wait_at_door();
     return;
   }
@@ -163,7 +162,8 @@ void Exchange::enter(Color color, std::uint64_t epoch) {
   claimed_ = true;
   runtime_->gate.enter(*this, color, epoch);
   color_stats().requests.add();
-  if (runtime_->taps) [[unlikely]] begin_tap();
+  if (runtime_->taps) [[unlikely]]
+    begin_tap();
   attempt();
 }
 
@@ -179,12 +179,11 @@ void Exchange::attempt(bool turn) {
   wrote_ = upstream_blocked_ = false;
   attempt_ns_ = context_.reactor.now_ns();
   UpstreamPool* pool = runtime_->pools[index_of(color())];
-  AcquireWish wish{fresh_next_, last_server_, head_, down_, this, queued_since_ns_,
-                   queued_since_ns_ != 0};
+  AcquireWish wish{fresh_next_,      last_server_,         head_, down_, this,
+                   queued_since_ns_, queued_since_ns_ != 0};
   if (wish.queued_ns == 0) wish.queued_ns = attempt_ns_;
   Acquired got = turn ? pool->take_turn(*this, wish) : pool->acquire(*this, wish);
-  if (got.status == AcquireStatus::ready && !can_repeat() &&
-      !got.upstream->verify_idle()) {
+  if (got.status == AcquireStatus::ready && !can_repeat() && !got.upstream->verify_idle()) {
     // What must not be sent twice takes a connection that was alive just now.
     got.upstream->release(false);
     wish.fresh = true;
@@ -232,8 +231,8 @@ http::RequestAdditions Exchange::additions() const {
 
 void Exchange::send_request() {
   phase_ = Phase::requesting;
-  server_name_size_ = static_cast<std::uint8_t>(
-      std::min(up_->server().size(), server_name_.size()));
+  server_name_size_ =
+      static_cast<std::uint8_t>(std::min(up_->server().size(), server_name_.size()));
   std::memcpy(server_name_.data(), up_->server().data(), server_name_size_);
 
   http::RequestAdditions sent = additions();
@@ -249,7 +248,7 @@ void Exchange::send_request() {
     piece.end = true;
   } else {
     piece = down_->pull_body();
-    if (phase_ != Phase::requesting) return;   // the body's framing was refused
+    if (phase_ != Phase::requesting) return;  // the body's framing was refused
     if (!note_body(piece)) return;
   }
   // Before it is sent: an attempt that fails at once must not forget that nothing follows.
@@ -294,9 +293,10 @@ bool Exchange::note_body(const BodyPiece& piece) {
     }
     return false;
   }
-  if (tap_) [[unlikely]] tap_->on_request_body(piece);
+  if (tap_) [[unlikely]]
+    tap_->on_request_body(piece);
   if (piece.bytes > 0) remember(piece);
-  if (!piece.trailers.empty()) replayable_ = false;   // they are not kept
+  if (!piece.trailers.empty()) replayable_ = false;  // they are not kept
   return true;
 }
 
@@ -304,8 +304,8 @@ bool Exchange::note_body(const BodyPiece& piece) {
 void Exchange::remember(const BodyPiece& piece) {
   if (!replayable_) return;
   const std::size_t limit = std::min(service().limits.replay, net::large_buffer_bytes);
-  const bool worth = runtime_->may_retry(*head_) && replay_bytes_ + piece.bytes <= limit &&
-                     !response_started_;
+  const bool worth =
+      runtime_->may_retry(*head_) && replay_bytes_ + piece.bytes <= limit && !response_started_;
   if (!worth) {
     replayable_ = false;
     replay_.reset();
@@ -313,8 +313,8 @@ void Exchange::remember(const BodyPiece& piece) {
     return;
   }
   if (!replay_) {
-    const bool fits_small = head_->body == BodyKind::length &&
-                            head_->content_length <= net::small_buffer_bytes;
+    const bool fits_small =
+        head_->body == BodyKind::length && head_->content_length <= net::small_buffer_bytes;
     replay_ = context_.reactor.buffers().take(fits_small ? net::BufferSize::small
                                                          : net::BufferSize::large);
   }

@@ -1,12 +1,13 @@
 // One request and its response, from the complete head to both bodies' ends: routing, claim of a
-// color, attempts and retries, streaming with back-pressure, deadlines, drain, accounting. It knows neither
-// HTTP/1 nor sockets (ports.hpp); one instance is used for many requests, one after the other.
+// color, attempts and retries, streaming with back-pressure, deadlines, drain, accounting. It knows
+// neither HTTP/1 nor sockets (ports.hpp); one instance is used for many requests, one after the
+// other.
 //
-// States: idle -> [waiting] -> [queued] -> connecting <-> requesting -> responding -> (tunnel) -> idle, or
-// answering (an own answer that the client has not taken yet).
-// Claim: the color is read and its gate entered in one turn, so no drain can miss a request; it is
-// chosen anew when the request leaves the door and when it is retried.
-// Lifetime: the downstream side owns it; after Downstream::exchange_finished it may be begun again.
+// States: idle -> [waiting] -> [queued] -> connecting <-> requesting -> responding -> (tunnel) ->
+// idle, or answering (an own answer that the client has not taken yet). Claim: the color is read
+// and its gate entered in one turn, so no drain can miss a request; it is chosen anew when the
+// request leaves the door and when it is retried. Lifetime: the downstream side owns it; after
+// Downstream::exchange_finished it may be begun again.
 #pragma once
 
 #include <array>
@@ -40,20 +41,37 @@ class Exchange final : public UpstreamUser,
 
   // From the downstream side.
   Flow on_request_body(const BodyPiece& piece);
-  bool takes_body_pipe() const;                        // in on_request_body
-  void on_request_rejected(http::Reason reason);       // the body's framing or size is wrong
-  void on_downstream_writable();                       // what was blocked has been taken
-  void on_downstream_progress();                       // some of it has: the reader is alive
-  void on_downstream_gone(http::Reason reason);        // client_closed, client_reset
+  bool takes_body_pipe() const;                   // in on_request_body
+  void on_request_rejected(http::Reason reason);  // the body's framing or size is wrong
+  void on_downstream_writable();                  // what was blocked has been taken
+  void on_downstream_progress();                  // some of it has: the reader is alive
+  void on_downstream_gone(http::Reason reason);   // client_closed, client_reset
   bool in_tunnel() const { return phase_ == Phase::tunnel; }
-  void end_tunnel_in(Nanos in_ns);                     // the process ends: this tunnel's moment
-  void on_shutdown_limit();                            // 503 before a head, a cut after it
+  void end_tunnel_in(Nanos in_ns);  // the process ends: this tunnel's moment
+  void on_shutdown_limit();         // 503 before a head, a cut after it
 
  private:
-  enum class Phase : std::uint8_t { idle, waiting, queued, connecting, requesting, responding, tunnel,
-                                    answering };
-  enum class Deadline : std::uint8_t { queue, connect, body_idle, response_head, response_idle,
-                                       write_idle, tunnel_idle, tunnel_close, tunnel_cut };
+  enum class Phase : std::uint8_t {
+    idle,
+    waiting,
+    queued,
+    connecting,
+    requesting,
+    responding,
+    tunnel,
+    answering
+  };
+  enum class Deadline : std::uint8_t {
+    queue,
+    connect,
+    body_idle,
+    response_head,
+    response_idle,
+    write_idle,
+    tunnel_idle,
+    tunnel_close,
+    tunnel_cut
+  };
 
   // UpstreamUser
   void on_connected(Upstream& upstream) override;
@@ -104,7 +122,8 @@ class Exchange final : public UpstreamUser,
   bool reader_moved();
   bool judge_pace(Nanos now);
   config::Duration write_idle() const {
-    return phase_ == Phase::answering ? config::Timeouts{}.write_idle : service().timeouts.write_idle;
+    return phase_ == Phase::answering ? config::Timeouts{}.write_idle
+                                      : service().timeouts.write_idle;
   }
   void answer(http::Reason reason, std::string_view fields = {});
   drain::Outcome own_answer_outcome() const;
@@ -141,51 +160,51 @@ class Exchange final : public UpstreamUser,
   ServiceRuntime* runtime_ = nullptr;
   const http::RequestHead* head_ = nullptr;
   const void* last_server_ = nullptr;
-  Tap* tap_ = nullptr;              // who listens in; most have none
+  Tap* tap_ = nullptr;  // who listens in; most have none
   net::BufferRef replay_;
   std::uint32_t replay_bytes_ = 0;
   Phase phase_ = Phase::idle;
   Deadline deadline_ = Deadline::connect;
-  Nanos deadline_ns_ = 0;           // of that; 0: none. The timer may come before it, for a pace
-  guard::Pace upload_, download_;   // limits.min_rate: of a client's body; of a client's reading
-  std::uint64_t taken_seen_ = 0;    // by the client's machine, when last looked at
+  Nanos deadline_ns_ = 0;          // of that; 0: none. The timer may come before it, for a pace
+  guard::Pace upload_, download_;  // limits.min_rate: of a client's body; of a client's reading
+  std::uint64_t taken_seen_ = 0;   // by the client's machine, when last looked at
   http::Reason reason_ = http::Reason::none;
-  http::Reason counted_reason_ = http::Reason::none;   // an own answer's, before it is sent
+  http::Reason counted_reason_ = http::Reason::none;  // an own answer's, before it is sent
   Ending after_answer_ = Ending::reusable;
-  bool claimed_ = false;            // a ticket was entered for this request
+  bool claimed_ = false;  // a ticket was entered for this request
   bool request_ended_ = false;
   bool response_started_ = false;
   bool response_ended_ = false;
   bool replayable_ = true;
-  bool reader_known_ = false;       // taken_seen_ is of this exchange
+  bool reader_known_ = false;  // taken_seen_ is of this exchange
   bool upload_broken_ = false;
-  bool upstream_blocked_ = false;   // the server has not taken what it was given
+  bool upstream_blocked_ = false;  // the server has not taken what it was given
   bool wrote_ = false;
   bool fresh_next_ = false;
   bool free_retry_used_ = false;
   bool trusted_ = false;
   bool preview_ = false;
-  bool by_https_ = false;           // known only where the service has rules about it
-  std::uint8_t retries_ = 0;        // all extra attempts, for the record
-  std::uint8_t counted_ = 0;        // of them, counted ones
+  bool by_https_ = false;     // known only where the service has rules about it
+  std::uint8_t retries_ = 0;  // all extra attempts, for the record
+  std::uint8_t counted_ = 0;  // of them, counted ones
   std::uint16_t status_ = 0;
   int error_number_ = 0;
-  const char* cause_ = nullptr;     // static text; of the last failed attempt
-  Nanos queued_since_ns_ = 0;       // rank in the queue; 0: in none yet
+  const char* cause_ = nullptr;  // static text; of the last failed attempt
+  Nanos queued_since_ns_ = 0;    // rank in the queue; 0: in none yet
   Nanos queue_entered_ns_ = 0, queue_wait_ns_ = 0;
   Nanos begun_ns_ = 0, claimed_ns_ = 0, connect_ns_ = 0, first_byte_ns_ = 0, attempt_ns_ = 0;
   std::int64_t wall_us_ = 0;
   std::uint64_t bytes_in_ = 0, bytes_out_ = 0;
   tunnel::Tunnel tunnel_;
-  http::Reason tunnel_reason_ = http::Reason::none;   // why it is being ended
-  bool client_blocked_ = false;     // in a tunnel: the client has not taken what it was given
+  http::Reason tunnel_reason_ = http::Reason::none;  // why it is being ended
+  bool client_blocked_ = false;  // in a tunnel: the client has not taken what it was given
   bool tunnel_cut_ = false;
-  bool tunnel_lost_ = false;        // counted
+  bool tunnel_lost_ = false;  // counted
   std::array<char, 56> traceparent_;
   std::array<char, 32> request_id_;
   std::string_view request_id_view_;
   std::string_view traceparent_view_;
-  std::array<char, 12> hops_;       // Max-Forwards to send
+  std::array<char, 12> hops_;  // Max-Forwards to send
   std::array<char, 128> server_name_;
   std::uint8_t server_name_size_ = 0;
 };

@@ -48,7 +48,9 @@ void Exchange::wait_for_reader() {
   if (service().limits.min_rate != 0) download_.wait(context_.reactor.now_ns());
 }
 
-void Exchange::reader_took_all() { download_.stop(context_.reactor.now_ns()); }
+void Exchange::reader_took_all() {
+  download_.stop(context_.reactor.now_ns());
+}
 
 // A socket becomes writable again only when a third of what the kernel holds has gone, which may be
 // megabytes: a reader without an event is not yet one that takes nothing.

@@ -44,7 +44,8 @@ void Exchange::on_turn() {
   }
   leave_queue();
   color_stats().queue_moved.add();
-  if (tap_) [[unlikely]] end_tap(TapEnd::moved);
+  if (tap_) [[unlikely]]
+    end_tap(TapEnd::moved);
   runtime_->gate.leave(*this, drain::Outcome::moved, context_.reactor.now_ns());
   runtime_->gate.enter(*this, now_wanted, word.epoch);
   last_server_ = nullptr;

@@ -13,7 +13,8 @@ void Exchange::record_stats() {
   const Nanos now = context_.reactor.now_ns();
   const std::size_t status_class = status_ / 100;
   stats.by_status_class[status_class < stats.by_status_class.size() ? status_class : 0].add();
-  if (status_ >= 400 || reason_ != http::Reason::none) [[unlikely]] note_outcome();
+  if (status_ >= 400 || reason_ != http::Reason::none) [[unlikely]]
+    note_outcome();
   if (bytes_in_) stats.bytes_in.add(bytes_in_);
   if (bytes_out_) stats.bytes_out.add(bytes_out_);
   stats.total.record(now - begun_ns_);

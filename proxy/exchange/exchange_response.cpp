@@ -75,7 +75,8 @@ Flow Exchange::on_response(const http::ResponseHead* head, const BodyPiece& piec
   if (!head && phase_ == Phase::tunnel) return tunnel_from_server(piece);
   bytes_out_ += piece.bytes;
   const SendResult result = down_->send_response(head, piece);
-  if (tap_) [[unlikely]] tap_->on_answer(head, piece);
+  if (tap_) [[unlikely]]
+    tap_->on_answer(head, piece);
   if (result == SendResult::failed) {
     on_downstream_gone(Reason::client_reset);
     return Flow::over;
@@ -110,7 +111,7 @@ void Exchange::on_downstream_writable() {
     tunnel_writable(tunnel::Way::to_client);
     return;
   }
-  if (phase_ == Phase::requesting && up_) up_->resume_response();   // a 1xx was taken at last
+  if (phase_ == Phase::requesting && up_) up_->resume_response();  // a 1xx was taken at last
   if (phase_ != Phase::responding) return;
   reader_took_all();
   if (response_ended_) {
@@ -171,7 +172,7 @@ bool Exchange::try_again(Reason reason) {
   down_->read_body(false);
   upload_.stop(context_.reactor.now_ns());
   upload_broken_ = false;
-  if (verdict != RetryVerdict::free) queued_since_ns_ = 0;   // it waits like a new one
+  if (verdict != RetryVerdict::free) queued_since_ns_ = 0;  // it waits like a new one
   if (verdict == RetryVerdict::free) {
     free_retry_used_ = fresh_next_ = true;
     last_server_ = nullptr;
@@ -207,11 +208,13 @@ void Exchange::arm(Deadline kind, config::Duration limit) {
   set_timer();
 }
 
-void Exchange::disarm_timer() { context_.reactor.timers().disarm(*this); }
+void Exchange::disarm_timer() {
+  context_.reactor.timers().disarm(*this);
+}
 
 void Exchange::on_timer() {
   const Nanos now = context_.reactor.now_ns();
-  if (deadline_ns_ == 0 || now < deadline_ns_) {   // a window of a pace is over
+  if (deadline_ns_ == 0 || now < deadline_ns_) {  // a window of a pace is over
     if (!judge_pace(now)) set_timer();
     return;
   }

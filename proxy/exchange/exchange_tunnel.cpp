@@ -17,7 +17,9 @@ using tunnel::Way;
 
 namespace {
 
-constexpr std::size_t side_of(Way towards) { return towards == Way::to_client ? 0 : 1; }
+constexpr std::size_t side_of(Way towards) {
+  return towards == Way::to_client ? 0 : 1;
+}
 
 bool lists(std::string_view list, std::string_view wanted) {
   while (!list.empty()) {
@@ -89,15 +91,15 @@ void Exchange::enter_tunnel(const BodyPiece& piece) {
 void Exchange::tunnel_moved() {
   if (deadline_ != Deadline::tunnel_idle) return;
   const config::Timeouts& timeouts = service().timeouts;
-  arm(Deadline::tunnel_idle, tunnel_.half_closed() ? shorter(timeouts.idle, timeouts.tunnel_idle)
-                                                   : timeouts.tunnel_idle);
+  arm(Deadline::tunnel_idle,
+      tunnel_.half_closed() ? shorter(timeouts.idle, timeouts.tunnel_idle) : timeouts.tunnel_idle);
 }
 
 Flow Exchange::tunnel_from_client(const BodyPiece& piece) {
   if (!tunnel_move(Way::to_server, piece)) return Flow::over;
   // What a server that takes nothing more cannot be told waits with the client, until its end.
-  const bool waits = tunnel_.carries(Way::to_server) ? upstream_blocked_
-                                                     : upload_broken_ && !tunnel_.asked();
+  const bool waits =
+      tunnel_.carries(Way::to_server) ? upstream_blocked_ : upload_broken_ && !tunnel_.asked();
   return waits ? Flow::pause : Flow::proceed;
 }
 
@@ -108,7 +110,7 @@ Flow Exchange::tunnel_from_server(const BodyPiece& piece) {
 }
 
 bool Exchange::tunnel_move(Way way, const BodyPiece& piece) {
-  SB_ASSERT(piece.count <= 1);   // bodies that end with the connection come in one slice
+  SB_ASSERT(piece.count <= 1);  // bodies that end with the connection come in one slice
   Step step;
   if (piece.bytes > 0) {
     step = tunnel_.on_bytes(way, static_cast<const char*>(piece.slices[0].iov_base), piece.bytes);
@@ -184,7 +186,7 @@ bool Exchange::tunnel_settle() {
 void Exchange::tunnel_writable(Way way) {
   (way == Way::to_server ? upstream_blocked_ : client_blocked_) = false;
   tunnel_moved();
-  if (!up_ && !tunnel_.close_sent(Way::to_client)) {   // only its last bytes were waited for
+  if (!up_ && !tunnel_.close_sent(Way::to_client)) {  // only its last bytes were waited for
     finish_tunnel(tunnel_outcome(), Ending::close);
     return;
   }
@@ -206,7 +208,7 @@ void Exchange::tunnel_server_gone(Reason reason) {
   drop_upstream(false);
   upstream_blocked_ = false;
   tunnel_.broken(Way::to_server);
-  if (tunnel_.close_sent(Way::to_client)) {   // only the client's answer is missing
+  if (tunnel_.close_sent(Way::to_client)) {  // only the client's answer is missing
     tunnel_.on_end(Way::to_client);
     tunnel_settle();
   } else if (gentle && client_blocked_) {
@@ -225,7 +227,7 @@ void Exchange::end_tunnel_in(Nanos in_ns) {
 }
 
 void Exchange::end_tunnel(tunnel::CloseCode code, Reason reason, config::Duration grace) {
-  if (tunnel_.asked()) return;   // its cap stands
+  if (tunnel_.asked()) return;  // its cap stands
   tunnel_.ask_close(code);
   tunnel_reason_ = reason;
   if (!tunnel_.left_to_finish()) reason_ = reason;

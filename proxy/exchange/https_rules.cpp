@@ -10,8 +10,7 @@ HttpsRules https_rules_of(const config::Service& service, std::uint16_t https_po
   if (https_port != 0 && https_port != 443) rules.port = ":" + std::to_string(https_port);
   if (service.hsts.count() > 0) {
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(service.hsts).count();
-    rules.hsts_line =
-        "Strict-Transport-Security: max-age=" + std::to_string(seconds) + "\r\n";
+    rules.hsts_line = "Strict-Transport-Security: max-age=" + std::to_string(seconds) + "\r\n";
   }
   rules.any = rules.redirect || !rules.hsts_line.empty();
   return rules;
@@ -40,8 +39,7 @@ bool write_location(const http::RequestHead& head, const HttpsRules& rules, std:
   // nothing in them can end the line or name another authority.
   const std::string_view authority = head.authority;
   const std::size_t bracket = authority.find(']');
-  const std::size_t colon =
-      authority.find(':', bracket == std::string_view::npos ? 0 : bracket);
+  const std::size_t colon = authority.find(':', bracket == std::string_view::npos ? 0 : bracket);
   const std::string_view host = authority.substr(0, colon);
   if (host.empty()) return false;
   const bool named_port = colon != std::string_view::npos && colon + 1 < authority.size();

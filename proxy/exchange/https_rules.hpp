@@ -17,10 +17,10 @@
 namespace switchback::exchange {
 
 struct HttpsRules {
-  bool any = false;        // one of the two below
+  bool any = false;  // one of the two below
   bool redirect = false;
-  std::string port;        // ":8443"; empty: 443, or not known
-  std::string hsts_line;   // "Strict-Transport-Security: max-age=31536000\r\n", or empty (RFC 6797)
+  std::string port;       // ":8443"; empty: 443, or not known
+  std::string hsts_line;  // "Strict-Transport-Security: max-age=31536000\r\n", or empty (RFC 6797)
 };
 
 // `https_port`: of the first listener with TLS; 0: there is none.

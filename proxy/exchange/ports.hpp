@@ -33,36 +33,36 @@ struct BodyPiece {
   std::size_t bytes = 0;
   const net::BufferRef* owner = nullptr;
   bool end = false;
-  std::string_view trailers;   // with end: raw "Name: value\r\n" lines, filtered
-  net::PipeRef* pipe = nullptr;   // the bytes are in it, and there are no slices
+  std::string_view trailers;     // with end: raw "Name: value\r\n" lines, filtered
+  net::PipeRef* pipe = nullptr;  // the bytes are in it, and there are no slices
 };
 
 enum class Flow : std::uint8_t {
-  proceed,   // give more as it comes
-  pause,     // stop until resumed
-  over,      // the exchange is finished with this side: the source must not touch it again
+  proceed,  // give more as it comes
+  pause,    // stop until resumed
+  over,     // the exchange is finished with this side: the source must not touch it again
 };
 
 // How an exchange leaves its client's connection behind.
 enum class Ending : std::uint8_t {
-  reusable,    // the answer is complete and the request was read to its end
-  close,       // the answer is complete, but the connection cannot go on
-  abort,       // the answer is cut: it must not look complete
+  reusable,  // the answer is complete and the request was read to its end
+  close,     // the answer is complete, but the connection cannot go on
+  abort,     // the answer is cut: it must not look complete
 };
 
 // An answer of the proxy's own, complete.
 struct OwnAnswer {
   unsigned status = 0;
-  std::string_view sentence;      // its body, with a line end
+  std::string_view sentence;  // its body, with a line end
   std::string_view request_id;
-  std::string_view fields;        // further "Name: value\r\n" lines, such as Location
-  bool close = false;             // the connection cannot be used again
+  std::string_view fields;  // further "Name: value\r\n" lines, such as Location
+  bool close = false;       // the connection cannot be used again
 };
 
 // How a client's connection is encrypted; empty where it is not. For the access record.
 struct TlsFacts {
-  std::string_view version, cipher;   // "TLSv1.3", "TLS_AES_128_GCM_SHA256"
-  std::string_view name;              // asked for (SNI)
+  std::string_view version, cipher;  // "TLSv1.3", "TLS_AES_128_GCM_SHA256"
+  std::string_view name;             // asked for (SNI)
 };
 
 class Downstream {
@@ -83,7 +83,7 @@ class Downstream {
   // The exchange is over and is not to be called again.
   virtual void exchange_finished(Ending ending) = 0;
   virtual std::string_view client_ip() const = 0;
-  virtual const std::uint8_t* client_ip16() const = 0;   // 16 bytes, v4-mapped
+  virtual const std::uint8_t* client_ip16() const = 0;  // 16 bytes, v4-mapped
   virtual std::string_view scheme() const = 0;
   // The client's address and port and the ones it connected to; asked for only where a server
   // wants to be told (PROXY header). What a PROXY header from the client's side said goes first.
@@ -110,18 +110,18 @@ class Upstream {
                                   const http::RequestAdditions& additions,
                                   const BodyPiece& piece) = 0;
   virtual SendResult send_body(const BodyPiece& piece) = 0;
-  virtual bool takes_pipe() const { return false; }   // as Downstream's, for send_body
-  virtual void resume_response() = 0;   // may deliver from a later event only
+  virtual bool takes_pipe() const { return false; }  // as Downstream's, for send_body
+  virtual void resume_response() = 0;                // may deliver from a later event only
   virtual void begin_tunnel() = 0;
   // Ends the attempt; the pointer is dead afterwards. `reusable`: the response was read to its end
   // and the request was sent to its end; the connection decides the rest.
   virtual void release(bool reusable) = 0;
-  virtual bool reused() const = 0;      // it has served a request before
+  virtual bool reused() const = 0;  // it has served a request before
   // The exchange's deadline for the connect or the answer has passed: the server's fault.
   virtual void timed_out(http::Reason reason) = 0;
   // Nobody's request: what becomes of it says nothing about its server. Once, after acquire.
   virtual void leave_unjudged() {}
-  virtual bool verify_idle() = 0;       // a kept connection still has nothing to read and no end
+  virtual bool verify_idle() = 0;  // a kept connection still has nothing to read and no end
   virtual std::string_view server() const = 0;
   // More about what went wrong than an errno can say ("certificate has expired"), or null. Static
   // text. Ask before release().
@@ -135,18 +135,19 @@ class Upstream {
 struct ServerLeft {
   bool end_requests = false;
   bool end_streams = false;
-  unsigned end_tunnels = 0;   // how many more may be ended now
-  unsigned tunnels = 0;       // those that stay, counted by themselves
+  unsigned end_tunnels = 0;  // how many more may be ended now
+  unsigned tunnels = 0;      // those that stay, counted by themselves
 };
 
 // What an upstream tells its exchange.
 class UpstreamUser {
  public:
   virtual void on_connected(Upstream& upstream) = 0;
-  virtual void on_connect_failed(http::Reason reason, int error_number, std::string_view server) = 0;
+  virtual void on_connect_failed(http::Reason reason, int error_number,
+                                 std::string_view server) = 0;
   virtual Flow on_informational(const http::ResponseHead& head) = 0;
   virtual Flow on_response(const http::ResponseHead* head, const BodyPiece& piece) = 0;
-  virtual bool takes_pipe() const { return false; }   // in on_response, without a head
+  virtual bool takes_pipe() const { return false; }  // in on_response, without a head
   virtual void on_upstream_writable() = 0;
   virtual void on_upstream_failed(http::Reason reason, int error_number) = 0;
   // Again and again, from an event of its own, while the attempt runs at a server that has left.
@@ -158,21 +159,21 @@ class UpstreamUser {
 
 // One attempt's wishes.
 struct AcquireWish {
-  bool fresh = false;                 // a new connection, not a kept one
-  const void* avoid = nullptr;        // a server that has just failed, if another can do it
-  const http::RequestHead* head = nullptr;   // for hash balancing
-  const Downstream* client = nullptr;        // for PROXY headers; null: nobody's
-  QueueWaiter* waiter = nullptr;      // null: never waits; all servers full is then no_server
-  Nanos queued_ns = 0;                // its rank among those who wait
-  bool admitted = false;              // it was in a queue before: one that is full takes it too
+  bool fresh = false;                       // a new connection, not a kept one
+  const void* avoid = nullptr;              // a server that has just failed, if another can do it
+  const http::RequestHead* head = nullptr;  // for hash balancing
+  const Downstream* client = nullptr;       // for PROXY headers; null: nobody's
+  QueueWaiter* waiter = nullptr;            // null: never waits; all servers full is then no_server
+  Nanos queued_ns = 0;                      // its rank among those who wait
+  bool admitted = false;  // it was in a queue before: one that is full takes it too
 };
 
 // queued: the waiter hears on_turn. queue_full: too many wait already.
 enum class AcquireStatus : std::uint8_t { ready, connecting, no_server, queued, queue_full };
 struct Acquired {
   AcquireStatus status = AcquireStatus::no_server;
-  Upstream* upstream = nullptr;       // ready, or connecting: then release(false) is all it may be told
-  const void* server_key = nullptr;   // identity for `avoid`
+  Upstream* upstream = nullptr;  // ready, or connecting: then release(false) is all it may be told
+  const void* server_key = nullptr;  // identity for `avoid`
 };
 
 // One color's servers on one worker.
@@ -186,7 +187,7 @@ class UpstreamPool {
     return acquire(user, wish);
   }
   virtual void leave_queue(QueueWaiter&) {}
-  virtual void recall() {}   // a flip: those who wait are called, to resolve their color anew
+  virtual void recall() {}  // a flip: those who wait are called, to resolve their color anew
 
  protected:
   ~UpstreamPool() = default;

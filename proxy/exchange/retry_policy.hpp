@@ -13,10 +13,10 @@ namespace switchback::exchange {
 
 struct RetryFacts {
   http::Reason failure = http::Reason::none;
-  bool wrote = false;             // at least one byte of the request went to the server
-  bool reused = false;            // on a connection that had served before
-  bool method_allowed = false;    // retries.methods
-  bool replayable = false;        // no body yet, or all of what was sent is kept
+  bool wrote = false;           // at least one byte of the request went to the server
+  bool reused = false;          // on a connection that had served before
+  bool method_allowed = false;  // retries.methods
+  bool replayable = false;      // no body yet, or all of what was sent is kept
   bool free_retry_used = false;
   unsigned attempts_used = 0;     // counted extra attempts so far
   unsigned attempts_allowed = 0;  // retries.attempts
@@ -24,8 +24,8 @@ struct RetryFacts {
 
 enum class RetryVerdict : std::uint8_t {
   give_up,
-  free,      // a stale kept connection: once a request, on a fresh connection, not counted
-  counted,   // another server if there is one
+  free,     // a stale kept connection: once a request, on a fresh connection, not counted
+  counted,  // another server if there is one
 };
 
 RetryVerdict judge_retry(const RetryFacts& facts);

@@ -29,17 +29,17 @@ struct ServiceRuntime {
   ServiceRuntime(unsigned worker, drain::DrainGate::Progress progress)
       : gate(worker, std::move(progress)) {}
 
-  const config::Service* config = nullptr;   // kept alive by the worker's snapshot
+  const config::Service* config = nullptr;  // kept alive by the worker's snapshot
   route::ServiceControl* control = nullptr;
   stats::ServiceStats* stats = nullptr;
-  std::array<UpstreamPool*, 2> pools{};      // by Color
-  const HttpsRules* https = nullptr;         // kept alive as the configuration is
-  std::uint32_t retry_methods = 0;           // bit per http::Method
-  TapSource* taps = nullptr;                 // who listens in on some; nullptr: nobody
+  std::array<UpstreamPool*, 2> pools{};  // by Color
+  const HttpsRules* https = nullptr;     // kept alive as the configuration is
+  std::uint32_t retry_methods = 0;       // bit per http::Method
+  TapSource* taps = nullptr;             // who listens in on some; nullptr: nobody
   Door door;
   drain::DrainGate gate;
-  std::uint32_t exchanges = 0;               // that point here, claimed or not
-  std::function<void()> drain_changed;       // the gate's next deadline may be sooner: arm a timer
+  std::uint32_t exchanges = 0;          // that point here, claimed or not
+  std::function<void()> drain_changed;  // the gate's next deadline may be sooner: arm a timer
 
   bool may_retry(const http::RequestHead& head) const;
 };
@@ -50,15 +50,15 @@ struct WorkerContext {
   explicit WorkerContext(net::Reactor& loop) : reactor(loop) {}
   net::Reactor& reactor;
   std::unique_ptr<route::Matcher> matcher;
-  std::vector<ServiceRuntime*> services;     // by the matcher's index
+  std::vector<ServiceRuntime*> services;  // by the matcher's index
   stats::WorkerStats* stats = nullptr;
-  log::AccessRing* access = nullptr;         // null: no access log
+  log::AccessRing* access = nullptr;  // null: no access log
   http::RequestIdGenerator request_ids;
   bool shutting_down = false;
-  config::Duration shutdown_tunnel_grace{1000};   // between a tunnel's Close 1001 and its cut
-  std::string location;                      // of the redirect that is being answered
-  bool limits_requests = false;              // clients.requests_per_second
-  std::int64_t wall_offset_us = 0;           // wall clock minus monotonic, refreshed once a second
+  config::Duration shutdown_tunnel_grace{1000};  // between a tunnel's Close 1001 and its cut
+  std::string location;                          // of the redirect that is being answered
+  bool limits_requests = false;                  // clients.requests_per_second
+  std::int64_t wall_offset_us = 0;  // wall clock minus monotonic, refreshed once a second
 
   ServiceRuntime* route(const http::RequestHead& head) const {
     const auto index = matcher->find(head.authority, head.target);

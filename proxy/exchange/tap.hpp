@@ -15,18 +15,18 @@ namespace switchback::exchange {
 // A request whose color was just claimed. The views live during the call only.
 struct TapSubject {
   const http::RequestHead& head;
-  const http::RequestAdditions& additions;   // as they go to the server
+  const http::RequestAdditions& additions;  // as they go to the server
   Color color = Color::blue;
   std::uint64_t epoch = 0;
-  bool whole = false;     // no body follows
-  bool preview = false;   // it reaches the standby on purpose
-  bool waited = false;    // at a paused door
+  bool whole = false;    // no body follows
+  bool preview = false;  // it reaches the standby on purpose
+  bool waited = false;   // at a paused door
 };
 
 enum class TapEnd : std::uint8_t {
-  failed,        // no answer of a server, or not all of it
-  client_gone,   // nobody was left to take it
-  moved,         // tried again on the other color
+  failed,       // no answer of a server, or not all of it
+  client_gone,  // nobody was left to take it
+  moved,        // tried again on the other color
 };
 
 class Tap {
@@ -52,8 +52,8 @@ class Tap {
 
 class TapSource {
  public:
-  virtual bool draw() = 0;   // whether this request is one of the sample
-  virtual Tap* begin(const TapSubject& subject) = 0;   // nullptr: not this one
+  virtual bool draw() = 0;                            // whether this request is one of the sample
+  virtual Tap* begin(const TapSubject& subject) = 0;  // nullptr: not this one
 
  protected:
   ~TapSource() = default;

@@ -14,7 +14,7 @@ namespace switchback::guard {
 
 class Ceiling {
  public:
-  void set_limit(std::uint32_t limit) {   // 0: none
+  void set_limit(std::uint32_t limit) {  // 0: none
     limit_.store(limit);
     wake_all();
   }
@@ -36,9 +36,9 @@ class Ceiling {
   bool enter_or_wait() {
     if (enter()) return true;
     waiting_.store(true);
-    return enter();   // a place may have been given back before anybody saw that we wait
+    return enter();  // a place may have been given back before anybody saw that we wait
   }
-  void join() { open_.fetch_add(1); }   // a connection that is there already
+  void join() { open_.fetch_add(1); }  // a connection that is there already
   void leave() {
     open_.fetch_sub(1);
     if (waiting_.load()) wake_all();

@@ -28,8 +28,8 @@ bool ClientGuard::exempt(const net::IpBytes& ip) const {
 
 ClientGuard::Verdict ClientGuard::admit(const net::IpBytes& ip, Visit& visit, Nanos now_ns) {
   if (!table_ || exempt(ip)) return Verdict::welcome;
-  const ClientTable::Admission got = table_->enter(counted_as(ip, limits_.ipv6_prefix),
-                                                   limits_.connections, connections_, now_ns);
+  const ClientTable::Admission got =
+      table_->enter(counted_as(ip, limits_.ipv6_prefix), limits_.connections, connections_, now_ns);
   visit.entry = got.entry;
   switch (got.verdict) {
     case ClientTable::Verdict::counted:

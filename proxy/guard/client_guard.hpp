@@ -14,14 +14,14 @@
 namespace switchback::guard {
 
 struct ClientShares {
-  std::unique_ptr<ClientTable> table;   // made when first configured, kept then
+  std::unique_ptr<ClientTable> table;  // made when first configured, kept then
   Ceiling ceiling;
 };
 
 // What one connection holds of the shares; given back once.
 struct Visit {
   ClientTable::Entry* entry = nullptr;
-  bool placed = false;   // under the ceiling
+  bool placed = false;  // under the ceiling
 };
 
 class ClientGuard {
@@ -31,7 +31,7 @@ class ClientGuard {
   // `shares.table` is there when `limits` ask for it.
   void adopt(const config::Clients& limits, ClientShares& shares);
 
-  bool guards() const { return table_ != nullptr; }           // addresses are counted
+  bool guards() const { return table_ != nullptr; }  // addresses are counted
   bool limits_requests() const { return requests_.limited(); }
   bool has_ceiling() const { return limits_.max_connections != 0; }
 

@@ -14,8 +14,8 @@
 namespace switchback::guard {
 namespace {
 
-// An entry's word: tag (32) | changes (12) | connections (20). The count of changes makes a word that
-// has come back to the same tag and count differ from what it was.
+// An entry's word: tag (32) | changes (12) | connections (20). The count of changes makes a word
+// that has come back to the same tag and count differ from what it was.
 constexpr unsigned count_bits = 20, change_bits = 12;
 constexpr std::uint64_t count_mask = (std::uint64_t{1} << count_bits) - 1;
 constexpr std::uint64_t change_mask = (std::uint64_t{1} << change_bits) - 1;
@@ -23,8 +23,12 @@ constexpr std::uint64_t change_mask = (std::uint64_t{1} << change_bits) - 1;
 constexpr std::uint32_t tag_in(std::uint64_t word) {
   return static_cast<std::uint32_t>(word >> (count_bits + change_bits));
 }
-constexpr std::uint64_t changes_in(std::uint64_t word) { return word >> count_bits & change_mask; }
-constexpr std::uint64_t count_in(std::uint64_t word) { return word & count_mask; }
+constexpr std::uint64_t changes_in(std::uint64_t word) {
+  return word >> count_bits & change_mask;
+}
+constexpr std::uint64_t count_in(std::uint64_t word) {
+  return word & count_mask;
+}
 constexpr std::uint64_t changed(std::uint64_t word, std::uint32_t tag, std::uint64_t count) {
   const std::uint64_t changes = (changes_in(word) + 1) & change_mask;
   return std::uint64_t{tag} << (count_bits + change_bits) | changes << count_bits | count;
@@ -77,7 +81,7 @@ struct ClientTable::Entry {
   std::atomic<std::uint64_t> word{0};
   std::atomic<Nanos> connections_paid_at{0};
   std::atomic<Nanos> requests_paid_at{0};
-  std::uint64_t unused = 0;   // half a cache line each
+  std::uint64_t unused = 0;  // half a cache line each
 
   bool at_rest(Nanos now_ns) const {
     return connections_paid_at.load() <= now_ns && requests_paid_at.load() <= now_ns;
@@ -99,7 +103,9 @@ ClientTable::ClientTable(HashKey key, std::size_t entries) : key_(key) {
   places_ = static_cast<Neighbourhood*>(memory);
 }
 
-ClientTable::~ClientTable() { ::munmap(places_, (mask_ + 1) * sizeof(Neighbourhood)); }
+ClientTable::~ClientTable() {
+  ::munmap(places_, (mask_ + 1) * sizeof(Neighbourhood));
+}
 
 // Tags change here and nowhere else, one claim at a time in a neighbourhood; everybody who comes by
 // an open claim finishes it. So a tag that was not there when a claim was opened is not there when
@@ -108,7 +114,7 @@ void ClientTable::help(Neighbourhood& place, std::uint64_t claim) {
   const auto tag = static_cast<std::uint32_t>(claim >> 32);
   Entry& entry = place.entries[claim >> 28 & 15];
   std::uint64_t word = entry.word.load();
-  if (place.claim.load() != claim) return;   // over: what was read may be another claim's
+  if (place.claim.load() != claim) return;  // over: what was read may be another claim's
   // Somebody's connection may have come to the entry since it was chosen; then nothing is done.
   if (changes_in(word) == (claim >> 16 & change_mask) && count_in(word) == 0) {
     entry.word.compare_exchange_strong(word, changed(word, tag, 0));

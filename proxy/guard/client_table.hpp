@@ -9,8 +9,8 @@
 // Recycling: an entry without connections whose rates are back at rest is free for the next address
 // that hashes there. A neighbourhood without a free entry lets the client pass uncounted; the
 // caller counts that.
-// Rates are GCRA (ITU-T I.371): one word holds the time at which a client's debt is paid. A second's
-// worth may come at once.
+// Rates are GCRA (ITU-T I.371): one word holds the time at which a client's debt is paid. A
+// second's worth may come at once.
 //
 // Threads: any, for everything. Time is CLOCK_MONOTONIC as the caller read it; callers whose clocks
 // differ are off by that difference, no more.
@@ -43,7 +43,7 @@ class Rate {
   bool take(std::atomic<Nanos>& paid_at, Nanos now_ns) const;
 
  private:
-  Nanos step_ns_ = 0;    // 0: no limit
+  Nanos step_ns_ = 0;  // 0: no limit
   Nanos burst_ns_ = 0;
 };
 
@@ -54,11 +54,11 @@ class ClientTable {
   enum class Verdict : std::uint8_t { counted, over_limit, no_room };
   struct Admission {
     Verdict verdict;
-    Entry* entry = nullptr;   // counted: to be left once
+    Entry* entry = nullptr;  // counted: to be left once
   };
 
-  // `entries`: rounded up to whole neighbourhoods and a power of two. 32 bytes each; memory that was
-  // never used costs nothing.
+  // `entries`: rounded up to whole neighbourhoods and a power of two. 32 bytes each; memory that
+  // was never used costs nothing.
   static constexpr std::size_t default_entries = 256 * 1024;
   explicit ClientTable(HashKey key = random_hash_key(), std::size_t entries = default_entries);
   ~ClientTable();
@@ -69,12 +69,12 @@ class ClientTable {
   Admission enter(const net::IpBytes& counted_ip, unsigned limit, Rate rate, Nanos now_ns);
   // One that is there already, so no limit holds.
   Admission join(const net::IpBytes& counted_ip, Nanos now_ns);
-  static void leave(Entry& entry);   // once for each `counted`
+  static void leave(Entry& entry);  // once for each `counted`
 
   // A request on a connection that was counted.
   static bool take_request(Entry& entry, Rate rate, Nanos now_ns);
 
-  unsigned connections(const net::IpBytes& counted_ip) const;   // open now; for tests
+  unsigned connections(const net::IpBytes& counted_ip) const;  // open now; for tests
   std::size_t capacity() const { return (mask_ + 1) * neighbourhood; }
 
  private:

@@ -22,7 +22,7 @@ inline std::uint64_t keyed_hash(const HashKey& key, const std::array<std::uint8_
     v0 += v3, v3 = std::rotl(v3, 21) ^ v0;
     v2 += v1, v1 = std::rotl(v1, 17) ^ v2, v2 = std::rotl(v2, 32);
   };
-  std::array<std::uint64_t, 3> words{0, 0, std::uint64_t{16} << 56};   // the length ends the message
+  std::array<std::uint64_t, 3> words{0, 0, std::uint64_t{16} << 56};  // the length ends the message
   std::memcpy(words.data(), bytes.data(), bytes.size());
   for (std::uint64_t word : words) {
     if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);

@@ -1,9 +1,9 @@
 // limits.min_rate: how fast a client moves while we wait for it, and only then.
 //
-// Time counts while the client is what we wait for (wait .. moved or stop); a server that is slow, or
-// a pause because a server takes no more, costs the client nothing. After a window (30 s) of such
-// time the bytes that moved in it are judged, and the next window begins.
-// Sans-IO: no clock, no timer; the caller gives the time it has anyway.
+// Time counts while the client is what we wait for (wait .. moved or stop); a server that is slow,
+// or a pause because a server takes no more, costs the client nothing. After a window (30 s) of
+// such time the bytes that moved in it are judged, and the next window begins. Sans-IO: no clock,
+// no timer; the caller gives the time it has anyway.
 #pragma once
 
 #include <cstdint>
@@ -15,10 +15,10 @@ namespace switchback::guard {
 class Pace {
  public:
   void reset() { *this = {}; }
-  void wait(Nanos now_ns) {   // from now on it is the client's turn
+  void wait(Nanos now_ns) {  // from now on it is the client's turn
     if (since_ns_ == 0) since_ns_ = now_ns;
   }
-  void stop(Nanos now_ns) {   // no more
+  void stop(Nanos now_ns) {  // no more
     if (since_ns_ == 0) return;
     waited_ns_ += now_ns - since_ns_;
     since_ns_ = 0;
@@ -27,7 +27,7 @@ class Pace {
     stop(now_ns);
     bytes_ += bytes;
   }
-  void note(std::uint64_t bytes) { bytes_ += bytes; }   // moved, while it is still its turn
+  void note(std::uint64_t bytes) { bytes_ += bytes; }  // moved, while it is still its turn
   bool waiting() const { return since_ns_ != 0; }
   Nanos waiting_since_ns() const { return since_ns_; }
   // When the running window is over if the client does not move; 0: it is not its turn.
@@ -51,8 +51,8 @@ class Pace {
   }
 
  private:
-  Nanos since_ns_ = 0;     // 0: it is not the client's turn
-  Nanos waited_ns_ = 0;    // of this window, before since_ns_
+  Nanos since_ns_ = 0;   // 0: it is not the client's turn
+  Nanos waited_ns_ = 0;  // of this window, before since_ns_
   std::uint64_t bytes_ = 0;
 };
 

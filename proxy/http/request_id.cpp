@@ -52,7 +52,7 @@ std::uint64_t Random::next() {
 
 std::string_view RequestIdGenerator::next(char* out, std::int64_t wall_us) {
   const auto milliseconds = static_cast<std::uint64_t>(wall_us / 1000);
-  if (milliseconds != written_ms_) {   // thousands of requests share one
+  if (milliseconds != written_ms_) {  // thousands of requests share one
     written_ms_ = milliseconds;
     write_base32(time_, milliseconds & 0xffffffffffffu, sizeof time_);
   }

@@ -29,7 +29,7 @@ class RequestIdGenerator {
 
  private:
   Random random_;
-  std::uint64_t written_ms_ = UINT64_MAX;   // what `time_` says
+  std::uint64_t written_ms_ = UINT64_MAX;  // what `time_` says
   char time_[10];
 };
 

@@ -21,14 +21,14 @@ enum class DecodeStatus : std::uint8_t { need_more, complete, rejected };
 
 struct HeadLimits {
   std::size_t head_bytes = 64 * 1024;
-  unsigned fields = 100;            // <= http::max_fields
-  std::size_t target_bytes = 16 * 1024;   // over it: 414
+  unsigned fields = 100;                 // <= http::max_fields
+  std::size_t target_bytes = 16 * 1024;  // over it: 414
 };
 
 struct DecodeResult {
   DecodeStatus status;
-  http::Reason reason = http::Reason::none;   // when rejected
-  std::size_t consumed = 0;                   // bytes of the head, when complete
+  http::Reason reason = http::Reason::none;  // when rejected
+  std::size_t consumed = 0;                  // bytes of the head, when complete
 };
 
 // One request head at data[0]. Leading empty lines (RFC 9112 §2.2) are consumed, at most 8 bytes.
@@ -48,9 +48,9 @@ class BodyDecoder {
  public:
   static constexpr std::size_t max_slices = 32;
   struct Result {
-    DecodeStatus status;         // complete: body and trailers are over
+    DecodeStatus status;  // complete: body and trailers are over
     http::Reason reason = http::Reason::none;
-    std::size_t consumed = 0;    // bytes used up; what is left must be offered again with more
+    std::size_t consumed = 0;  // bytes used up; what is left must be offered again with more
     std::size_t slice_count = 0;
     std::size_t body_bytes = 0;  // sum of the slices
   };
@@ -73,7 +73,7 @@ class BodyDecoder {
     remaining_ -= bytes;
     if (remaining_ == 0) state_ = State::finished;
   }
-  std::uint64_t remaining() const { return remaining_; }   // of a length body, or the current chunk
+  std::uint64_t remaining() const { return remaining_; }  // of a length body, or the current chunk
 
   // A trailer section is used up only as a whole: until then `consumed` stops before it, so the
   // caller's buffer must hold up to limits.head_bytes, or the caller refuses (trailers_too_large).
@@ -84,11 +84,29 @@ class BodyDecoder {
 
  private:
   enum class State : std::uint8_t {
-    fixed, size, extension, size_lf, data, data_cr, data_lf, trailer, until_close, finished, failed
+    fixed,
+    size,
+    extension,
+    size_lf,
+    data,
+    data_cr,
+    data_lf,
+    trailer,
+    until_close,
+    finished,
+    failed
   };
   // Where in chunk-ext (RFC 9112 §7.1.1) reading stands.
   enum class Extension : std::uint8_t {
-    semicolon, before_name, name, after_name, before_value, value, quoted, quoted_pair, after_quoted
+    semicolon,
+    before_name,
+    name,
+    after_name,
+    before_value,
+    value,
+    quoted,
+    quoted_pair,
+    after_quoted
   };
   struct Cursor;
   http::Reason read_size(Cursor& at);
@@ -104,8 +122,8 @@ class BodyDecoder {
   State state_ = State::finished;
   Extension extension_ = Extension::semicolon;
   std::uint8_t size_digits_ = 0;
-  std::uint16_t extension_bytes_ = 0;      // of this chunk; over 256: bad_chunk
-  std::uint64_t extension_total_ = 0;      // of this body; over 16 KiB: bad_chunk
+  std::uint16_t extension_bytes_ = 0;  // of this chunk; over 256: bad_chunk
+  std::uint64_t extension_total_ = 0;  // of this body; over 16 KiB: bad_chunk
   std::uint64_t remaining_ = 0;
   std::size_t scanned_ = 0;
   HeadLimits limits_;

@@ -21,7 +21,7 @@ std::size_t write_request_head(char* out, std::size_t room, const http::RequestH
                                const RequestAdditions& additions);
 
 struct ResponseFraming {
-  http::BodyKind body = http::BodyKind::none;   // towards the client
+  http::BodyKind body = http::BodyKind::none;  // towards the client
   std::uint64_t content_length = 0;
   bool write_content_length = false;  // also for HEAD and 304, where the field was there
   bool close = false;                 // Connection: close

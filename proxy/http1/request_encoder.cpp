@@ -126,7 +126,8 @@ std::size_t write_request_head(char* out, std::size_t room, const http::RequestH
   write_forwarding(writer, head, additions);
   if (!additions.request_id.empty()) writer.line("X-Request-Id: ", additions.request_id);
   if (!additions.traceparent.empty()) writer.line("traceparent: ", additions.traceparent);
-  if (additions.mirrored) [[unlikely]] writer.literal("X-Switchback-Mirror: 1\r\n");
+  if (additions.mirrored) [[unlikely]]
+    writer.literal("X-Switchback-Mirror: 1\r\n");
   write_via(writer, head);
   write_framing(writer, additions);
   write_connection(writer, head);

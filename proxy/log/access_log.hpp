@@ -78,11 +78,11 @@ class AccessLog {
 void format_json(const AccessRecord& record, std::string& out);
 void format_text(const AccessRecord& record, std::string& out);  // combined log format
 
-// The program's own log (spdlog, stderr). Level may be changed at run time, from any thread. Who logs
-// never waits for who reads: 256 KiB of lines wait for a reader, more are dropped, counted and told
-// of where they are missing. spdlog's flush() waits a second for them at most.
+// The program's own log (spdlog, stderr). Level may be changed at run time, from any thread. Who
+// logs never waits for who reads: 256 KiB of lines wait for a reader, more are dropped, counted and
+// told of where they are missing. spdlog's flush() waits a second for them at most.
 void start_program_log(config::LogLevel level);
 void set_program_log_level(config::LogLevel level);
-std::uint64_t dropped_program_log_lines();   // of this process
+std::uint64_t dropped_program_log_lines();  // of this process
 
 }  // namespace switchback::log

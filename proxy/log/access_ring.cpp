@@ -157,10 +157,10 @@ AccessRecord AccessRing::Impl::decode(const std::byte* at) {
   r.has_color = header.color != no_color;
   if (r.has_color) r.color = static_cast<Color>(header.color);
   const char* text = reinterpret_cast<const char*>(at) + sizeof header;
-  std::string_view* const texts[] = {
-      &r.traffic_class, &r.client,     &r.method,     &r.host,    &r.target,
-      &r.service,       &r.server,     &r.request_id, &r.user_agent, &r.referer,
-      &r.detail,        &r.tls_version, &r.tls_cipher, &r.tls_name};
+  std::string_view* const texts[] = {&r.traffic_class, &r.client,  &r.method, &r.host,
+                                     &r.target,        &r.service, &r.server, &r.request_id,
+                                     &r.user_agent,    &r.referer, &r.detail, &r.tls_version,
+                                     &r.tls_cipher,    &r.tls_name};
   static_assert(sizeof texts / sizeof *texts == text_count);
   for (std::size_t i = 0; i < text_count; ++i) {
     *texts[i] = {text, header.text_bytes[i]};

@@ -12,7 +12,7 @@ std::uint64_t hash_field(const http::ResponseHead& head, std::string_view name) 
   for (const http::Field& field : head.fields) {
     if (field.name_size != name.size() || !http::iequals(field.name(), name)) continue;
     hash = XXH3_64bits_withSeed(field.value_data, field.value_size, hash + 1);
-    if (hash == 0) hash = 1;   // 0 says "absent"
+    if (hash == 0) hash = 1;  // 0 says "absent"
   }
   return hash;
 }
@@ -44,7 +44,9 @@ void Answer::add_body(const exchange::BodyPiece& piece) {
   if (piece.end) ended_ = true;
 }
 
-std::uint64_t Answer::body_hash() const { return XXH3_64bits_digest(&hash_); }
+std::uint64_t Answer::body_hash() const {
+  return XXH3_64bits_digest(&hash_);
+}
 
 Comparison::Comparison(const Answer& original, const Answer& copy) {
   if (original.status_ != copy.status_) {

@@ -5,7 +5,7 @@
 // server that wants to look equal can.
 #pragma once
 
-#define XXH_STATIC_LINKING_ONLY   // for the state's size
+#define XXH_STATIC_LINKING_ONLY  // for the state's size
 #include <xxhash.h>
 
 #include <array>
@@ -17,7 +17,7 @@
 
 namespace switchback::mirror {
 
-inline constexpr std::size_t max_headers = 32;   // of mirror.headers
+inline constexpr std::size_t max_headers = 32;  // of mirror.headers
 inline constexpr std::uint8_t no_header = 0xff;
 
 class Answer {
@@ -39,7 +39,7 @@ class Answer {
   friend struct Comparison;
   // Initialised by reset(), which looks at what matters only.
   alignas(64) XXH3_state_t hash_;
-  std::array<std::uint64_t, max_headers> headers_;   // all values of a name in order; 0: absent
+  std::array<std::uint64_t, max_headers> headers_;  // all values of a name in order; 0: absent
   std::uint64_t bytes_ = 0;
   Nanos head_ns_ = 0;
   std::uint16_t status_ = 0;

@@ -47,7 +47,7 @@ void Copy::arm() {
 void Copy::request_whole() {
   state_ = State::ready;
   whole_ns_ = mirror_.reactor().now_ns();
-  mirror_.reactor().defer(*this);   // behind the original, and behind everybody else's events
+  mirror_.reactor().defer(*this);  // behind the original, and behind everybody else's events
 }
 
 void Copy::on_request_body(const BodyPiece& piece) {
@@ -107,7 +107,9 @@ void Copy::on_connect_failed(http::Reason reason, int, std::string_view) {
   copy_failed(fault_of(reason));
 }
 
-void Copy::on_upstream_failed(http::Reason reason, int) { copy_failed(fault_of(reason)); }
+void Copy::on_upstream_failed(http::Reason reason, int) {
+  copy_failed(fault_of(reason));
+}
 
 void Copy::copy_failed(Fault fault) {
   faulty_ = true;
@@ -119,7 +121,7 @@ void Copy::copy_failed(Fault fault) {
 // The standby's answer. One piece a turn: whoever is served by this worker comes in between.
 Flow Copy::on_response(const http::ResponseHead* head, const BodyPiece& piece) {
   if (head) {
-    if (head->status == 101) {   // nobody asked for it
+    if (head->status == 101) {  // nobody asked for it
       copy_failed(Fault::bad_answer);
       return Flow::over;
     }
@@ -157,7 +159,7 @@ void Copy::on_answer(const http::ResponseHead* head, const BodyPiece& piece) {
   original_over_ = true;
   let_go();
   if (state_ == State::gathering) {
-    skip(Skip::unfinished);   // answered before the request was whole
+    skip(Skip::unfinished);  // answered before the request was whole
   } else {
     settle();
   }

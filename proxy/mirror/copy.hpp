@@ -28,8 +28,8 @@ class Copy final : public exchange::Tap,
 
   // False: the head is too large to keep.
   bool begin(const exchange::TapSubject& subject, std::shared_ptr<Run> run);
-  void stop();             // at once, whatever it is doing
-  void read_on();          // the answer, after its turn was over
+  void stop();     // at once, whatever it is doing
+  void read_on();  // the answer, after its turn was over
   bool busy() const { return state_ != State::free; }
 
  private:
@@ -72,17 +72,17 @@ class Copy final : public exchange::Tap,
   Mirror& mirror_;
   std::shared_ptr<Run> run_;
   exchange::Upstream* up_ = nullptr;
-  Copy* previous_ = nullptr;   // among those whose turn to read has to come
+  Copy* previous_ = nullptr;  // among those whose turn to read has to come
   Copy* next_ = nullptr;
   RequestCopy request_;
   Answer original_, answer_;
-  Nanos whole_ns_ = 0;           // when the request was whole: the original's latency counts from here
-  Nanos started_ns_ = 0;         // and the copy's from here
+  Nanos whole_ns_ = 0;    // when the request was whole: the original's latency counts from here
+  Nanos started_ns_ = 0;  // and the copy's from here
   State state_ = State::free;
-  bool original_over_ = false;   // its answer has ended, or there will be none
+  bool original_over_ = false;  // its answer has ended, or there will be none
   bool original_failed_ = false;
   bool faulty_ = false;
-  bool waiting_ = false;         // to read on
+  bool waiting_ = false;  // to read on
   Fault fault_ = Fault::connect;
 };
 

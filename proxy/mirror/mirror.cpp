@@ -66,7 +66,7 @@ Skip Mirror::judge(const exchange::TapSubject& subject) const {
 bool Mirror::take_slot() {
   std::atomic<unsigned>& in_flight = run_->totals->in_flight;
   unsigned taken = in_flight.load(std::memory_order_relaxed);
-  while (taken < rules_->in_flight) {   // never above the limit, not even for a moment
+  while (taken < rules_->in_flight) {  // never above the limit, not even for a moment
     if (in_flight.compare_exchange_weak(taken, taken + 1, std::memory_order_relaxed)) return true;
   }
   return false;

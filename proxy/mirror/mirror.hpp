@@ -22,17 +22,18 @@ class Mirror final : public exchange::TapSource, public net::Deferred {
       : context_(context), runtime_(runtime), worker_(worker) {}
   ~Mirror() { stop(); }
 
-  // Sets runtime.taps. Off (no rules): what is under way is dropped. Copies of an earlier run go on.
+  // Sets runtime.taps. Off (no rules): what is under way is dropped. Copies of an earlier run go
+  // on.
   void configure(const Setup& setup);
-  void begin_run(std::shared_ptr<Run> run);   // after a switch
-  void stop();                                // drops what is under way; no more until configure()
+  void begin_run(std::shared_ptr<Run> run);  // after a switch
+  void stop();                               // drops what is under way; no more until configure()
 
   bool draw() override;
   exchange::Tap* begin(const exchange::TapSubject& subject) override;
 
  private:
   friend class Copy;
-  Skip judge(const exchange::TapSubject& subject) const;   // count_: may be copied
+  Skip judge(const exchange::TapSubject& subject) const;  // count_: may be copied
   bool may_copy_method(const http::RequestHead& head) const;
   bool take_slot();
   void on_deferred() override;

@@ -9,7 +9,7 @@ namespace switchback::mirror {
 namespace {
 
 constexpr std::string_view id_suffix = "-mirror";
-constexpr std::size_t max_id = 128;   // http::valid_request_id
+constexpr std::size_t max_id = 128;  // http::valid_request_id
 
 // Appends texts to memory that is known to be large enough.
 class Packer {
@@ -43,8 +43,8 @@ bool RequestCopy::take(net::BufferPool& pool, const http::RequestHead& head,
                        const http::RequestAdditions& additions) {
   const std::size_t bytes = bytes_of(head, additions);
   if (bytes > net::large_buffer_bytes) return false;
-  store_ = pool.take(bytes <= net::small_buffer_bytes ? net::BufferSize::small
-                                                      : net::BufferSize::large);
+  store_ =
+      pool.take(bytes <= net::small_buffer_bytes ? net::BufferSize::small : net::BufferSize::large);
   head_ = head;
   additions_ = additions;
   auto* const fields = reinterpret_cast<http::Field*>(store_.data());

@@ -27,7 +27,7 @@ class RequestCopy {
  private:
   http::RequestHead head_;
   http::RequestAdditions additions_;
-  net::BufferRef store_;   // fields, then text
+  net::BufferRef store_;  // fields, then text
   net::BufferRef body_;
   iovec body_slice_{};
   std::uint32_t body_bytes_ = 0;

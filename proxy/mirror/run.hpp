@@ -4,8 +4,8 @@
 // begins when mirroring is switched on, with every switch, and when a reload changes the standby's
 // servers, a release or the compared fields. A copy belongs to the run in which it was sampled, to
 // its end. Totals go on over all runs (metrics).
-// The books: sampled = the skipped + copies, and copies = the sum of the verdicts + what is under way.
-// Threads: a shard is written by its worker, read by anybody.
+// The books: sampled = the skipped + copies, and copies = the sum of the verdicts + what is under
+// way. Threads: a shard is written by its worker, read by anybody.
 #pragma once
 
 #include <array>
@@ -33,8 +33,8 @@ struct Counts {
   std::array<stats::Counter, count_of<Fault>> faults;
   std::array<stats::Counter, count_of<Drop>> drops;
   stats::Counter slower;
-  stats::Counter bytes;                      // of copies' answers, read and thrown away
-  std::array<stats::Histogram, 2> latency;   // to the head, where compared: original, copy
+  stats::Counter bytes;                     // of copies' answers, read and thrown away
+  std::array<stats::Histogram, 2> latency;  // to the head, where compared: original, copy
 };
 
 struct alignas(64) Shard {
@@ -47,18 +47,18 @@ struct alignas(64) Shard {
 struct Totals {
   explicit Totals(unsigned workers) : shards(workers) {}
   struct alignas(64) Worker {
-    std::array<Counts, 2> target;   // by the color that got the copies
+    std::array<Counts, 2> target;  // by the color that got the copies
   };
   std::vector<Worker> shards;
-  std::atomic<unsigned> in_flight{0};   // slots taken: of all workers, of all runs
+  std::atomic<unsigned> in_flight{0};  // slots taken: of all workers, of all runs
 };
 
 // What a reload may change under way.
 struct Rules {
   explicit Rules(const config::Mirror& config);
   unsigned percent;
-  std::uint32_t method_mask;            // bit per http::Method
-  std::vector<std::string> methods;     // all of them
+  std::uint32_t method_mask;         // bit per http::Method
+  std::vector<std::string> methods;  // all of them
   std::size_t body;
   unsigned in_flight;
   Nanos timeout_ns;
@@ -66,11 +66,11 @@ struct Rules {
 
 struct Run {
   Run(unsigned workers, std::shared_ptr<Totals> all) : totals(std::move(all)), shards(workers) {}
-  Color target = Color::green;              // the standby
-  std::uint64_t epoch = 0;                  // of the requests that are copied
-  std::uint64_t number = 0;                 // later runs have higher ones
-  std::array<std::string, 2> releases;      // by color
-  std::vector<std::string> headers;         // compared
+  Color target = Color::green;          // the standby
+  std::uint64_t epoch = 0;              // of the requests that are copied
+  std::uint64_t number = 0;             // later runs have higher ones
+  std::array<std::string, 2> releases;  // by color
+  std::vector<std::string> headers;     // compared
   std::int64_t since_wall_us = 0;
   std::shared_ptr<Totals> totals;
   std::vector<Shard> shards;

@@ -14,8 +14,8 @@ std::string_view name_in(const std::array<std::string_view, N>& names, Enum valu
 
 std::string_view name_of(Skip skip) {
   static constexpr std::array<std::string_view, 12> names{
-      "method", "body", "expect",    "upgrade",   "mark",      "preview",
-      "paused", "head", "busy",      "no_server", "switching", "unfinished"};
+      "method", "body", "expect", "upgrade",   "mark",      "preview",
+      "paused", "head", "busy",   "no_server", "switching", "unfinished"};
   return name_in(names, skip);
 }
 

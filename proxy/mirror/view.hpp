@@ -26,22 +26,23 @@ struct CountsView {
   std::array<std::uint64_t, count_of<Verdict>> ended{};
   std::array<std::uint64_t, count_of<Fault>> faults{};
   std::array<std::uint64_t, count_of<Drop>> drops{};
-  std::array<LatencyView, 2> latency;   // original, copy
+  std::array<LatencyView, 2> latency;  // original, copy
   std::uint64_t of(Verdict v) const { return ended[static_cast<std::size_t>(v)]; }
   std::uint64_t compared() const;
 };
 
 struct View {
-  unsigned percent = 0;                     // 0: off, and there is no run
+  unsigned percent = 0;  // 0: off, and there is no run
   Color target = Color::green;
   std::uint64_t epoch = 0;
-  std::array<std::string, 2> releases;      // by color
+  std::array<std::string, 2> releases;  // by color
   std::int64_t since_wall_us = 0;
   std::uint64_t in_flight = 0;
   CountsView run;
-  std::vector<std::pair<std::string, std::uint64_t>> headers;   // compared, and how often each differed
-  std::vector<Sample> samples;              // newest first
-  std::array<CountsView, 2> totals;         // over all runs, by target
+  std::vector<std::pair<std::string, std::uint64_t>>
+      headers;                       // compared, and how often each differed
+  std::vector<Sample> samples;       // newest first
+  std::array<CountsView, 2> totals;  // over all runs, by target
 };
 
 View view_of(const Setup& setup, const Totals& totals, std::size_t most_samples);

@@ -23,7 +23,7 @@ enum class AcceptFailure { none_waiting, this_connection, out_of_resources };
 AcceptFailure classify(int error) {
   switch (error) {
     case EAGAIN:
-    case EINVAL:   // shut down, and nobody is left
+    case EINVAL:  // shut down, and nobody is left
       return AcceptFailure::none_waiting;
     // accept(2): Linux also reports a waiting connection's own network error here.
     case EINTR:
@@ -38,7 +38,7 @@ AcceptFailure classify(int error) {
     case ENONET:
     case EOPNOTSUPP:
       return AcceptFailure::this_connection;
-    default:   // EMFILE, ENFILE, ENOBUFS, ENOMEM, and whatever else would repeat at once
+    default:  // EMFILE, ENFILE, ENOBUFS, ENOMEM, and whatever else would repeat at once
       return AcceptFailure::out_of_resources;
   }
 }
@@ -57,7 +57,9 @@ Acceptor::Acceptor(Reactor& reactor, int fd, bool shared, OnAccept on_accept, Ac
   watch();
 }
 
-Acceptor::~Acceptor() { stop(); }
+Acceptor::~Acceptor() {
+  stop();
+}
 
 void Acceptor::stop() {
   stopped_ = true;
@@ -76,7 +78,7 @@ void Acceptor::watch() {
   // on a shared socket: one connection wakes one worker, not all of them.
   const std::uint32_t exclusive = shared_ ? std::uint32_t{EPOLLEXCLUSIVE} : 0u;
   watching_ = reactor_.add(fd_, *this, EPOLLIN | exclusive);
-  if (!watching_) pause();   // the kernel is out of memory or watches
+  if (!watching_) pause();  // the kernel is out of memory or watches
 }
 
 void Acceptor::unwatch() {
@@ -95,7 +97,9 @@ void Acceptor::on_timer() {
   if (!stopped_) watch();
 }
 
-void Acceptor::on_event(std::uint32_t) { accept_some(); }
+void Acceptor::on_event(std::uint32_t) {
+  accept_some();
+}
 
 // Whether the next connection would take one of the last descriptors.
 bool Acceptor::scarce() {
@@ -128,8 +132,8 @@ Acceptor::Accepted Acceptor::accept_one() {
   }
   sockaddr_storage peer{};
   socklen_t length = sizeof peer;
-  const int fd = ::accept4(fd_, reinterpret_cast<sockaddr*>(&peer), &length,
-                           SOCK_NONBLOCK | SOCK_CLOEXEC);
+  const int fd =
+      ::accept4(fd_, reinterpret_cast<sockaddr*>(&peer), &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (fd >= 0) {
     scarce_ = gate_ && fd >= first_scarce_fd_;
     accepted_ns_ = reactor_.now_ns();
@@ -166,10 +170,8 @@ bool Acceptor::refuse_new() {
   // A classic BPF program sees a packet from its TCP header on: flags in byte 13, SYN without ACK
   // is dropped (length 0), all else passes.
   sock_filter program[] = {
-      {BPF_LD | BPF_B | BPF_ABS, 0, 0, 13},
-      {BPF_ALU | BPF_AND | BPF_K, 0, 0, 0x12},
-      {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0x02},
-      {BPF_RET | BPF_K, 0, 0, 0},
+      {BPF_LD | BPF_B | BPF_ABS, 0, 0, 13},    {BPF_ALU | BPF_AND | BPF_K, 0, 0, 0x12},
+      {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0x02}, {BPF_RET | BPF_K, 0, 0, 0},
       {BPF_RET | BPF_K, 0, 0, 0xffffffff},
   };
   const sock_fprog filter{std::size(program), program};

@@ -68,8 +68,8 @@ class AsyncTimer {
       timer.waits_.first = this;
       owner->pending_ = this;
     }
-    virtual void finish(Outcome outcome) = 0;   // frees this, then completes
-    virtual void destroy() = 0;                 // frees this
+    virtual void finish(Outcome outcome) = 0;  // frees this, then completes
+    virtual void destroy() = 0;                // frees this
     void on_timer() final { finish(Outcome::expired); }
 
     AsyncTimer* owner;
@@ -146,7 +146,7 @@ struct AsyncTimer::WaitFor final : Wait {
     // A slot that is being called must not be emptied under its own feet; it is spent anyway.
     if (slot.is_connected() && outcome != Outcome::cancelled_by_slot) slot.clear();
     const auto executor = owner->get_executor();
-    const auto keep_working = std::move(work);   // until the handler's own executor has the handler
+    const auto keep_working = std::move(work);  // until the handler's own executor has the handler
     Handler waiting = release();
     const boost::system::error_code none, aborted = asio::error::operation_aborted;
     if (outcome == Outcome::expired) {

@@ -22,7 +22,9 @@ constexpr std::size_t bytes_of(BufferSize size) {
   return size == BufferSize::small ? small_buffer_bytes : large_buffer_bytes;
 }
 
-constexpr std::size_t index_of(BufferSize size) { return static_cast<std::size_t>(size); }
+constexpr std::size_t index_of(BufferSize size) {
+  return static_cast<std::size_t>(size);
+}
 
 }  // namespace
 
@@ -34,7 +36,7 @@ BufferPool::BufferPool(std::size_t keep_free_bytes) : keep_free_bytes_(keep_free
 }
 
 BufferPool::~BufferPool() {
-  SB_ASSERT(lent_bytes_ == 0);   // a BufferRef that outlives its pool would write to freed memory
+  SB_ASSERT(lent_bytes_ == 0);  // a BufferRef that outlives its pool would write to freed memory
   for (auto& list : free_) {
     for (Buffer* buffer : list) {
       SB_UNPOISON(buffer->data(), buffer->capacity);

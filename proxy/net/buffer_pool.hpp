@@ -15,8 +15,8 @@
 namespace switchback::net {
 
 enum class BufferSize : std::uint8_t {
-  small,   // 16 KiB: heads and short bodies from clients
-  large,   // 128 KiB: responses, streaming bodies, heads over 16 KiB
+  small,  // 16 KiB: heads and short bodies from clients
+  large,  // 128 KiB: responses, streaming bodies, heads over 16 KiB
 };
 inline constexpr std::size_t small_buffer_bytes = 16 * 1024;
 inline constexpr std::size_t large_buffer_bytes = 128 * 1024;
@@ -27,14 +27,14 @@ struct Buffer {
   BufferPool* pool;
   std::uint32_t references;
   BufferSize size_class;
-  std::size_t capacity;   // bytes at data()
+  std::size_t capacity;  // bytes at data()
   char* data() { return reinterpret_cast<char*>(this + 1); }
 };
 
 class BufferRef {
  public:
   BufferRef() = default;
-  explicit BufferRef(Buffer* adopted) : buffer_(adopted) {}   // takes over one reference
+  explicit BufferRef(Buffer* adopted) : buffer_(adopted) {}  // takes over one reference
   BufferRef(const BufferRef& o) : buffer_(o.buffer_) {
     if (buffer_) ++buffer_->references;
   }
@@ -63,7 +63,7 @@ class BufferPool {
   BufferPool(const BufferPool&) = delete;
   BufferPool& operator=(const BufferPool&) = delete;
 
-  BufferRef take(BufferSize size);   // never fails: out of memory ends the process
+  BufferRef take(BufferSize size);  // never fails: out of memory ends the process
   std::size_t lent_bytes() const { return lent_bytes_; }
   std::size_t free_bytes() const { return free_bytes_[0] + free_bytes_[1]; }
 

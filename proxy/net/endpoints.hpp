@@ -1,4 +1,5 @@
-// The two ends of a client's connection, compact enough to keep: what a PROXY header tells a server.
+// The two ends of a client's connection, compact enough to keep: what a PROXY header tells a
+// server.
 //
 // Threads: any; values only. Nothing here allocates.
 #pragma once
@@ -8,11 +9,11 @@
 namespace switchback::net {
 
 struct Endpoints {
-  IpBytes source{};        // the client; IPv4 as ::ffff:a.b.c.d, as in ip_bytes()
-  IpBytes destination{};   // the address it connected to
-  std::uint16_t source_port = 0;        // host order
+  IpBytes source{};               // the client; IPv4 as ::ffff:a.b.c.d, as in ip_bytes()
+  IpBytes destination{};          // the address it connected to
+  std::uint16_t source_port = 0;  // host order
   std::uint16_t destination_port = 0;
-  bool known = false;      // false: not IP (a Unix socket), or nobody's connection
+  bool known = false;  // false: not IP (a Unix socket), or nobody's connection
   friend bool operator==(const Endpoints&, const Endpoints&) = default;
 };
 

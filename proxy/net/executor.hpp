@@ -70,7 +70,9 @@ class Reactor::executor_type {
   bool never_ = false;
 };
 
-inline Reactor::executor_type Reactor::get_executor() noexcept { return executor_type(*this); }
+inline Reactor::executor_type Reactor::get_executor() noexcept {
+  return executor_type(*this);
+}
 
 static_assert(boost::asio::execution::is_executor<Reactor::executor_type>::value);
 

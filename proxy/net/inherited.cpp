@@ -17,7 +17,7 @@
 namespace switchback::net {
 namespace {
 
-constexpr unsigned max_inherited = 1024;   // an absurd LISTEN_FDS must not make us close everything
+constexpr unsigned max_inherited = 1024;  // an absurd LISTEN_FDS must not make us close everything
 
 bool read_number(const char* text, unsigned& out) {
   const char* const end = text + std::strlen(text);
@@ -37,7 +37,7 @@ std::string unix_text(const sockaddr_storage& address, socklen_t length) {
   sockaddr_un at;
   std::memcpy(&at, &address, sizeof at);
   std::string path(at.sun_path, length - start);
-  if (path[0] == '\0') return "unix:@" + path.substr(1);   // an abstract name
+  if (path[0] == '\0') return "unix:@" + path.substr(1);  // an abstract name
   return "unix:" + path.substr(0, path.find('\0'));
 }
 
@@ -73,8 +73,8 @@ std::string InheritedSockets::from_environment(InheritedSockets& out, int first_
     names.erase(0, colon == std::string::npos ? names.size() : colon + 1);
     const int flags = ::fcntl(fd, F_GETFD);
     if (flags < 0) {
-      return "LISTEN_FDS says " + std::to_string(count) + ", but descriptor " +
-             std::to_string(fd) + " is not open";
+      return "LISTEN_FDS says " + std::to_string(count) + ", but descriptor " + std::to_string(fd) +
+             " is not open";
     }
     ::fcntl(fd, F_SETFD, flags | FD_CLOEXEC);
     out.sockets_.emplace_back(name.empty() ? "unknown" : std::move(name), fd);
@@ -112,8 +112,9 @@ std::string examine_listening(int fd, std::string& local_text) {
   }
   if (type != SOCK_STREAM) return which + " is not a stream socket; use ListenStream=";
   if (option_of(fd, SO_ACCEPTCONN) != 1) {
-    return which + " does not listen: it is a connection, or was never told to; use ListenStream= "
-                   "with Accept=no";
+    return which +
+           " does not listen: it is a connection, or was never told to; use ListenStream= "
+           "with Accept=no";
   }
   sockaddr_storage address{};
   socklen_t length = sizeof address;

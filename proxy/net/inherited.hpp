@@ -17,7 +17,7 @@ namespace switchback::net {
 class InheritedSockets {
  public:
   InheritedSockets() = default;
-  ~InheritedSockets();   // closes what nobody took
+  ~InheritedSockets();  // closes what nobody took
   InheritedSockets(InheritedSockets&& other) noexcept : sockets_(std::move(other.sockets_)) {}
   InheritedSockets& operator=(InheritedSockets&& other) noexcept {
     std::swap(sockets_, other.sockets_);
@@ -29,11 +29,11 @@ class InheritedSockets {
   // is wrong with the variables.
   static std::string from_environment(InheritedSockets& out, int first_fd = 3);
 
-  std::vector<int> take(std::string_view name);   // all of that name; they are the caller's now
-  std::string names() const;                      // of what is not taken yet: "api, web", or ""
+  std::vector<int> take(std::string_view name);  // all of that name; they are the caller's now
+  std::string names() const;                     // of what is not taken yet: "api, web", or ""
 
  private:
-  std::vector<std::pair<std::string, int>> sockets_;   // name and descriptor
+  std::vector<std::pair<std::string, int>> sockets_;  // name and descriptor
 };
 
 // Those of this process; open_listener takes from them.

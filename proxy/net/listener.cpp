@@ -17,7 +17,7 @@
 namespace switchback::net {
 namespace {
 
-constexpr int backlog = 4096;   // the kernel caps it at net.core.somaxconn
+constexpr int backlog = 4096;  // the kernel caps it at net.core.somaxconn
 
 struct SocketAddress {
   sockaddr_storage storage{};
@@ -120,7 +120,7 @@ int clear_stale_path(const sockaddr_un& at) {
   if (!S_ISSOCK(info.st_mode)) return EEXIST;
   const int fd = start_connect(reinterpret_cast<const sockaddr*>(&at), sizeof at);
   if (fd >= 0) ::close(fd);
-  if (fd != -ECONNREFUSED) return EADDRINUSE;   // someone answers, or may: not ours to remove
+  if (fd != -ECONNREFUSED) return EADDRINUSE;  // someone answers, or may: not ours to remove
   return ::unlink(at.sun_path) == 0 ? 0 : errno;
 }
 
@@ -167,8 +167,9 @@ std::string open_inherited(const config::Address& address, OpenedListener& out) 
   if (out.fds.empty()) {
     const std::string cannot = "cannot listen on " + address.text + ": ";
     if (others.empty()) {
-      return cannot + "no socket was passed to this process; start it by its .socket unit (socket "
-                      "activation), or write host:port";
+      return cannot +
+             "no socket was passed to this process; start it by its .socket unit (socket "
+             "activation), or write host:port";
     }
     return cannot + "no socket of that name was passed, only " + others +
            "; set FileDescriptorName=" + address.path + " in its .socket unit";
@@ -227,7 +228,7 @@ std::vector<ListenShare> shares_of(const OpenedListener& listener, unsigned work
   std::vector<ListenShare> shares;
   for (std::size_t i = 0; i < listener.fds.size(); ++i) {
     const std::string& text = listener.inherited_texts[i];
-    std::size_t twins = 0, before = 0;   // sockets on the same address: SO_REUSEPORT
+    std::size_t twins = 0, before = 0;  // sockets on the same address: SO_REUSEPORT
     for (std::size_t j = 0; j < listener.fds.size(); ++j) {
       twins += listener.inherited_texts[j] == text;
       before += j < i && listener.inherited_texts[j] == text;

@@ -20,11 +20,11 @@ namespace switchback::net {
 
 struct OpenedListener {
   config::Address address;
-  std::string local_text;      // "127.0.0.1:41873": the port filled in when 0 was asked for
-  std::vector<int> fds;        // one per worker (tcp), one shared (unix), or what was inherited
-  bool owned = true;           // false: inherited, not ours to shut down or to remove
-  std::vector<std::string> inherited_texts;   // the address of each inherited one
-  dev_t path_device = 0;       // a unix path as it was bound, so that only that one is removed
+  std::string local_text;  // "127.0.0.1:41873": the port filled in when 0 was asked for
+  std::vector<int> fds;    // one per worker (tcp), one shared (unix), or what was inherited
+  bool owned = true;       // false: inherited, not ours to shut down or to remove
+  std::vector<std::string> inherited_texts;  // the address of each inherited one
+  dev_t path_device = 0;  // a unix path as it was bound, so that only that one is removed
   ino_t path_inode = 0;
 };
 
@@ -39,12 +39,12 @@ struct OpenedListener {
 // socket, is an error. `mode`: of the socket file; who may write it may connect.
 std::string open_listener(const config::Address& address, unsigned workers, OpenedListener& out,
                           unsigned mode = 0666);
-void give_up_path(OpenedListener& listener);     // removes a unix path, once: nobody new finds it
-void close_listener(OpenedListener& listener);   // gives up a unix path too
+void give_up_path(OpenedListener& listener);    // removes a unix path, once: nobody new finds it
+void close_listener(OpenedListener& listener);  // gives up a unix path too
 
 struct ListenShare {
   int fd;
-  bool shared;   // with other workers
+  bool shared;  // with other workers
 };
 // What worker number `worker` of `workers` accepts from. Inherited sockets of one address are
 // dealt out when there is one for each worker at least; fewer are watched by all.
@@ -54,27 +54,27 @@ std::vector<ListenShare> shares_of(const OpenedListener& listener, unsigned work
 // Who has a say in accepting: the limit of all connections, and what to do without descriptors.
 class AcceptGate {
  public:
-  virtual bool enter() = 0;       // before each accept; false: none until resume()
-  virtual void leave() = 0;       // nothing was accepted after all
-  virtual bool make_room() = 0;   // descriptors are scarce: closes what is idle; false: nothing is
+  virtual bool enter() = 0;      // before each accept; false: none until resume()
+  virtual void leave() = 0;      // nothing was accepted after all
+  virtual bool make_room() = 0;  // descriptors are scarce: closes what is idle; false: nothing is
 
  protected:
   ~AcceptGate() = default;
 };
 
 // Accepts on one fd for one worker. EMFILE/ENFILE/ENOBUFS, and a gate that can make no room, pause
-// accepting for 100 ms (counted) instead of spinning; other clients are not told anything: they wait
-// in the backlog. The last 64 descriptors (an eighth of a small number) are not for clients: the
-// admin plane, log files and connections to servers live on them.
-// on_accept owns the descriptor it gets: non-blocking, close-on-exec, TCP_NODELAY set on TCP. It
-// may call stop(); it may not destroy the acceptor.
+// accepting for 100 ms (counted) instead of spinning; other clients are not told anything: they
+// wait in the backlog. The last 64 descriptors (an eighth of a small number) are not for clients:
+// the admin plane, log files and connections to servers live on them. on_accept owns the descriptor
+// it gets: non-blocking, close-on-exec, TCP_NODELAY set on TCP. It may call stop(); it may not
+// destroy the acceptor.
 class Acceptor final : public EventHandler, public Timer {
  public:
   using OnAccept = std::function<void(int fd, const sockaddr_storage& peer)>;
   Acceptor(Reactor& reactor, int fd, bool shared, OnAccept on_accept, AcceptGate* gate = nullptr);
   ~Acceptor();
-  void stop();     // stops accepting for good; does not close fd
-  void resume();   // after the gate said no
+  void stop();    // stops accepting for good; does not close fd
+  void resume();  // after the gate said no
 
   // The gentle end of a socket that is ours, in two steps, so that nobody who was let in is
   // forgotten. First no new connection begins: TCP SYNs are dropped (to the client the network is
@@ -85,7 +85,7 @@ class Acceptor final : public EventHandler, public Timer {
   // descriptors, keeps some waiting: try again later.
   bool finish();
 
-  std::uint64_t pauses() const { return pauses_; }   // out-of-descriptor pauses so far
+  std::uint64_t pauses() const { return pauses_; }  // out-of-descriptor pauses so far
 
  private:
   void on_event(std::uint32_t events) override;
@@ -93,7 +93,7 @@ class Acceptor final : public EventHandler, public Timer {
   bool is_unix() const;
   enum class Accepted { one, none_waits, hindered };
   Accepted accept_one();
-  void accept_some();   // at most 64 a turn, so that a connection flood cannot starve requests
+  void accept_some();  // at most 64 a turn, so that a connection flood cannot starve requests
   bool scarce();
   void watch();
   void unwatch();
@@ -103,13 +103,13 @@ class Acceptor final : public EventHandler, public Timer {
   bool shared_;
   bool stopped_ = false;
   bool watching_ = false;
-  bool held_ = false;               // by the gate
-  bool scarce_ = false;             // the descriptor accepted last was one of the last
+  bool held_ = false;    // by the gate
+  bool scarce_ = false;  // the descriptor accepted last was one of the last
   int first_scarce_fd_;
-  unsigned budget_ = 1;             // accepts allowed at this event: 1, doubling under a flood
-  std::uint64_t next_turn_ = 0;     // the turn in which an event means that a flood is on
+  unsigned budget_ = 1;          // accepts allowed at this event: 1, doubling under a flood
+  std::uint64_t next_turn_ = 0;  // the turn in which an event means that a flood is on
   std::uint64_t pauses_ = 0;
-  Nanos accepted_ns_ = 0;           // when a connection was accepted last
+  Nanos accepted_ns_ = 0;  // when a connection was accepted last
   OnAccept on_accept_;
   AcceptGate* gate_;
 };

@@ -40,7 +40,9 @@ std::span<iovec> advance(std::span<iovec> pieces, std::size_t bytes) {
   return pieces.subspan(i);
 }
 
-Output::Held& Output::held() const { return *reinterpret_cast<Held*>(store_.data()); }
+Output::Held& Output::held() const {
+  return *reinterpret_cast<Held*>(store_.data());
+}
 
 void Output::clear() {
   store_.reset();

@@ -13,15 +13,16 @@
 namespace switchback::net {
 
 enum class SendResult : std::uint8_t {
-  sent,      // all of it is with the kernel
-  blocked,   // kept; flush() when the stream is writable again
-  failed,    // the peer is gone, or a head of more than a buffer could not be kept for it
+  sent,     // all of it is with the kernel
+  blocked,  // kept; flush() when the stream is writable again
+  failed,   // the peer is gone, or a head of more than a buffer could not be kept for it
 };
 
 class Output {
  public:
   // `owner`: the buffer that body slices lie in; may be empty.
-  SendResult send(Stream& stream, BufferPool& pool, std::span<iovec> pieces, const BufferRef& owner);
+  SendResult send(Stream& stream, BufferPool& pool, std::span<iovec> pieces,
+                  const BufferRef& owner);
   // All that the pipe holds. Blocked: the pipe is taken over.
   SendResult send(Stream& stream, PipeRef& pipe);
   SendResult flush(Stream& stream);
@@ -32,9 +33,9 @@ class Output {
   struct Held;
   Held& held() const;
   bool keep(BufferPool& pool, std::span<iovec> rest, const BufferRef& owner);
-  BufferRef store_;   // a Held followed by copied bytes
+  BufferRef store_;  // a Held followed by copied bytes
   BufferRef owner_;
-  PipeRef pipe_;      // instead of the two
+  PipeRef pipe_;  // instead of the two
 };
 
 // Drops the first `bytes` from `pieces`.

@@ -86,7 +86,7 @@ void Reactor::run() {
 }
 
 void Reactor::run_turn(bool may_wait) {
-  SB_ASSERT(running_ != this);   // a handler must not turn the loop it runs in
+  SB_ASSERT(running_ != this);  // a handler must not turn the loop it runs in
   Reactor* const outer = std::exchange(running_, this);
   int count = ::epoll_wait(epoll_fd_, events_.data(), batch_size, may_wait ? wait_ms() : 0);
   if (count < 0) {
@@ -108,14 +108,14 @@ int Reactor::wait_ms() const {
   if (deferred_.next_link != &deferred_ || mailbox_flag_.load(std::memory_order_relaxed)) return 0;
   const Nanos until_ns = timers_.until_next(now_ns_);
   if (until_ns < 0) return -1;
-  return static_cast<int>((until_ns + 999'999) / 1'000'000);   // a round of the wheel at most
+  return static_cast<int>((until_ns + 999'999) / 1'000'000);  // a round of the wheel at most
 }
 
 void Reactor::deliver(std::size_t count) {
   batch_next_ = 0;
   batch_end_ = count;
   while (batch_next_ < batch_end_) {
-    look_at_mailbox();   // before the event is looked at: posted work may remove its handler
+    look_at_mailbox();  // before the event is looked at: posted work may remove its handler
     const epoll_event event = events_[batch_next_++];
     if (event.data.ptr == nullptr) continue;
     if (batch_next_ % clock_interval == 0) now_ns_ = monotonic_ns();
@@ -144,7 +144,9 @@ void Reactor::stop() {
   if (!mailbox_flag_.exchange(true, std::memory_order_acq_rel)) wake();
 }
 
-void Reactor::post(std::function<void()> work) { post(*new PostedFunction(std::move(work))); }
+void Reactor::post(std::function<void()> work) {
+  post(*new PostedFunction(std::move(work)));
+}
 
 void Reactor::post(PostedWork& work) {
   work.next = nullptr;

@@ -44,7 +44,7 @@ class EventHandler {
 // A place in the circular list of deferred work; the list's head is one of these too. For the
 // reactor's use.
 struct DeferredLink {
-  DeferredLink* next_link = nullptr;   // null: not queued
+  DeferredLink* next_link = nullptr;  // null: not queued
   DeferredLink* previous_link = nullptr;
   void unlink() {
     if (next_link == nullptr) return;
@@ -52,7 +52,7 @@ struct DeferredLink {
     next_link->previous_link = previous_link;
     next_link = previous_link = nullptr;
   }
-  void append(DeferredLink& link) {   // to the list whose head this is
+  void append(DeferredLink& link) {  // to the list whose head this is
     link.next_link = this;
     link.previous_link = previous_link;
     previous_link->next_link = &link;
@@ -66,11 +66,11 @@ class Deferred : public DeferredLink {
   Deferred() = default;
   Deferred(const Deferred&) = delete;
   Deferred& operator=(const Deferred&) = delete;
-  virtual void on_deferred() = 0;   // may defer itself again: that runs in the next turn
-  bool deferred() const { return next_link != nullptr; }   // queued and not run yet
+  virtual void on_deferred() = 0;  // may defer itself again: that runs in the next turn
+  bool deferred() const { return next_link != nullptr; }  // queued and not run yet
 
  protected:
-  ~Deferred() { unlink(); }   // takes itself off the list if queued
+  ~Deferred() { unlink(); }  // takes itself off the list if queued
 };
 
 // One unit of the mailbox. `complete` frees it, after running it when `run` says so; without, it
@@ -84,7 +84,7 @@ inline constexpr std::uint32_t stream_events = EPOLLIN | EPOLLOUT | EPOLLRDHUP |
 
 class Reactor : public boost::asio::execution_context {
  public:
-  class executor_type;   // executor.hpp: execute, query(context), blocking.possibly/never
+  class executor_type;  // executor.hpp: execute, query(context), blocking.possibly/never
 
   Reactor();
   ~Reactor();
@@ -92,20 +92,20 @@ class Reactor : public boost::asio::execution_context {
   // Registers fd. False (errno kept) when the kernel refuses.
   bool add(int fd, EventHandler& handler, std::uint32_t events = stream_events);
   bool modify(int fd, EventHandler& handler, std::uint32_t events);
-  void remove(int fd, EventHandler& handler);   // before close(fd)
+  void remove(int fd, EventHandler& handler);  // before close(fd)
 
   // Turns until stop(); a stop() before the call ends it at once. Work posted before the stop()
   // still runs. May be called again afterwards.
   void run();
-  void run_turn(bool may_wait);                // one turn by hand; false: epoll is only asked
-  void stop();                                 // any thread
-  void post(std::function<void()> work);       // any thread; runs between two events, in order
-  void post(PostedWork& work);                 // the same without an allocation; takes it over
-  void defer(Deferred& work) {                 // own thread; twice is once
+  void run_turn(bool may_wait);           // one turn by hand; false: epoll is only asked
+  void stop();                            // any thread
+  void post(std::function<void()> work);  // any thread; runs between two events, in order
+  void post(PostedWork& work);            // the same without an allocation; takes it over
+  void defer(Deferred& work) {            // own thread; twice is once
     if (!work.deferred()) deferred_.append(work);
   }
 
-  Nanos now_ns() const { return now_ns_; }     // of this turn
+  Nanos now_ns() const { return now_ns_; }  // of this turn
   TimerWheel& timers() { return timers_; }
   BufferPool& buffers() { return buffers_; }
   PipePool& pipes() { return pipes_; }
@@ -115,7 +115,7 @@ class Reactor : public boost::asio::execution_context {
 
  private:
   static constexpr std::size_t batch_size = 256;
-  static constexpr std::size_t clock_interval = 64;   // events after which the clock is read again
+  static constexpr std::size_t clock_interval = 64;  // events after which the clock is read again
 
   int wait_ms() const;
   void deliver(std::size_t count);
@@ -133,8 +133,8 @@ class Reactor : public boost::asio::execution_context {
   int wake_fd_ = -1;
   Nanos now_ns_;
   std::uint64_t turns_ = 0;
-  std::size_t batch_next_ = 0;    // the running batch: events_[batch_next_ .. batch_end_) are
-  std::size_t batch_end_ = 0;     // not delivered yet
+  std::size_t batch_next_ = 0;  // the running batch: events_[batch_next_ .. batch_end_) are
+  std::size_t batch_end_ = 0;   // not delivered yet
   TimerWheel timers_;
   BufferPool buffers_;
   PipePool pipes_;
@@ -142,7 +142,7 @@ class Reactor : public boost::asio::execution_context {
   std::array<epoll_event, batch_size> events_;
 
   // What other threads touch lies on cache lines of its own.
-  alignas(64) std::atomic<bool> mailbox_flag_{false};   // the mailbox may hold work, or stop_
+  alignas(64) std::atomic<bool> mailbox_flag_{false};  // the mailbox may hold work, or stop_
   std::atomic<bool> stop_{false};
   std::mutex mailbox_mutex_;
   PostedWork* mailbox_first_ = nullptr;

@@ -98,8 +98,7 @@ std::uint16_t ip_port(const sockaddr* address) {
 
 std::string address_text(const sockaddr_storage& address) {
   const std::string ip(IpText(address).view());
-  const std::string port =
-      std::to_string(ip_port(reinterpret_cast<const sockaddr*>(&address)));
+  const std::string port = std::to_string(ip_port(reinterpret_cast<const sockaddr*>(&address)));
   const bool v6 = ip.find(':') != std::string::npos;
   return v6 ? "[" + ip + "]:" + port : ip + ":" + port;
 }

@@ -12,11 +12,11 @@
 
 namespace switchback::net {
 
-// Descriptors from this number on are kept for what must not fail (admin, files, health checks). The
-// kernel gives the lowest free number, so a number tells how many are taken.
+// Descriptors from this number on are kept for what must not fail (admin, files, health checks).
+// The kernel gives the lowest free number, so a number tells how many are taken.
 int first_scarce_fd();
 
-void set_nodelay(int fd);   // TCP only; without effect on other sockets
+void set_nodelay(int fd);  // TCP only; without effect on other sockets
 // How much the kernel takes ahead of what the peer can be sent: without a bound it is all of
 // tcp_wmem (4 MiB) for every client that reads a long answer slowly.
 inline constexpr int most_unsent_bytes = 512 * 1024;
@@ -36,14 +36,14 @@ int connect_result(int fd);
 class IpText {
  public:
   IpText() : IpText(nullptr) {}
-  explicit IpText(const sockaddr* address);   // null: unknown
+  explicit IpText(const sockaddr* address);  // null: unknown
   explicit IpText(const sockaddr_storage& address)
       : IpText(reinterpret_cast<const sockaddr*>(&address)) {}
   std::string_view view() const { return {text_.data(), length_}; }
   const char* c_str() const { return text_.data(); }
 
  private:
-  std::array<char, 46> text_;   // INET6_ADDRSTRLEN
+  std::array<char, 46> text_;  // INET6_ADDRSTRLEN
   std::uint8_t length_ = 0;
 };
 
@@ -51,7 +51,7 @@ class IpText {
 // All zero for other families.
 using IpBytes = std::array<std::uint8_t, 16>;
 IpBytes ip_bytes(const sockaddr* address);
-std::uint16_t ip_port(const sockaddr* address);   // host order; 0 for other families
-std::string address_text(const sockaddr_storage& address);   // "192.0.2.7:80", "[2001:db8::1]:80"
+std::uint16_t ip_port(const sockaddr* address);             // host order; 0 for other families
+std::string address_text(const sockaddr_storage& address);  // "192.0.2.7:80", "[2001:db8::1]:80"
 
 }  // namespace switchback::net

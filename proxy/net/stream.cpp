@@ -53,7 +53,8 @@ std::uint64_t Stream::taken() const {
   int held = 0;
   if (fd_ < 0 || ::ioctl(fd_, SIOCOUTQ, &held) != 0) return 0;
   // A Unix socket counts its own overhead too.
-  return written_ > static_cast<std::uint64_t>(held) ? written_ - static_cast<std::uint64_t>(held) : 0;
+  return written_ > static_cast<std::uint64_t>(held) ? written_ - static_cast<std::uint64_t>(held)
+                                                     : 0;
 }
 
 Transfer Stream::nothing_read(ssize_t n) {
@@ -92,9 +93,9 @@ Transfer Stream::write_from(Pipe& pipe) {
   if (!writable_) return {IoStatus::would_block};
   std::size_t moved = 0;
   while (pipe.held > 0) {
-    const ssize_t n = ::splice(pipe.read_fd, nullptr, fd_, nullptr, pipe.held,
-                               SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
-    if (n > 0) {   // perhaps not all: only EAGAIN means that an event will follow
+    const ssize_t n =
+        ::splice(pipe.read_fd, nullptr, fd_, nullptr, pipe.held, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+    if (n > 0) {  // perhaps not all: only EAGAIN means that an event will follow
       pipe.held -= static_cast<std::size_t>(n);
       written_ += static_cast<std::uint64_t>(n);
       moved += static_cast<std::size_t>(n);

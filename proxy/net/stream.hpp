@@ -19,10 +19,10 @@
 namespace switchback::net {
 
 enum class IoStatus : std::uint8_t {
-  ok,            // bytes > 0 moved
-  would_block,   // nothing moved; an event will say when to try again
-  end,           // read: orderly end of the peer's stream
-  error,         // error_number says what
+  ok,           // bytes > 0 moved
+  would_block,  // nothing moved; an event will say when to try again
+  end,          // read: orderly end of the peer's stream
+  error,        // error_number says what
 };
 
 struct Transfer {
@@ -44,8 +44,8 @@ class SecureLayer {
   // As Stream::write. What is encrypted but not with the kernel yet counts as not moved: the
   // caller offers the same bytes again, as Output does, and close() before that loses them.
   virtual Transfer write(Stream& stream, std::span<const iovec> pieces) = 0;
-  virtual void end_write(Stream& stream) = 0;   // close_notify, as far as the socket takes it
-  virtual bool has_plain() const = 0;           // a read would give bytes without the socket
+  virtual void end_write(Stream& stream) = 0;  // close_notify, as far as the socket takes it
+  virtual bool has_plain() const = 0;          // a read would give bytes without the socket
 };
 
 class Stream {
@@ -58,18 +58,18 @@ class Stream {
   // Takes over fd (closed on failure too) and registers it; readiness starts as "unknown, try"
   // (both flags set). False (errno kept) when the kernel refuses.
   bool open(Reactor& reactor, int fd, EventHandler& handler);
-  void close();                     // remove, close; no-op when not open
-  void reset();                     // close with RST, so that a cut answer does not look complete
+  void close();  // remove, close; no-op when not open
+  void reset();  // close with RST, so that a cut answer does not look complete
   // Gives the socket away, open and not registered any more. -1, and nothing done, when it is
   // encrypted: the layer's state cannot go along.
   int detach();
-  void shutdown_write();            // close_notify when encrypted, then FIN
+  void shutdown_write();  // close_notify when encrypted, then FIN
   // From now on everything is encrypted; nothing may be under way. The layer dies with close().
   void secure(std::unique_ptr<SecureLayer> layer) { layer_ = std::move(layer); }
   SecureLayer* layer() const { return layer_.get(); }
   bool is_open() const { return fd_ >= 0; }
   int fd() const { return fd_; }
-  Nanos now_ns() const { return reactor_->now_ns(); }   // of the loop's turn; while open
+  Nanos now_ns() const { return reactor_->now_ns(); }  // of the loop's turn; while open
 
   // Notes an event's flags. Call first in on_event.
   void note(std::uint32_t epoll_events) {
@@ -106,15 +106,15 @@ class Stream {
   std::uint64_t taken() const;
 
  private:
-  Transfer nothing_read(ssize_t n);   // 0, or less: errno
+  Transfer nothing_read(ssize_t n);  // 0, or less: errno
   Transfer nothing_written(int error);
-  static constexpr std::size_t max_pieces = 1024;   // IOV_MAX of Linux
+  static constexpr std::size_t max_pieces = 1024;  // IOV_MAX of Linux
 
   Reactor* reactor_ = nullptr;
   EventHandler* handler_ = nullptr;
   std::unique_ptr<SecureLayer> layer_;
   int fd_ = -1;
-  std::uint64_t written_ = 0;   // with the kernel
+  std::uint64_t written_ = 0;  // with the kernel
   bool readable_ = false;
   bool writable_ = false;
   bool peer_closed_ = false;

@@ -25,13 +25,13 @@ class TimerWheel;
 // A place in a circular list; a slot's head is one of these too, so that unlinking needs no slot.
 // For the wheel's use.
 struct TimerLink {
-  TimerLink* previous_link = nullptr;   // null: not linked
+  TimerLink* previous_link = nullptr;  // null: not linked
   TimerLink* next_link = nullptr;
 };
 
-struct TimerEntry : TimerLink {   // for the wheel's use
-  Nanos armed_until_ns = 0;       // the deadline; 0: not armed
-  Nanos slot_time_ns = 0;         // while linked (armed or not): when its slot is visited next
+struct TimerEntry : TimerLink {  // for the wheel's use
+  Nanos armed_until_ns = 0;      // the deadline; 0: not armed
+  Nanos slot_time_ns = 0;        // while linked (armed or not): when its slot is visited next
 };
 
 class Timer : public TimerEntry {
@@ -40,17 +40,17 @@ class Timer : public TimerEntry {
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
   bool armed() const { return armed_until_ns != 0; }
-  Nanos deadline_ns() const { return armed_until_ns; }   // 0: not armed
-  virtual void on_timer() = 0;   // disarmed before the call
+  Nanos deadline_ns() const { return armed_until_ns; }  // 0: not armed
+  virtual void on_timer() = 0;                          // disarmed before the call
 
  protected:
-  ~Timer();   // unlinks
+  ~Timer();  // unlinks
 };
 
 class TimerWheel {
  public:
   explicit TimerWheel(Nanos now_ns);
-  ~TimerWheel();   // unlinks what is left, so that timers may outlive the wheel
+  ~TimerWheel();  // unlinks what is left, so that timers may outlive the wheel
   TimerWheel(const TimerWheel&) = delete;
   TimerWheel& operator=(const TimerWheel&) = delete;
 
@@ -59,14 +59,14 @@ class TimerWheel {
     timer.armed_until_ns = deadline_ns > 0 ? deadline_ns : 1;
     if (timer.next_link == nullptr || timer.slot_time_ns > timer.armed_until_ns) relink(timer);
   }
-  void disarm(Timer& timer) { timer.armed_until_ns = 0; }   // no-op when not armed
-  void advance(Nanos now_ns);                             // fires what is due
+  void disarm(Timer& timer) { timer.armed_until_ns = 0; }  // no-op when not armed
+  void advance(Nanos now_ns);                              // fires what is due
   // Nanoseconds until the next occupied slot wants a visit (0: now), -1 when the wheel is empty.
   // A disarmed timer occupies its slot until that is visited or the timer is destroyed.
   Nanos until_next(Nanos now_ns) const;
 
  private:
-  static constexpr std::size_t slot_count = 1024;   // 8.2 s round; later deadlines go round again
+  static constexpr std::size_t slot_count = 1024;  // 8.2 s round; later deadlines go round again
   static constexpr std::size_t word_count = slot_count / 64;
 
   void relink(Timer& timer);
@@ -76,8 +76,8 @@ class TimerWheel {
   std::int64_t next_occupied() const;
   void fire(TimerLink& due, Nanos now_ns);
 
-  std::int64_t tick_;   // the last grain visited; linked timers lie in tick_+1 .. tick_+1023
-  mutable std::array<std::uint64_t, word_count> occupied_{};   // may be set for an emptied slot
+  std::int64_t tick_;  // the last grain visited; linked timers lie in tick_+1 .. tick_+1023
+  mutable std::array<std::uint64_t, word_count> occupied_{};  // may be set for an emptied slot
   std::array<TimerLink, slot_count> slots_;
 };
 

@@ -24,27 +24,27 @@ enum class Status : std::uint8_t { need_more, complete, rejected };
 
 enum class Fault : std::uint8_t {
   none,
-  no_signature,       // neither "PROXY " nor the twelve bytes of version 2
-  bad_line,           // version 1: the line's form
-  line_too_long,      // version 1: no CR LF within 107 bytes
-  bad_address,        // version 1: not an address of the family that it names
-  bad_port,           // version 1
-  bad_version,        // version 2: another version behind its signature
-  bad_command,        // version 2: neither LOCAL nor PROXY
-  bad_family,         // version 2: a family or transport that is not assigned
-  too_short,          // version 2: the length has no room for the family's addresses
-  too_long,           // version 2: over max_header_bytes
-  bad_tlv,            // version 2: a TLV that ends behind the header, or has a wrong length
-  bad_checksum,       // version 2: PP2_TYPE_CRC32C is there and does not fit
+  no_signature,   // neither "PROXY " nor the twelve bytes of version 2
+  bad_line,       // version 1: the line's form
+  line_too_long,  // version 1: no CR LF within 107 bytes
+  bad_address,    // version 1: not an address of the family that it names
+  bad_port,       // version 1
+  bad_version,    // version 2: another version behind its signature
+  bad_command,    // version 2: neither LOCAL nor PROXY
+  bad_family,     // version 2: a family or transport that is not assigned
+  too_short,      // version 2: the length has no room for the family's addresses
+  too_long,       // version 2: over max_header_bytes
+  bad_tlv,        // version 2: a TLV that ends behind the header, or has a wrong length
+  bad_checksum,   // version 2: PP2_TYPE_CRC32C is there and does not fit
 };
-std::string_view text_of(Fault fault);   // "bad checksum", for the log
+std::string_view text_of(Fault fault);  // "bad checksum", for the log
 
 struct Header {
   std::uint8_t version = 0;
   // True: nothing is said about a client (LOCAL, UNKNOWN, UNSPEC): the connection's own ends hold,
   // as for a health check of the balancer itself (§2.2).
   bool local = true;
-  bool tls = false;   // version 2: the client came to the balancer by TLS (PP2_CLIENT_SSL)
+  bool tls = false;  // version 2: the client came to the balancer by TLS (PP2_CLIENT_SSL)
   // Of the client, and of where it connected to. AF_UNSPEC when local; AF_UNIX without a path,
   // since a path on another machine means nothing here.
   sockaddr_storage source{};
@@ -54,7 +54,7 @@ struct Header {
 struct Decoded {
   Status status = Status::need_more;
   Fault fault = Fault::none;
-  std::size_t consumed = 0;   // complete: the header's bytes; what follows is the connection's own
+  std::size_t consumed = 0;  // complete: the header's bytes; what follows is the connection's own
 };
 
 // `out` is whole when complete, else untouched or half filled.

@@ -13,7 +13,9 @@ namespace {
 
 constexpr std::string_view signature = "PROXY ";
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 // The text up to the next space, which is taken away too; what is left without a space is the last.
 // An empty word (two spaces) is no word: false.
@@ -43,7 +45,7 @@ bool read_ip(int family, std::string_view text, void* out) {
   if (text.size() >= copy.size() || text.find('\0') != std::string_view::npos) return false;
   std::copy(text.begin(), text.end(), copy.begin());
   copy[text.size()] = '\0';
-  return ::inet_pton(family, copy.data(), out) == 1;   // refuses leading zeros in IPv4 by itself
+  return ::inet_pton(family, copy.data(), out) == 1;  // refuses leading zeros in IPv4 by itself
 }
 
 Fault read_end(int family, std::string_view ip, std::string_view port, sockaddr_storage& out) {
@@ -67,7 +69,7 @@ Fault read_end(int family, std::string_view ip, std::string_view port, sockaddr_
 // `line` is what stands between "PROXY " and CR LF.
 Fault read_line(std::string_view line, Header& out) {
   const std::string_view protocol = line.substr(0, line.find(' '));
-  if (protocol == "UNKNOWN") return Fault::none;   // whatever follows is ignored (§2.1)
+  if (protocol == "UNKNOWN") return Fault::none;  // whatever follows is ignored (§2.1)
   const bool v4 = protocol == "TCP4";
   if (!v4 && protocol != "TCP6") return Fault::bad_line;
   if (line.size() == protocol.size()) return Fault::bad_line;

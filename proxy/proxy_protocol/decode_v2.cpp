@@ -28,7 +28,7 @@ std::size_t word_at(std::string_view text, std::size_t at) {
 struct Family {
   bool known = false;
   int family = AF_UNSPEC;
-  std::size_t bytes = 0;   // of both addresses and ports
+  std::size_t bytes = 0;  // of both addresses and ports
 };
 
 // The high half is the family, the low one the transport; datagrams too are somebody's address (a
@@ -144,7 +144,7 @@ Decoded decode_v2(const char* data, std::size_t size, Header& out) {
   const bool local = command == 0;
   if (size < 14) return {};
   const Family family = family_of(byte_at(text, 13));
-  if (!local && !family.known) return refuse(Fault::bad_family);   // LOCAL's means nothing (§2.2)
+  if (!local && !family.known) return refuse(Fault::bad_family);  // LOCAL's means nothing (§2.2)
   if (size < v2_fixed_bytes) return {};
   const std::size_t whole = v2_fixed_bytes + word_at(text, 14);
   if (whole > max_header_bytes) return refuse(Fault::too_long);

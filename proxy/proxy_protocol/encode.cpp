@@ -9,7 +9,7 @@
 namespace switchback::proxy_protocol {
 namespace {
 
-constexpr std::size_t v4_offset = 12;   // of the four bytes in a mapped address
+constexpr std::size_t v4_offset = 12;  // of the four bytes in a mapped address
 constexpr std::string_view signature("\r\n\r\n\0\r\nQUIT\n", 12);
 constexpr char command_local = 0x20, command_proxy = 0x21;
 constexpr char tcp_over_v4 = 0x11, tcp_over_v6 = 0x21;
@@ -19,7 +19,9 @@ bool is_v4(const net::IpBytes& address) {
   return std::memcmp(address.data(), mapped, v4_offset) == 0;
 }
 
-bool both_v4(const net::Endpoints& ends) { return is_v4(ends.source) && is_v4(ends.destination); }
+bool both_v4(const net::Endpoints& ends) {
+  return is_v4(ends.source) && is_v4(ends.destination);
+}
 
 char* put(char* at, std::string_view text) {
   std::memcpy(at, text.data(), text.size());
@@ -67,7 +69,7 @@ std::size_t encode_v2(char* out, const net::Endpoints& ends) {
   char* at = put(out, signature);
   if (!ends.known) {
     *at++ = command_local;
-    *at++ = 0;   // no family, no protocol
+    *at++ = 0;  // no family, no protocol
     at = put_port(at, 0);
     return static_cast<std::size_t>(at - out);
   }
@@ -75,7 +77,7 @@ std::size_t encode_v2(char* out, const net::Endpoints& ends) {
   const std::size_t from = v4 ? v4_offset : 0, size = v4 ? 4 : 16;
   *at++ = command_proxy;
   *at++ = v4 ? tcp_over_v4 : tcp_over_v6;
-  at = put_port(at, static_cast<std::uint16_t>(2 * size + 4));   // what follows
+  at = put_port(at, static_cast<std::uint16_t>(2 * size + 4));  // what follows
   std::memcpy(at, ends.source.data() + from, size);
   std::memcpy(at + size, ends.destination.data() + from, size);
   at = put_port(at + 2 * size, ends.source_port);

@@ -14,8 +14,8 @@ namespace switchback::proxy_protocol {
 // §2.1: a line of version 1 is at most 107 characters. Version 2 needs 52 at most.
 inline constexpr std::size_t max_encoded_bytes = 107;
 
-// Writes to `out`, which has room for max_encoded_bytes; returns the size. Addresses go as TCP4 when
-// both ends are IPv4, else as TCP6 (an IPv4 end then as ::ffff:a.b.c.d).
+// Writes to `out`, which has room for max_encoded_bytes; returns the size. Addresses go as TCP4
+// when both ends are IPv4, else as TCP6 (an IPv4 end then as ::ffff:a.b.c.d).
 std::size_t encode_v1(char* out, const net::Endpoints& ends);
 std::size_t encode_v2(char* out, const net::Endpoints& ends);
 

@@ -87,10 +87,10 @@ struct ColorStats {
   std::array<Counter, 6> by_status_class;  // [1..5]: 1xx.. 5xx final answers; [0]: none sent
   Counter retries;
   Counter connects, connect_failures;
-  Counter queued;                   // waited for a connection to a server
-  Gauge queue_waiting;              // waiting now
+  Counter queued;       // waited for a connection to a server
+  Gauge queue_waiting;  // waiting now
   Counter queue_timeouts;
-  Counter queue_moved;              // of them, gone to the other color at a flip
+  Counter queue_moved;          // of them, gone to the other color at a flip
   Counter bytes_in, bytes_out;  // bodies, from and to clients
   Histogram total;              // head complete .. answer handed over
   Histogram first_byte;         // .. response head
@@ -101,27 +101,27 @@ struct ColorStats {
 // Per worker and service (both colors), for what happens before a color is chosen.
 struct ServiceStats {
   std::array<ColorStats, 2> color;
-  OutcomeRingHolder outcomes;   // bad ones, where releases are judged
-  Counter paused_total;  // requests that waited at the door
-  Gauge waiting;         // waiting now
+  OutcomeRingHolder outcomes;  // bad ones, where releases are judged
+  Counter paused_total;        // requests that waited at the door
+  Gauge waiting;               // waiting now
 };
 
 // Per worker: TLS towards clients.
 struct TlsStats {
-  Counter handshakes_1_2, handshakes_1_3;   // completed; resumed ones among them
+  Counter handshakes_1_2, handshakes_1_3;  // completed; resumed ones among them
   Counter resumed;
   std::array<Counter, static_cast<std::size_t>(tls::Failure::count_)> failures;
-  Gauge handshaking;   // connections between accept and the end of their handshake
-  Counter waits;       // turns of the loop that left handshakes for the next one
+  Gauge handshaking;  // connections between accept and the end of their handshake
+  Counter waits;      // turns of the loop that left handshakes for the next one
 };
 
 // Per worker.
 struct WorkerStats {
   Counter connections;  // accepted
   Gauge open_connections;
-  Counter accept_pauses;  // out of descriptors
+  Counter accept_pauses;                     // out of descriptors
   Counter evicted_clients, evicted_servers;  // idle connections closed for want of descriptors
-  Counter ceiling_waits;      // times accepting stopped at clients.max_connections
+  Counter ceiling_waits;                     // times accepting stopped at clients.max_connections
   Counter uncounted_clients;  // connections that found no room in the table of clients
   // Own answers and early ends, by http::Reason.
   std::array<Counter, static_cast<std::size_t>(http::Reason::count_)> reasons;
@@ -130,7 +130,7 @@ struct WorkerStats {
   Counter spliced_bytes;   // of bodies that passed through pipes
   Counter pipes_refused;   // none was left, or descriptors were scarce: copied instead
   Gauge upstream_idle;     // kept-alive connections to servers
-  Counter server_handshakes, server_handshakes_resumed, server_handshake_failures;   // TLS
+  Counter server_handshakes, server_handshakes_resumed, server_handshake_failures;  // TLS
 };
 
 }  // namespace switchback::stats

@@ -1,8 +1,8 @@
 // TLS between a net::Stream and its socket, by OpenSSL, for either role.
 //
 // Reading: one recv takes as many records as are there into a lent buffer, which is held only while
-// it has ciphertext left over. Writing: a whole gather of pieces is encrypted into the workspace and
-// sent with one call; ciphertext that the kernel did not take is kept in a lent buffer, and the
+// it has ciphertext left over. Writing: a whole gather of pieces is encrypted into the workspace
+// and sent with one call; ciphertext that the kernel did not take is kept in a lent buffer, and the
 // plain bytes behind it count as not moved until it is gone (net::SecureLayer::write). No call is
 // made that would end with EAGAIN. An idle connection holds no buffer at all.
 //
@@ -30,7 +30,7 @@ class Workspace {
   // Seven full records and their heads: what is left of it always fits in one large buffer.
   static constexpr std::size_t staging_bytes = net::large_buffer_bytes;
 
-  explicit Workspace(net::BufferPool& pool);   // aborts when out of memory
+  explicit Workspace(net::BufferPool& pool);  // aborts when out of memory
   ~Workspace();
   Workspace(const Workspace&) = delete;
   Workspace& operator=(const Workspace&) = delete;
@@ -40,10 +40,10 @@ class Workspace {
   struct Bio;
   net::BufferPool& pool_;
   std::unique_ptr<char[]> staging_;
-  std::unique_ptr<char[]> joined_;   // one record's plain bytes
+  std::unique_ptr<char[]> joined_;  // one record's plain bytes
   std::size_t staged_ = 0;
   BIO* bio_ = nullptr;
-  Layer* layer_ = nullptr;           // whose call is under way
+  Layer* layer_ = nullptr;  // whose call is under way
   net::Stream* stream_ = nullptr;
 };
 
@@ -63,8 +63,8 @@ class Layer final : public net::SecureLayer {
   HandshakeStatus handshake(net::Stream& stream);
   bool established() const { return established_; }
   Failure failure() const { return failure_; }
-  const char* failure_text() const { return failure_text_; }   // static; "" when there is none
-  bool begun() const { return begun_; }   // the peer's first bytes have been taken
+  const char* failure_text() const { return failure_text_; }  // static; "" when there is none
+  bool begun() const { return begun_; }  // the peer's first bytes have been taken
 
   net::Transfer read(net::Stream& stream, char* into, std::size_t room) override;
   net::Transfer write(net::Stream& stream, std::span<const iovec> pieces) override;
@@ -93,29 +93,29 @@ class Layer final : public net::SecureLayer {
   Workspace& workspace_;
   SSL* ssl_;
   std::shared_ptr<const void> context_;
-  net::BufferRef in_;                // ciphertext not looked at yet: [in_begin_, in_end_)
-  net::BufferRef held_;              // ciphertext not taken yet: [held_begin_, held_end_)
+  net::BufferRef in_;    // ciphertext not looked at yet: [in_begin_, in_end_)
+  net::BufferRef held_;  // ciphertext not taken yet: [held_begin_, held_end_)
   std::uint32_t in_begin_ = 0;
   std::uint32_t in_end_ = 0;
   std::uint32_t held_begin_ = 0;
   std::uint32_t held_end_ = 0;
-  std::uint32_t owed_ = 0;           // plain bytes behind held_ that were not reported as moved
-  std::uint32_t batch_;              // ciphertext made at most at once
-  std::uint32_t sent_ = 0;           // plain bytes of this burst, up to where records are full size
+  std::uint32_t owed_ = 0;  // plain bytes behind held_ that were not reported as moved
+  std::uint32_t batch_;     // ciphertext made at most at once
+  std::uint32_t sent_ = 0;  // plain bytes of this burst, up to where records are full size
   std::int64_t sent_at_ns_ = 0;
-  int error_number_ = 0;             // why reading is over, and writing with it
-  int write_error_ = 0;              // why writing is; what the peer said before may still be read
+  int error_number_ = 0;  // why reading is over, and writing with it
+  int write_error_ = 0;   // why writing is; what the peer said before may still be read
   const char* failure_text_ = "";
   Failure failure_ = Failure::none;
   bool server_ = false;
   bool begun_ = false;
   bool established_ = false;
-  bool blocked_ = false;             // the last call found the socket empty
-  bool socket_ended_ = false;        // FIN read
-  bool more_ = false;                // a read would give bytes, an end or an error without the socket
-  bool ended_ = false;               // close_notify read
-  bool broken_ = false;              // nothing more can be read or written
-  bool closed_ = false;              // close_notify sent
+  bool blocked_ = false;       // the last call found the socket empty
+  bool socket_ended_ = false;  // FIN read
+  bool more_ = false;          // a read would give bytes, an end or an error without the socket
+  bool ended_ = false;         // close_notify read
+  bool broken_ = false;        // nothing more can be read or written
+  bool closed_ = false;        // close_notify sent
 };
 
 }  // namespace switchback::tls

@@ -14,7 +14,7 @@ class Layer::Call {
     workspace.stream_ = &stream;
     workspace.staged_ = 0;
     layer.blocked_ = false;
-    ERR_clear_error();   // SSL_get_error looks at this thread's queue
+    ERR_clear_error();  // SSL_get_error looks at this thread's queue
   }
   ~Call() {
     workspace_.layer_ = nullptr;

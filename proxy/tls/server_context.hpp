@@ -33,7 +33,7 @@ class ServerContext : public std::enable_shared_from_this<ServerContext> {
   TicketKeys& keys() { return *keys_; }
 
  private:
-  using Chosen = std::vector<std::size_t>;   // certificates, one of each kind of key
+  using Chosen = std::vector<std::size_t>;  // certificates, one of each kind of key
   ServerContext() = default;
   bool fill(const config::ListenerTls& tls, const ServerFiles& files, std::string& error);
   SSL_CTX* context_for(const config::ListenerTls& tls, const ServerFiles& files,
@@ -51,7 +51,7 @@ class ServerContext : public std::enable_shared_from_this<ServerContext> {
   std::map<Chosen, ContextPtr> contexts_;
   SSL_CTX* default_ = nullptr;
   std::map<std::string, SSL_CTX*, std::less<>> exact_;
-  std::map<std::string, SSL_CTX*, std::less<>> wildcard_;   // by what stands behind "*."
+  std::map<std::string, SSL_CTX*, std::less<>> wildcard_;  // by what stands behind "*."
 };
 
 }  // namespace switchback::tls

@@ -12,8 +12,8 @@ namespace switchback::tunnel {
 
 // Status codes of Close frames (RFC 6455 §7.4.1, and the registry it begins).
 enum class CloseCode : std::uint16_t {
-  going_away = 1001,        // the proxy ends, or gives up a tunnel in which nothing moved
-  service_restart = 1012,   // come again: another server takes over
+  going_away = 1001,       // the proxy ends, or gives up a tunnel in which nothing moved
+  service_restart = 1012,  // come again: another server takes over
 };
 
 inline constexpr std::size_t max_close_frame_bytes = 2 + 4 + 2 + 32;

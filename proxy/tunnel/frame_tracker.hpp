@@ -26,14 +26,14 @@ class FrameTracker {
   // Follows from `data` to the end of the first frame that ends there; returns how many bytes that
   // took, or `size` when none does. Once lost or closed everything is taken.
   std::size_t follow_frame(const char* data, std::size_t size);
-  void follow(const char* data, std::size_t size);   // to the end, across frames
+  void follow(const char* data, std::size_t size);  // to the end, across frames
 
   // Another frame could begin here. Also within a fragmented message, between its frames, where
   // control frames may stand (§5.4).
   bool at_boundary() const { return head_size_ == 0 && !closed_ && !lost_; }
   bool lost() const { return lost_; }
   bool close_begun() const { return closed_ || (head_size_ > 0 && opcode_ == close && !lost_); }
-  bool closed() const { return closed_; }   // a whole Close frame has passed
+  bool closed() const { return closed_; }  // a whole Close frame has passed
   std::uint64_t frames() const { return frames_; }
 
  private:
@@ -45,16 +45,16 @@ class FrameTracker {
   bool take_length(std::uint8_t byte);
   void end_frame();
 
-  std::uint64_t length_ = 0;     // of the payload, as far as its bytes have come
-  std::uint64_t left_ = 0;       // of mask and payload
-  std::uint64_t frames_ = 0;     // that have passed
-  std::uint8_t head_size_ = 0;   // bytes of the head that have come, without the mask
+  std::uint64_t length_ = 0;    // of the payload, as far as its bytes have come
+  std::uint64_t left_ = 0;      // of mask and payload
+  std::uint64_t frames_ = 0;    // that have passed
+  std::uint8_t head_size_ = 0;  // bytes of the head that have come, without the mask
   std::uint8_t head_wanted_ = 2;
   std::uint8_t opcode_ = 0;
   bool final_ = false;
-  bool masked_ = false;          // what the sender has to do
+  bool masked_ = false;  // what the sender has to do
   bool extensions_ = false;
-  bool message_open_ = false;    // between the fragments of a message
+  bool message_open_ = false;  // between the fragments of a message
   bool closed_ = false;
   bool lost_ = false;
 };

@@ -9,9 +9,13 @@ void Tunnel::begin(bool websocket, bool extensions) {
   at(Way::to_client).tracker.start(Sender::server, extensions);
 }
 
-bool Tunnel::lost() const { return websocket_ && (ways_[0].tracker.lost() || ways_[1].tracker.lost()); }
+bool Tunnel::lost() const {
+  return websocket_ && (ways_[0].tracker.lost() || ways_[1].tracker.lost());
+}
 
-bool Tunnel::carries(Way way) const { return !at(way).sent && !at(way).ended; }
+bool Tunnel::carries(Way way) const {
+  return !at(way).sent && !at(way).ended;
+}
 
 Step Tunnel::on_bytes(Way way, const char* data, std::size_t size) {
   State& state = at(way);
@@ -21,7 +25,7 @@ Step Tunnel::on_bytes(Way way, const char* data, std::size_t size) {
     if (!state.ended) step.pass = size;
     return step;
   }
-  if (!websocket_) return step;   // its end has been made already, or comes with due()
+  if (!websocket_) return step;  // its end has been made already, or comes with due()
   if (carries(way)) {
     const bool boundary = state.tracker.at_boundary();
     step.pass = boundary ? 0 : state.tracker.follow_frame(data, size);

@@ -2,9 +2,10 @@
 //
 // Until ask_close everything passes untouched. Then, each way for itself:
 //   WebSocket: bytes pass to the end of the frame that is on its way, a Close frame of ours follows
-//     (RFC 6455 §5.5.1), and what comes behind it is dropped, but read, since the other end's answer
-//     is in it. The client's side is ended by us once both Closes have passed (§7.1.1: the server
-//     closes first, and towards the client we are the server); the server's side is done with its Close.
+//     (RFC 6455 §5.5.1), and what comes behind it is dropped, but read, since the other end's
+//     answer is in it. The client's side is ended by us once both Closes have passed (§7.1.1: the
+//     server closes first, and towards the client we are the server); the server's side is done
+//     with its Close.
 //   A frame that cannot be followed, or another protocol: the way ends where it is (a half-close),
 //     and the end of the other side is waited for.
 // Whoever has begun to close already is left to finish: then ask_close changes nothing.
@@ -25,12 +26,14 @@
 namespace switchback::tunnel {
 
 enum class Way : std::uint8_t { to_server, to_client };
-constexpr Way other(Way way) { return way == Way::to_server ? Way::to_client : Way::to_server; }
+constexpr Way other(Way way) {
+  return way == Way::to_server ? Way::to_client : Way::to_server;
+}
 
 struct Step {
-  std::size_t pass = 0;   // so many of the given bytes go on
-  bool close = false;     // then a Close frame of ours
-  bool end = false;       // then this way's end
+  std::size_t pass = 0;  // so many of the given bytes go on
+  bool close = false;    // then a Close frame of ours
+  bool end = false;      // then this way's end
   bool any() const { return pass > 0 || close || end; }
 };
 
@@ -39,14 +42,14 @@ class Tunnel {
   void begin(bool websocket, bool extensions);
 
   Step on_bytes(Way way, const char* data, std::size_t size);
-  Step on_end(Way way);   // the way's source will send nothing more
+  Step on_end(Way way);  // the way's source will send nothing more
   // Asks once; a later code changes nothing. Take due() for both ways afterwards.
   void ask_close(CloseCode code);
-  Step due(Way way);      // what this way can be given without bytes of its source
-  void broken(Way way) { at(way).ended = true; }   // nothing can be sent that way any more
+  Step due(Way way);  // what this way can be given without bytes of its source
+  void broken(Way way) { at(way).ended = true; }  // nothing can be sent that way any more
 
   bool websocket() const { return websocket_; }
-  bool lost() const;      // a way breaks the rules: it is not followed any more
+  bool lost() const;  // a way breaks the rules: it is not followed any more
   bool asked() const { return asked_; }
   bool left_to_finish() const { return asked_ && !closing_; }
   CloseCode code() const { return code_; }
@@ -65,8 +68,8 @@ class Tunnel {
   struct State {
     FrameTracker tracker;
     bool source_ended = false;
-    bool sent = false;    // our Close
-    bool ended = false;   // its end has been passed on, or made
+    bool sent = false;   // our Close
+    bool ended = false;  // its end has been passed on, or made
   };
   const State& at(Way way) const { return ways_[static_cast<std::size_t>(way)]; }
   State& at(Way way) { return ways_[static_cast<std::size_t>(way)]; }
@@ -76,7 +79,7 @@ class Tunnel {
   CloseCode code_ = CloseCode::service_restart;
   bool websocket_ = false;
   bool asked_ = false;
-  bool closing_ = false;   // asked, and nobody had begun before
+  bool closing_ = false;  // asked, and nobody had begun before
 };
 
 }  // namespace switchback::tunnel

@@ -6,7 +6,7 @@ namespace switchback::upstream {
 
 namespace {
 
-std::uint64_t mix(std::uint64_t x) {   // splitmix64's finaliser
+std::uint64_t mix(std::uint64_t x) {  // splitmix64's finaliser
   x ^= x >> 30;
   x *= 0xbf58476d1ce4e5b9ULL;
   x ^= x >> 27;
@@ -14,7 +14,7 @@ std::uint64_t mix(std::uint64_t x) {   // splitmix64's finaliser
   return x ^ x >> 31;
 }
 
-std::uint64_t hash_text(std::string_view text) {   // FNV-1a, finished by mix()
+std::uint64_t hash_text(std::string_view text) {  // FNV-1a, finished by mix()
   std::uint64_t h = 0xcbf29ce484222325ULL;
   for (const char c : text) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
   return mix(h);
@@ -46,7 +46,7 @@ std::string_view cookie_value(const http::RequestHead& head, std::string_view na
   return {};
 }
 
-std::uint64_t Balancer::next_random() {   // xorshift64*
+std::uint64_t Balancer::next_random() {  // xorshift64*
   random_ ^= random_ >> 12;
   random_ ^= random_ << 25;
   random_ ^= random_ >> 27;
@@ -122,7 +122,7 @@ WorkerServer* Balancer::draw(const Servers& servers, const void* avoid, const Wo
     if (left < weight) break;
     left -= weight;
   }
-  return last;   // another worker may have ejected one meanwhile: then the last will do
+  return last;  // another worker may have ejected one meanwhile: then the last will do
 }
 
 WorkerServer* Balancer::pick_least(const Servers& servers, const void* avoid) {
@@ -167,7 +167,7 @@ WorkerServer* Balancer::pick_hash(const Servers& servers, std::string_view key, 
   for (const auto& server : servers) {
     if (!can_take(*server, avoid)) continue;
     const std::uint64_t h = mix(key_hash ^ hash_text(server->shared->state->identity));
-    const double unit = (static_cast<double>(h >> 11) + 0.5) / 9007199254740992.0;   // (0, 1)
+    const double unit = (static_cast<double>(h >> 11) + 0.5) / 9007199254740992.0;  // (0, 1)
     const double score = static_cast<double>(weight_of(*server)) / -std::log(unit);
     if (!best || score > best_score) {
       best = server.get();

@@ -1,15 +1,15 @@
 // Which server of a pool takes the next request. Sans-IO.
 //
-// least_requests: of two drawn by weight, the one with fewer requests in flight for its weight (after
-// M. Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing", 2001), as this worker
-// sees them; the first drawn when they are equal, so that an idle pool shares by weight too.
+// least_requests: of two drawn by weight, the one with fewer requests in flight for its weight
+// (after M. Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing", 2001), as this
+// worker sees them; the first drawn when they are equal, so that an idle pool shares by weight too.
 // round_robin: smooth weighted. hash: weighted rendezvous (D. Thaler, C. Ravishankar, 1998), so
 // that a server's going moves only its own keys; a request without the key falls to least_requests.
-// A weight counts by its server's share (slow start). A server that is unhealthy or of weight 0 gets
-// nothing. One that was not checked yet (a new address of a name) comes after those that passed, as
-// long as these hold half of the weight: else too few would carry the load of all. `avoid` gets it
-// only if no other can; one that is ejected only if nobody else is left: an ejection is an opinion,
-// and no reason to answer 503.
+// A weight counts by its server's share (slow start). A server that is unhealthy or of weight 0
+// gets nothing. One that was not checked yet (a new address of a name) comes after those that
+// passed, as long as these hold half of the weight: else too few would carry the load of all.
+// `avoid` gets it only if no other can; one that is ejected only if nobody else is left: an
+// ejection is an opinion, and no reason to answer 503.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,7 @@ class Balancer {
   explicit Balancer(std::uint64_t seed) : random_(seed | 1) {}
   void configure(const config::Balance& balance) { balance_ = balance; }
   void set_slow_start(Nanos slow_start_ns) { slow_start_ns_ = slow_start_ns; }
-  void set_even(bool even) { even_ = even; }   // all weights are the same: draws are cheaper
+  void set_even(bool even) { even_ = even; }  // all weights are the same: draws are cheaper
 
   // nullptr: none can take it.
   WorkerServer* pick(const std::vector<std::unique_ptr<WorkerServer>>& servers,
@@ -42,7 +42,7 @@ class Balancer {
            (even_unknown_ || server.passed());
   }
   void count_unknown(const Servers& servers);
-  std::uint64_t weight_of(const WorkerServer& server) const {   // in thousandths
+  std::uint64_t weight_of(const WorkerServer& server) const {  // in thousandths
     if (slow_start_ns_ == 0) return std::uint64_t{server.weight} * full_share;
     return std::uint64_t{server.weight} * server.shared->share(now_ns_, slow_start_ns_);
   }
@@ -54,9 +54,9 @@ class Balancer {
   config::Balance balance_;
   std::uint64_t random_;
   Nanos slow_start_ns_ = 0;
-  Nanos now_ns_ = 0;            // of the running pick
-  bool even_ejected_ = false;   // of the running pick
-  bool even_unknown_ = false;   // of the running pick
+  Nanos now_ns_ = 0;           // of the running pick
+  bool even_ejected_ = false;  // of the running pick
+  bool even_unknown_ = false;  // of the running pick
   bool even_ = false;
 };
 

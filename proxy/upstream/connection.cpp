@@ -61,7 +61,7 @@ void Connection::start_dial() {
   }
   dial_error_ = fd < 0 ? -fd : errno;
   state_ = State::dial_failed;
-  dialer_.reactor().defer(*this);   // told from an event of its own
+  dialer_.reactor().defer(*this);  // told from an event of its own
 }
 
 void Connection::lend(exchange::UpstreamUser& user) {
@@ -125,8 +125,8 @@ SendResult Connection::send_request(const http::RequestHead& head,
   if (size == 0) return SendResult::failed;
   iovec pieces[http1::BodyDecoder::max_slices + http1::BodyFramer::extra_pieces + 1];
   pieces[0] = {dialer_.scratch(), size};
-  const std::size_t count = framer_.frame(pieces, 1, piece.slices, piece.count, piece.bytes,
-                                          piece.end, piece.trailers);
+  const std::size_t count =
+      framer_.frame(pieces, 1, piece.slices, piece.count, piece.bytes, piece.end, piece.trailers);
   request_complete_ = piece.end;
   const SendResult result = out_.send(stream_, dialer_.buffers(), {pieces, count},
                                       piece.owner ? *piece.owner : net::BufferRef{});
@@ -144,8 +144,8 @@ SendResult Connection::send_body(const BodyPiece& piece) {
     return out_.send(stream_, *piece.pipe);
   }
   iovec pieces[http1::BodyDecoder::max_slices + http1::BodyFramer::extra_pieces];
-  const std::size_t count = framer_.frame(pieces, 0, piece.slices, piece.count, piece.bytes,
-                                          piece.end, piece.trailers);
+  const std::size_t count =
+      framer_.frame(pieces, 0, piece.slices, piece.count, piece.bytes, piece.end, piece.trailers);
   if (piece.end) request_complete_ = true;
   const SendResult result = out_.send(stream_, dialer_.buffers(), {pieces, count},
                                       piece.owner ? *piece.owner : net::BufferRef{});
@@ -213,9 +213,9 @@ void Connection::keep() {
 
 void Connection::on_timer() {
   if (state_ == State::connecting) {
-    start_dial();   // a Unix socket whose backlog was full
+    start_dial();  // a Unix socket whose backlog was full
   } else {
-    close();        // idle for too long
+    close();  // idle for too long
   }
 }
 

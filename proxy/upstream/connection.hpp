@@ -34,19 +34,20 @@ class Connection final : public exchange::Upstream,
   // taken already.
   void dial(WorkerServer& server, exchange::UpstreamUser& user, const net::Endpoints& client,
             bool counted = false);
-  // Goes on with another worker's kept connection, lent. False (fd closed): the place is still ours.
+  // Goes on with another worker's kept connection, lent. False (fd closed): the place is still
+  // ours.
   bool adopt(WorkerServer& server, int fd, exchange::UpstreamUser& user);
   // A connection that is free goes to whoever waits first. False when nobody does any more: it has
   // been counted as idle.
   bool give_away();
-  void lend(exchange::UpstreamUser& user);   // from idle
-  void close();                              // whatever the state; recycled later
+  void lend(exchange::UpstreamUser& user);  // from idle
+  void close();                             // whatever the state; recycled later
   // Who uses it, if it goes to `server`.
   exchange::UpstreamUser* user_at(const WorkerServer& server) const {
     return server_ == &server ? user_ : nullptr;
   }
   bool idle() const { return state_ == State::idle; }
-  bool sound() { return verify_idle(); }   // kept, and nothing to read
+  bool sound() { return verify_idle(); }  // kept, and nothing to read
 
  private:
   friend class IdleList;
@@ -70,8 +71,8 @@ class Connection final : public exchange::Upstream,
   std::string_view server() const override { return server_->shared->state->identity; }
 
   void on_event(std::uint32_t events) override;
-  void on_timer() override;      // idle for too long, or time to dial again
-  void on_deferred() override;   // a dial that failed at once, a resumed response, more to read
+  void on_timer() override;     // idle for too long, or time to dial again
+  void on_deferred() override;  // a dial that failed at once, a resumed response, more to read
 
   void start_dial();
   void finish_dial();
@@ -102,7 +103,7 @@ class Connection final : public exchange::Upstream,
   Dialer& dialer_;
   WorkerServer* server_ = nullptr;
   exchange::UpstreamUser* user_ = nullptr;
-  Connection* previous_ = nullptr;   // in the server's idle list
+  Connection* previous_ = nullptr;  // in the server's idle list
   Connection* next_ = nullptr;
   net::Stream stream_;
   net::InputBuffer in_;

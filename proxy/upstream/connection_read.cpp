@@ -9,12 +9,12 @@ namespace switchback::upstream {
 using exchange::BodyPiece;
 using exchange::Flow;
 using exchange::SendResult;
-using http1::DecodeStatus;
 using http::BodyKind;
 using http::Reason;
+using http1::DecodeStatus;
 
 namespace {
-constexpr int reads_per_turn = 4;   // then others have their turn
+constexpr int reads_per_turn = 4;  // then others have their turn
 constexpr unsigned max_informational = 32;
 // With the head, a body of up to 64 KiB comes at once; of a larger one little is copied.
 constexpr std::size_t first_read_bytes = 72 * 1024;
@@ -44,7 +44,7 @@ void Connection::on_event(std::uint32_t events) {
       }
       if (!flush()) return;
       if (response_complete_ && (events & EPOLLERR)) {
-        fail(Reason::server_reset, 0);   // a tunnel's other direction has nowhere to go
+        fail(Reason::server_reset, 0);  // a tunnel's other direction has nowhere to go
         return;
       }
       if (!paused_ && stream_.readable()) read_some();
@@ -64,7 +64,7 @@ bool Connection::flush() {
     // The server may have answered before it closed: read that first, read_some reports the end.
     out_.clear();
     write_failed_ = true;
-    if (response_complete_) {   // a tunnel whose other direction has ended: no read will tell
+    if (response_complete_) {  // a tunnel whose other direction has ended: no read will tell
       fail(Reason::server_write_failed, 0);
       return false;
     }
@@ -77,7 +77,7 @@ bool Connection::flush() {
 }
 
 void Connection::read_some() {
-  if (response_complete_) return;   // a half-closed tunnel's other direction
+  if (response_complete_) return;  // a half-closed tunnel's other direction
   for (int turn = 0; turn < reads_per_turn; ++turn) {
     net::PipeRef pipe = pipe_for_body();
     if (!pipe && !in_.prepare(dialer_.buffers(), net::BufferSize::large)) {
@@ -132,9 +132,8 @@ bool Connection::process() {
 
 bool Connection::read_head(bool& again) {
   http::ResponseHead head;
-  const http1::DecodeResult got =
-      http1::decode_response_head(in_.data(), in_.size(), dialer_.head_limits(), scanned_, method_,
-                                  dialer_.fields(), head);
+  const http1::DecodeResult got = http1::decode_response_head(
+      in_.data(), in_.size(), dialer_.head_limits(), scanned_, method_, dialer_.fields(), head);
   if (got.status == DecodeStatus::need_more) return true;
   if (got.status == DecodeStatus::rejected) {
     fail(got.reason, 0);
@@ -176,10 +175,11 @@ bool Connection::deliver(const http::ResponseHead* head, bool& again) {
   if (!head && !end && got.body_bytes == 0) return true;
   if (end) {
     response_complete_ = true;
-    if (!in_.empty()) keep_alive_ = false;   // more than was asked for
+    if (!in_.empty()) keep_alive_ = false;  // more than was asked for
   }
   BodyPiece piece{slices, got.slice_count, got.body_bytes, &in_.owner(), end, {}};
-  if (end && decoder_.trailers_size() > 0) piece.trailers = {decoder_.trailers(), decoder_.trailers_size()};
+  if (end && decoder_.trailers_size() > 0)
+    piece.trailers = {decoder_.trailers(), decoder_.trailers_size()};
   const Flow flow = user_->on_response(head, piece);
   if (flow == Flow::over) return false;
   if (flow == Flow::pause) {

@@ -39,7 +39,7 @@ void Connection::begin_link() {
   }
   stream_.secure(std::make_unique<tls::Layer>(dialer_.tls(), ssl.release()));
   state_ = State::securing;
-  cause_ = "during the TLS handshake";   // should the deadline pass
+  cause_ = "during the TLS handshake";  // should the deadline pass
   shake_hands();
 }
 
@@ -91,14 +91,14 @@ void Connection::note_write_error() {
 // Has nothing to say and has not ended. With TLS there may be bytes that are neither: session
 // tickets come whenever the server likes (RFC 8446 §4.6.1), so they are read.
 bool Connection::quiet() {
-  if (!stream_.layer()) return false;   // an event said otherwise
+  if (!stream_.layer()) return false;  // an event said otherwise
   char byte;
   return stream_.read(&byte, 1).status == net::IoStatus::would_block;
 }
 
 bool Connection::verify_idle() {
   if (stream_.layer()) {
-    stream_.note(EPOLLIN);   // there may be more than the loop has told of
+    stream_.note(EPOLLIN);  // there may be more than the loop has told of
     return quiet();
   }
   char byte;

@@ -62,7 +62,7 @@ bool Connection::give_away() {
   ServerShared& shared = *server_->shared;
   // What was said on it before HTTP (a client's name, a key) is no other worker's.
   const int fd = server_->link.bare ? stream_.detach() : -1;
-  if (fd < 0) {   // what cannot be carried leaves its place
+  if (fd < 0) {  // what cannot be carried leaves its place
     stream_.close();
     detach_from_server();
     slots.closed(shared, dialer_.reactor().now_ns());

@@ -7,7 +7,7 @@ namespace switchback::upstream {
 namespace {
 constexpr Nanos shortest_look_ns = 16'000'000;
 constexpr Nanos longest_look_ns = 1'000'000'000;
-constexpr Nanos looks = 16;   // within the shortest limit
+constexpr Nanos looks = 16;  // within the shortest limit
 
 // How often to look, so that an end comes at most a sixteenth too late.
 Nanos look_ns(const config::Drain& limits) {

@@ -1,9 +1,9 @@
 // Servers that have left a pool (an address that a name has no more, a line gone from the
 // configuration) while requests run there: bounded as a drain of the color is, by class.
 //
-// Requests end at drain.timeout, streams at drain.stream; tunnels stay until drain.websocket and are
-// then ended one after the other over as long again. 0 is never.
-// Threads: its worker. Lifetime: its pool's.
+// Requests end at drain.timeout, streams at drain.stream; tunnels stay until drain.websocket and
+// are then ended one after the other over as long again. 0 is never. Threads: its worker. Lifetime:
+// its pool's.
 #pragma once
 
 #include <vector>
@@ -25,7 +25,7 @@ class Departures final : public net::Timer {
     WorkerServer* server;
     config::Drain limits;
     Nanos begun_ns;
-    unsigned tunnels = 0;   // seen at the last look
+    unsigned tunnels = 0;  // seen at the last look
   };
   void on_timer() override;
   void look_at(Departure& departure);

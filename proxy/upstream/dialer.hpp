@@ -17,7 +17,7 @@ class Dialer final : public net::Deferred {
  public:
   // Room for the largest head plus what the proxy adds to it.
   static constexpr std::size_t scratch_bytes = 160 * 1024;
-  static constexpr unsigned max_idle_per_server = 1024;   // of one worker
+  static constexpr unsigned max_idle_per_server = 1024;  // of one worker
 
   Dialer(net::Reactor& reactor, stats::WorkerStats& stats)
       : reactor_(reactor), stats_(stats), scratch_(std::make_unique<char[]>(scratch_bytes)) {}
@@ -26,7 +26,7 @@ class Dialer final : public net::Deferred {
   net::BufferPool& buffers() { return reactor_.buffers(); }
   stats::WorkerStats& stats() { return stats_; }
   char* scratch() { return scratch_.get(); }
-  tls::Workspace& tls() {   // made when the first server wants TLS
+  tls::Workspace& tls() {  // made when the first server wants TLS
     if (!tls_) tls_ = std::make_unique<tls::Workspace>(buffers());
     return *tls_;
   }
@@ -44,9 +44,9 @@ class Dialer final : public net::Deferred {
   bool make_room() const { return make_room_ && make_room_(); }
 
   Connection& make();
-  std::size_t connections() const { return all_.size(); }   // in any state, closed ones too
+  std::size_t connections() const { return all_.size(); }  // in any state, closed ones too
   Connection& connection(std::size_t i) { return *all_[i]; }
-  void recycle(Connection& connection);   // usable again after the running batch
+  void recycle(Connection& connection);  // usable again after the running batch
 
  private:
   void on_deferred() override;

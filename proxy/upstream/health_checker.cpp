@@ -93,7 +93,8 @@ struct HealthChecker::Impl {
 
   OnChange on_change;
   asio::io_context io{1};
-  // Asio opens its descriptors with the first timer: here, where it can fail, and not on the thread.
+  // Asio opens its descriptors with the first timer: here, where it can fail, and not on the
+  // thread.
   asio::steady_timer opener{io};
   asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
   std::map<TargetKey, std::shared_ptr<Target>> targets;
@@ -153,8 +154,7 @@ void HealthChecker::Impl::apply(std::vector<HealthTarget> next) {
 
 // New parameters take effect at once: the running pause ends, and with it an old, longer interval.
 void HealthChecker::Impl::keep(Target& target, HealthTarget next) {
-  const bool changed =
-      !(target.spec.check == next.check) || !target.spec.wire.same(next.wire);
+  const bool changed = !(target.spec.check == next.check) || !target.spec.wire.same(next.wire);
   if (target.spec.server != next.server) {
     target.rise_fall = RiseFall(next.check.rise, next.check.fall);
   }
@@ -192,8 +192,9 @@ asio::awaitable<void> HealthChecker::Impl::check_once(Target& target) {
                         : "path of the unix socket is empty or longer than 107 bytes";
   } else {
     const auto addresses = in_order(*spec.server, order);
-    result = co_await probe_server(addresses, spec.check, probe_host(spec.check, spec.server->address), spec.wire,
-                                   spec.server->address);
+    result =
+        co_await probe_server(addresses, spec.check, probe_host(spec.check, spec.server->address),
+                              spec.wire, spec.server->address);
     // Where none accepts, workers may as well try the one in use.
     if (result.connected) spec.server->use(order[result.address]);
   }
@@ -224,8 +225,8 @@ asio::awaitable<void> HealthChecker::Impl::probe_one(std::shared_ptr<ServerState
       std::chrono::duration_cast<config::Duration>(round->deadline - Clock::now());
   if (!server->candidates.empty() && connect_only.timeout > config::Duration::zero()) {
     const auto addresses = in_order(*server, order_of(*server));
-    const auto result = co_await probe_server(addresses, connect_only, {}, round->wire,
-                                              server->address);
+    const auto result =
+        co_await probe_server(addresses, connect_only, {}, round->wire, server->address);
     if (result.passed) ++round->accepting;
   }
   if (--round->open == 0) round->done(round->accepting);

@@ -5,11 +5,11 @@
 // says LOCAL (version 2) or UNKNOWN (version 1).
 //
 // Names are none of its business: a server of a name is one target for each of its addresses
-// (proxy/dns). Where one server has several (localhost), the one in use stays in use while it accepts
-// connections, else the next one
-// that does is taken. A check that fails for want of our own descriptors or memory counts for
-// nothing. First checks of a new target start at once (jittered within 50 ms), so that readiness is
-// known early; later ones follow each `interval`, give or take a tenth.
+// (proxy/dns). Where one server has several (localhost), the one in use stays in use while it
+// accepts connections, else the next one that does is taken. A check that fails for want of our own
+// descriptors or memory counts for nothing. First checks of a new target start at once (jittered
+// within 50 ms), so that readiness is known early; later ones follow each `interval`, give or take
+// a tenth.
 #pragma once
 
 #include <functional>
@@ -28,7 +28,7 @@ struct HealthTarget {
   Color color;
   config::HealthCheck check;
   std::shared_ptr<ServerState> server;
-  Wire wire;   // how connections begin
+  Wire wire;  // how connections begin
 };
 
 struct HealthChange {

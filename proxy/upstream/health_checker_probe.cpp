@@ -49,8 +49,7 @@ asio::awaitable<unsigned> read_final_head(Stream& stream, error_code& ec) {
     // The body decides nothing: whatever ends its reading is good enough.
     std::size_t read = 0;
     while (status != 101 && !parser.is_done() && read < max_answer_bytes) {
-      auto [body_ec, bytes] =
-          co_await http::async_read_some(stream, buffer, parser, as_result);
+      auto [body_ec, bytes] = co_await http::async_read_some(stream, buffer, parser, as_result);
       if (body_ec) break;
       read += bytes;
     }
@@ -74,7 +73,8 @@ asio::awaitable<void> ask(Stream& stream, std::shared_ptr<ProbeLink> connection,
   error_code read_ec;
   const unsigned status = co_await read_final_head(stream, read_ec);
   if (status == 0) {
-    result.reason = what + describe_failure(*connection, write_ec ? write_ec : read_ec, check.timeout);
+    result.reason =
+        what + describe_failure(*connection, write_ec ? write_ec : read_ec, check.timeout);
     co_return;
   }
   result.passed = status >= check.status_min && status <= check.status_max;

@@ -1,5 +1,5 @@
-// One check of one server, as a coroutine: connect, say the PROXY header, shake hands by TLS (both as
-// the pool wants it), and ask over HTTP if the check has a path.
+// One check of one server, as a coroutine: connect, say the PROXY header, shake hands by TLS (both
+// as the pool wants it), and ask over HTTP if the check has a path.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>

@@ -1,4 +1,5 @@
-// Passive health: a server that fails real requests several times in a row is taken out for a while.
+// Passive health: a server that fails real requests several times in a row is taken out for a
+// while.
 //
 // The rule is pure; what it counts are the few atomics of a Standing, shared by all workers. A
 // success costs one relaxed load. Two workers may count a failure and a success in either order:
@@ -16,12 +17,12 @@
 namespace switchback::upstream {
 
 struct OutlierRule {
-  unsigned consecutive_failures = 5;   // 0: never
+  unsigned consecutive_failures = 5;  // 0: never
   Nanos ejection_ns = 10'000'000'000;
   unsigned max_ejected_percent = 50;
 };
 
-inline constexpr unsigned max_ejections_in_row = 10;   // what the ejection's time is multiplied by
+inline constexpr unsigned max_ejections_in_row = 10;  // what the ejection's time is multiplied by
 
 // How many of `servers` may be out at once: rounded down, but one of two or more unless 0 %.
 unsigned ejections_allowed(std::size_t servers, unsigned max_ejected_percent);
@@ -50,10 +51,10 @@ class LastFailure {
     failure.code_ = code;
     return failure;
   }
-  std::string text() const;   // "connect_refused", "status 503"
+  std::string text() const;  // "connect_refused", "status 503"
 
  private:
-  std::uint16_t code_ = 0;   // below 100: a Reason
+  std::uint16_t code_ = 0;  // below 100: a Reason
 };
 
 // A server's standing with the workers that send it requests. Goes on over reloads and flips.
@@ -62,14 +63,14 @@ struct alignas(64) Standing {
   std::atomic<std::uint32_t> failures{0};
   std::atomic<std::uint16_t> last_failure{0};
   // Written under the pool's mutex.
-  std::atomic<Nanos> ejected_until_ns{0};   // 0: never was; in the past: it is back since then
-  std::atomic<std::uint32_t> in_row{0};     // ejections, see next_in_row
-  std::atomic<std::uint32_t> ejected_after{0};   // failures that led to the last ejection
+  std::atomic<Nanos> ejected_until_ns{0};       // 0: never was; in the past: it is back since then
+  std::atomic<std::uint32_t> in_row{0};         // ejections, see next_in_row
+  std::atomic<std::uint32_t> ejected_after{0};  // failures that led to the last ejection
   std::atomic<std::uint64_t> ejections{0};
-  std::atomic<std::uint64_t> withheld{0};   // ejections not made: too many out, or the last one
+  std::atomic<std::uint64_t> withheld{0};  // ejections not made: too many out, or the last one
   // Written by the control thread: a reload added the server or raised its weight.
   std::atomic<Nanos> raised_ns{0};
-  std::atomic<std::uint32_t> raised_from{0};   // per mille of the new weight
+  std::atomic<std::uint32_t> raised_from{0};  // per mille of the new weight
 
   bool ejected(Nanos now_ns) const {
     const Nanos until = ejected_until_ns.load(std::memory_order_relaxed);
@@ -82,8 +83,8 @@ struct alignas(64) Standing {
   }
 };
 
-inline constexpr unsigned full_share = 1000;         // per mille
-inline constexpr unsigned slow_start_share = 100;    // where it begins
+inline constexpr unsigned full_share = 1000;       // per mille
+inline constexpr unsigned slow_start_share = 100;  // where it begins
 
 // The share, in per mille, that a server which came back `since_ns` ago has of its weight.
 unsigned ramp(Nanos since_ns, Nanos slow_start_ns, unsigned from);

@@ -35,10 +35,10 @@ class Pool final : public exchange::UpstreamPool {
                                const exchange::AcquireWish& wish) override;
   void leave_queue(exchange::QueueWaiter& waiter) override;
   void recall() override;
-  void return_wanted();   // idle connections that others wait for
+  void return_wanted();  // idle connections that others wait for
   void close_idle();
-  std::size_t close_oldest_idle();   // of each server the one that was used longest ago; how many
-  bool busy() const;   // some server still has a connection in use
+  std::size_t close_oldest_idle();  // of each server the one that was used longest ago; how many
+  bool busy() const;                // some server still has a connection in use
 
  private:
   void sweep_removed();
@@ -60,8 +60,8 @@ class Pool final : public exchange::UpstreamPool {
   Departures departures_{dialer_};
   std::string unresolved_;
   std::shared_ptr<PoolShared> shared_;
-  std::unique_ptr<PoolQueue> queue_;   // null: never had a limit
-  bool limited_ = false;               // limits.connections_per_server is set
+  std::unique_ptr<PoolQueue> queue_;  // null: never had a limit
+  bool limited_ = false;              // limits.connections_per_server is set
   std::vector<std::unique_ptr<WorkerServer>> servers_;
   std::vector<std::unique_ptr<WorkerServer>> removed_;
 };

@@ -38,7 +38,7 @@ void PoolQueue::take_calls() {
     if (!waiter) return;
     waiter->on_turn();
   }
-  wake();   // others have their turn first
+  wake();  // others have their turn first
 }
 
 void PoolQueue::began_waiting() {
@@ -78,7 +78,7 @@ Acquired Pool::acquire_limited(exchange::UpstreamUser& user, const AcquireWish& 
     Connection* idle = wish.fresh ? nullptr : kept(*server, client);
     SlotQueue::Take take = shared_->slots().take(*server->shared, worker_, idle != nullptr);
     if (take == SlotQueue::Take::full && server->link.per_client && server->idle_oldest) {
-      server->idle_oldest->close();   // another client's, which nobody else can use
+      server->idle_oldest->close();  // another client's, which nobody else can use
       take = shared_->slots().take(*server->shared, worker_, false);
     }
     if (take == SlotQueue::Take::idle) got = lend(*idle, *server, user);
@@ -97,7 +97,7 @@ Acquired Pool::enqueue(const AcquireWish& wish) {
   waiter.queue_fresh = wish.fresh;
   const auto* avoid = static_cast<const WorkerServer*>(wish.avoid);
   waiter.queue_avoid = nullptr;
-  for (const auto& server : servers_) {   // it may have gone meanwhile
+  for (const auto& server : servers_) {  // it may have gone meanwhile
     if (server.get() == avoid) waiter.queue_avoid = server->shared.get();
   }
   if (!shared_->slots().enqueue(waiter, worker_, wish.admitted, dialer_.reactor().now_ns())) {
@@ -112,7 +112,7 @@ Acquired Pool::take_turn(exchange::UpstreamUser& user, const AcquireWish& wish) 
   const Grant grant = shared_->slots().accept(*wish.waiter);
   if (!grant.server) return acquire(user, wish);
   WorkerServer* server = find(grant.server);
-  if (!server) {   // a reload has reached the queue and not yet this worker, or the other way round
+  if (!server) {  // a reload has reached the queue and not yet this worker, or the other way round
     const int unwanted =
         shared_->slots().give_back(*grant.server, grant.fd, dialer_.reactor().now_ns());
     if (unwanted >= 0) ::close(unwanted);

@@ -15,14 +15,14 @@ class PoolQueue final : public SlotWorker, public net::Timer {
   PoolQueue(Pool& pool, net::Reactor& reactor, SlotQueue& slots, unsigned worker);
   ~PoolQueue();
 
-  void began_waiting();   // one of this worker's; looks at the servers now and then from now on
+  void began_waiting();  // one of this worker's; looks at the servers now and then from now on
   void ended_waiting() { --waiting_; }
 
  private:
   static constexpr unsigned calls_per_turn = 64;
-  static constexpr Nanos look_every_ns = 100'000'000;   // servers come back without telling
+  static constexpr Nanos look_every_ns = 100'000'000;  // servers come back without telling
   struct Link {
-    PoolQueue* queue;   // null: it has gone; its worker's thread only
+    PoolQueue* queue;  // null: it has gone; its worker's thread only
   };
   void wake() override;
   void on_timer() override;
@@ -33,7 +33,7 @@ class PoolQueue final : public SlotWorker, public net::Timer {
   SlotQueue& slots_;
   const unsigned worker_;
   unsigned waiting_ = 0;
-  std::shared_ptr<Link> link_;   // what posted calls hold on to
+  std::shared_ptr<Link> link_;  // what posted calls hold on to
 };
 
 }  // namespace switchback::upstream

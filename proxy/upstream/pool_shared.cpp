@@ -23,7 +23,8 @@ PoolShared::PoolShared(std::string service, Color color, unsigned workers, OnEje
       on_ejection_(std::move(on_ejection)),
       slots_(workers) {}
 
-// A weight that is raised goes on from what it was, so that the server is not sent less than before.
+// A weight that is raised goes on from what it was, so that the server is not sent less than
+// before.
 void PoolShared::begin_slow_starts(const std::vector<PoolMember>& members, Nanos now_ns) const {
   const Nanos slow_start = slow_start_ns();
   for (const PoolMember& member : members) {
@@ -44,7 +45,7 @@ void PoolShared::configure(const config::Service& service, std::vector<PoolMembe
                            Nanos now_ns) {
   std::vector<SlotQueue::Member> places;
   for (const PoolMember& member : members) places.push_back({member.shared, member.weight});
-  std::vector<PoolMember> before;   // freed when nothing is locked
+  std::vector<PoolMember> before;  // freed when nothing is locked
   {
     const std::lock_guard lock(mutex_);
     if (configured_) begin_slow_starts(members, now_ns);
@@ -57,7 +58,7 @@ void PoolShared::configure(const config::Service& service, std::vector<PoolMembe
     before = std::move(members_);
     members_ = std::move(members);
     if (rule_.consecutive_failures == 0 || rule_.max_ejected_percent == 0) {
-      for (const PoolMember& member : members_) {   // switched off: who is out comes back
+      for (const PoolMember& member : members_) {  // switched off: who is out comes back
         Standing& standing = member.shared->standing;
         if (standing.ejected(now_ns)) {
           standing.ejected_until_ns.store(now_ns, std::memory_order_relaxed);
@@ -105,12 +106,11 @@ void PoolShared::failed(ServerShared& server, LastFailure what, Nanos now_ns) {
       standing.withheld.fetch_add(1, std::memory_order_relaxed);
       return;
     }
-    const unsigned row =
-        next_in_row(standing.in_row.load(std::memory_order_relaxed),
-                    standing.ejected_until_ns.load(std::memory_order_relaxed), now_ns,
-                    rule_.ejection_ns);
-    ejection = {service_, color_, server.state->identity, failures, what.text(),
-                rule_.ejection_ns * row};
+    const unsigned row = next_in_row(standing.in_row.load(std::memory_order_relaxed),
+                                     standing.ejected_until_ns.load(std::memory_order_relaxed),
+                                     now_ns, rule_.ejection_ns);
+    ejection = {service_, color_,      server.state->identity,
+                failures, what.text(), rule_.ejection_ns * row};
     standing.in_row.store(row, std::memory_order_relaxed);
     standing.ejected_after.store(failures, std::memory_order_relaxed);
     standing.ejections.fetch_add(1, std::memory_order_relaxed);

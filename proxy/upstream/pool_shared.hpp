@@ -28,14 +28,14 @@ struct Ejection {
   std::string service;
   Color color = Color::blue;
   std::string server;
-  unsigned failures = 0;      // in a row
-  std::string last;           // what the last one was
+  unsigned failures = 0;  // in a row
+  std::string last;       // what the last one was
   Nanos for_ns = 0;
 };
 
 class PoolShared {
  public:
-  using OnEjection = std::function<void(const Ejection&)>;   // on the worker that saw the failure
+  using OnEjection = std::function<void(const Ejection&)>;  // on the worker that saw the failure
   PoolShared(std::string service, Color color, unsigned workers, OnEjection on_ejection = {});
 
   // The configuration of the first snapshot or of a reload. Servers that are new, or whose weight
@@ -58,7 +58,7 @@ class PoolShared {
   const OnEjection on_ejection_;
   std::atomic<unsigned> consecutive_failures_{0};
   std::atomic<Nanos> slow_start_ns_{0};
-  std::mutex mutex_;   // rule and members; held while an ejection is decided
+  std::mutex mutex_;  // rule and members; held while an ejection is decided
   OutlierRule rule_;
   std::vector<PoolMember> members_;
   bool configured_ = false;

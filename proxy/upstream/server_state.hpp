@@ -29,11 +29,11 @@ std::string_view to_string(Health h);
 
 class ServerState {
  public:
-  explicit ServerState(config::Address address);   // a literal, a unix path or localhost
-  ServerState(config::Address address, const dns::Ip& one);   // one address of a name
+  explicit ServerState(config::Address address);             // a literal, a unix path or localhost
+  ServerState(config::Address address, const dns::Ip& one);  // one address of a name
 
-  const config::Address address;   // as configured
-  const std::string identity;      // "10.0.0.7:9000", "app-blue:9000 (10.0.0.7)"
+  const config::Address address;  // as configured
+  const std::string identity;     // "10.0.0.7:9000", "app-blue:9000 (10.0.0.7)"
   // Never changed: more than one for localhost, none for a path that is too long.
   const std::vector<ResolvedAddress> candidates;
 

@@ -50,7 +50,7 @@ SlotQueue::Take SlotQueue::take(ServerShared& server, unsigned worker, bool has_
   const std::lock_guard lock(mutex_);
   if (queue_.first) return Take::behind_others;
   if (has_idle) {
-    server.wanted_back[worker] = 0;   // whoever wanted it does not wait any more
+    server.wanted_back[worker] = 0;  // whoever wanted it does not wait any more
     if (server.idle[worker] > 0) --server.idle[worker];
     return Take::idle;
   }
@@ -116,10 +116,9 @@ bool SlotQueue::unknown_needed(Nanos now_ns, bool even_ejected) const {
 // when nobody else is there at all; the avoided one only when no other has room; one that was not
 // checked yet after those that were.
 ServerShared* SlotQueue::freest(const void* avoid, Nanos now_ns) const {
-  const bool even_ejected =
-      std::none_of(members_.begin(), members_.end(), [&](const Member& member) {
-        return member.weight > 0 && member.server->usable(now_ns);
-      });
+  const bool even_ejected = std::none_of(
+      members_.begin(), members_.end(),
+      [&](const Member& member) { return member.weight > 0 && member.server->usable(now_ns); });
   const bool even_unknown = unknown_needed(now_ns, even_ejected);
   const Member* best = nullptr;
   std::uint64_t best_weight = 0;
@@ -131,10 +130,9 @@ ServerShared* SlotQueue::freest(const void* avoid, Nanos now_ns) const {
     const unsigned rank = (&server == avoid ? 2 : 0) + (unknown ? 1 : 0);
     const std::uint64_t weight =
         std::uint64_t{member.weight} * server.share(now_ns, limits_.slow_start_ns);
-    const bool better =
-        !best || rank < best_rank ||
-        (rank == best_rank && server.connections.load() * best_weight <
-                                  best->server->connections.load() * weight);
+    const bool better = !best || rank < best_rank ||
+                        (rank == best_rank && server.connections.load() * best_weight <
+                                                  best->server->connections.load() * weight);
     if (!better) continue;
     best = &member;
     best_weight = weight;
@@ -154,7 +152,7 @@ void SlotQueue::serve(Nanos now_ns) {
   if (any_usable(now_ns)) {
     ask_back(now_ns);
   } else {
-    while (queue_.first) call(*queue_.first, nullptr, -1);   // they will be told: no server
+    while (queue_.first) call(*queue_.first, nullptr, -1);  // they will be told: no server
   }
 }
 
@@ -165,7 +163,7 @@ void SlotQueue::ask_back(Nanos now_ns) {
     return member.weight > 0 && member.server->usable(now_ns, true);
   };
   for (const Member& member : members_) {
-    if (!counts(member)) continue;   // what was asked of one that went down helps nobody
+    if (!counts(member)) continue;  // what was asked of one that went down helps nobody
     for (const std::uint32_t asked : member.server->wanted_back) {
       wanted -= std::min<std::size_t>(wanted, asked);
     }
@@ -174,9 +172,8 @@ void SlotQueue::ask_back(Nanos now_ns) {
     ServerShared& server = *member.server;
     if (!counts(member)) continue;
     for (unsigned w = 0; w < workers_.size() && wanted > 0; ++w) {
-      const std::size_t more =
-          std::min<std::size_t>(wanted, server.idle[w] - std::min(server.idle[w],
-                                                                  server.wanted_back[w]));
+      const std::size_t more = std::min<std::size_t>(
+          wanted, server.idle[w] - std::min(server.idle[w], server.wanted_back[w]));
       if (more == 0) continue;
       server.wanted_back[w] += static_cast<std::uint32_t>(more);
       wanted -= more;
@@ -266,9 +263,8 @@ void SlotQueue::set_idle(ServerShared& server, unsigned worker, unsigned n) {
 
 unsigned SlotQueue::claim_wanted_back(ServerShared& server, unsigned worker) {
   const std::lock_guard lock(mutex_);
-  const std::uint32_t wanted =
-      queue_.first ? std::exchange(server.wanted_back[worker], 0)
-                   : (server.wanted_back[worker] = 0);
+  const std::uint32_t wanted = queue_.first ? std::exchange(server.wanted_back[worker], 0)
+                                            : (server.wanted_back[worker] = 0);
   server.idle[worker] -= std::min(server.idle[worker], wanted);
   return wanted;
 }

@@ -37,15 +37,15 @@ class SlotWorker {
 
 // What a called waiter got.
 struct Grant {
-  ServerShared* server = nullptr;   // null: nothing, ask again
-  int fd = -1;                      // a kept connection to it; -1: a place for a new one
+  ServerShared* server = nullptr;  // null: nothing, ask again
+  int fd = -1;                     // a kept connection to it; -1: a place for a new one
 };
 
 class SlotQueue {
  public:
   struct Limits {
-    unsigned per_server = 0;   // 0: no limit
-    std::size_t waiting = 0;   // at most
+    unsigned per_server = 0;  // 0: no limit
+    std::size_t waiting = 0;  // at most
     Nanos slow_start_ns = 0;
   };
   struct Member {
@@ -58,7 +58,7 @@ class SlotQueue {
   ~SlotQueue();
 
   void configure(const Limits& limits, std::vector<Member> members, Nanos now_ns);
-  void attach(unsigned worker, SlotWorker* port);   // null: detach
+  void attach(unsigned worker, SlotWorker* port);  // null: detach
   bool limited() const { return per_server_.load(std::memory_order_seq_cst) != 0; }
   std::size_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
   std::size_t most_waiting() const { return most_waiting_.load(std::memory_order_relaxed); }
@@ -71,7 +71,7 @@ class SlotQueue {
   bool enqueue(QueueWaiter& waiter, unsigned worker, bool admitted, Nanos now_ns);
   // Gives up the place, and what was granted. A socket that nobody wants is returned: close it.
   int leave(QueueWaiter& waiter, Nanos now_ns);
-  Grant accept(QueueWaiter& waiter);   // in on_turn(): what it was called for
+  Grant accept(QueueWaiter& waiter);  // in on_turn(): what it was called for
   // A grant that is not used after all. A socket that nobody wants is returned: close it.
   int give_back(ServerShared& server, int fd, Nanos now_ns);
 
@@ -82,14 +82,14 @@ class SlotQueue {
   // more; it is counted as idle. close: it is of no use, and not counted any more.
   enum class Offer : std::uint8_t { taken, keep, close };
   Offer offer(ServerShared& server, unsigned worker, int fd, Nanos now_ns);
-  void idle_ended(ServerShared& server, unsigned worker);           // before closed()
-  void set_idle(ServerShared& server, unsigned worker, unsigned n); // when limits are adopted
+  void idle_ended(ServerShared& server, unsigned worker);            // before closed()
+  void set_idle(ServerShared& server, unsigned worker, unsigned n);  // when limits are adopted
   // How many idle connections this worker must offer now; they are not counted as idle any more.
   unsigned claim_wanted_back(ServerShared& server, unsigned worker);
 
-  void opened(ServerShared& server) { server.connections.fetch_add(1); }   // not limited
+  void opened(ServerShared& server) { server.connections.fetch_add(1); }  // not limited
   void closed(ServerShared& server, Nanos now_ns) {
-    server.connections.fetch_sub(1);   // before the look at the limit: see configure()
+    server.connections.fetch_sub(1);  // before the look at the limit: see configure()
     if (limited()) poke(now_ns);
   }
 
@@ -98,15 +98,15 @@ class SlotQueue {
   // A flip: those of this worker ask again, and resolve their color anew.
   void recall(unsigned worker);
 
-  void begin_turn(unsigned worker);        // before next(): later wakes post again
-  QueueWaiter* next(unsigned worker);      // called, for this worker; null: no more
+  void begin_turn(unsigned worker);    // before next(): later wakes post again
+  QueueWaiter* next(unsigned worker);  // called, for this worker; null: no more
 
  private:
   using Waiter = QueueWaiter;
   struct List {
     Waiter* first = nullptr;
     Waiter* last = nullptr;
-    void insert_before(Waiter* next, Waiter& waiter);   // null: at the end
+    void insert_before(Waiter* next, Waiter& waiter);  // null: at the end
     void remove(Waiter& waiter);
   };
   struct WorkerPart {
@@ -119,7 +119,7 @@ class SlotQueue {
   bool too_many(const ServerShared& server) const {
     return limits_.per_server != 0 && server.connections.load() > limits_.per_server;
   }
-  bool in_use(const ServerShared& server) const;   // a member, with a weight
+  bool in_use(const ServerShared& server) const;  // a member, with a weight
   bool unknown_needed(Nanos now_ns, bool even_ejected) const;
   ServerShared* freest(const void* avoid, Nanos now_ns) const;
   bool any_usable(Nanos now_ns) const;

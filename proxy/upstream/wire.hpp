@@ -14,8 +14,8 @@
 namespace switchback::upstream {
 
 struct Wire {
-  std::shared_ptr<const tls::ClientContext> tls;   // null: cleartext
-  config::PoolTls tls_settings;                    // with tls: whom to expect
+  std::shared_ptr<const tls::ClientContext> tls;  // null: cleartext
+  config::PoolTls tls_settings;                   // with tls: whom to expect
   config::ProxyHeader proxy_header = config::ProxyHeader::off;
 
   bool bare() const { return !tls && proxy_header == config::ProxyHeader::off; }
@@ -33,9 +33,9 @@ struct Wire {
 // One server's end of a wire on one worker.
 struct ServerLink {
   Wire wire;
-  bool bare = true;             // nothing comes before HTTP
-  bool per_client = false;      // a connection belongs to one client: its PROXY header named it
-  std::uint32_t generation = 0; // connections of an older one are not used again
+  bool bare = true;              // nothing comes before HTTP
+  bool per_client = false;       // a connection belongs to one client: its PROXY header named it
+  std::uint32_t generation = 0;  // connections of an older one are not used again
   tls::ServerName name;
   tls::SessionStore sessions;
 
@@ -46,7 +46,7 @@ struct ServerLink {
     bare = wire.bare();
     per_client = wire.proxy_header != config::ProxyHeader::off;
     ++generation;
-    sessions.clear();   // what was verified by other rules is not resumed
+    sessions.clear();  // what was verified by other rules is not resumed
     if (wire.tls) name = tls::server_name(wire.tls_settings, address);
     return true;
   }

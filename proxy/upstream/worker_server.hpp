@@ -21,13 +21,15 @@ struct ServerShared {
       : state(std::move(s)), loads(workers), idle(workers), wanted_back(workers) {}
 #ifndef NDEBUG
   // Every connection has been closed, and every place taken for one was used or given back.
-  ~ServerShared() { SB_ASSERT(connections.load(std::memory_order_relaxed) == 0); }
+  ~ServerShared() {
+    SB_ASSERT(connections.load(std::memory_order_relaxed) == 0);
+  }
 #endif
   struct alignas(64) Load {
     stats::Gauge in_flight;
   };
   std::shared_ptr<ServerState> state;
-  std::vector<Load> loads;   // one per worker
+  std::vector<Load> loads;  // one per worker
   Standing standing;
   // Of all workers, in any state, and places taken for one that is about to be dialled. Written
   // when a connection begins or ends, never per request.
@@ -55,20 +57,20 @@ struct WorkerServer {
       : shared(std::move(s)), worker(w), weight(server_weight) {}
 
   std::shared_ptr<ServerShared> shared;
-  PoolShared* pool = nullptr;        // outlives it; null in tests of what needs none
+  PoolShared* pool = nullptr;  // outlives it; null in tests of what needs none
   unsigned worker;
   unsigned weight;
-  unsigned in_flight = 0;            // attempts on this worker
-  unsigned connections = 0;          // of this worker, in any state
+  unsigned in_flight = 0;    // attempts on this worker
+  unsigned connections = 0;  // of this worker, in any state
   std::int64_t round_robin_credit = 0;
-  bool removed = false;              // gone from the configuration; dies with its last connection
-  bool limited = false;              // limits.connections_per_server: the pool's queue has a say
-  bool full = false;                 // while one pick looks for a server with a connection to give
-  Connection* idle_newest = nullptr; // last used first
+  bool removed = false;               // gone from the configuration; dies with its last connection
+  bool limited = false;               // limits.connections_per_server: the pool's queue has a say
+  bool full = false;                  // while one pick looks for a server with a connection to give
+  Connection* idle_newest = nullptr;  // last used first
   Connection* idle_oldest = nullptr;
   unsigned idle_count = 0;
 
-  ServerLink link;                   // how connections begin
+  ServerLink link;  // how connections begin
 
   bool usable(Nanos now_ns, bool even_ejected = false) const {
     return weight > 0 && !full && shared->usable(now_ns, even_ejected);

@@ -34,36 +34,36 @@ struct ServerView {
   std::string address;
   unsigned weight = 1;
   upstream::Health health = upstream::Health::unknown;
-  std::string reason;            // of the last failed check
-  std::uint64_t in_flight = 0;   // all workers
-  std::uint64_t connections = 0; // of all workers, kept ones included
-  unsigned share_percent = 0;    // of its weight: less in slow start, 0 while it takes nothing
-  unsigned failures_in_row = 0;  // of real requests
-  config::Duration ejected_for{};   // until it is back; 0: not ejected
-  std::string ejection;          // why: "5 failures in a row, the last: connect_refused"
-  std::uint64_t ejections = 0;   // so far
-  std::uint64_t ejections_withheld = 0;   // not made: too many out, or no other left
+  std::string reason;              // of the last failed check
+  std::uint64_t in_flight = 0;     // all workers
+  std::uint64_t connections = 0;   // of all workers, kept ones included
+  unsigned share_percent = 0;      // of its weight: less in slow start, 0 while it takes nothing
+  unsigned failures_in_row = 0;    // of real requests
+  config::Duration ejected_for{};  // until it is back; 0: not ejected
+  std::string ejection;            // why: "5 failures in a row, the last: connect_refused"
+  std::uint64_t ejections = 0;     // so far
+  std::uint64_t ejections_withheld = 0;  // not made: too many out, or no other left
 };
 
 // A name that stands for servers, and what DNS has said of it.
 struct NameView {
   std::string name;
-  std::vector<std::string> addresses;   // in use
-  bool resolved = false;         // it was, once
-  bool trouble = false;          // worth somebody's attention; `error` says why
-  std::string error;             // of the newest answer, "" when it was good
-  std::int64_t ttl_left_ms = 0;  // of the last good answer; 0: over, or never
-  std::int64_t age_ms = -1;      // of the last good answer; -1: never
-  std::int64_t next_ms = 0;      // until it is asked again; 0: being asked
+  std::vector<std::string> addresses;  // in use
+  bool resolved = false;               // it was, once
+  bool trouble = false;                // worth somebody's attention; `error` says why
+  std::string error;                   // of the newest answer, "" when it was good
+  std::int64_t ttl_left_ms = 0;        // of the last good answer; 0: over, or never
+  std::int64_t age_ms = -1;            // of the last good answer; -1: never
+  std::int64_t next_ms = 0;            // until it is asked again; 0: being asked
   std::uint64_t lookups = 0, failures = 0, changes = 0, left_out = 0;
 };
 
 struct PoolView {
   bool draining = false;
   std::string release;
-  std::array<std::uint64_t, drain::class_count> in_flight{};   // by drain::TrafficClass
-  std::vector<ServerView> servers;   // a name: one for each address, or one that says why not
-  std::vector<NameView> names;       // of this pool's servers
+  std::array<std::uint64_t, drain::class_count> in_flight{};  // by drain::TrafficClass
+  std::vector<ServerView> servers;  // a name: one for each address, or one that says why not
+  std::vector<NameView> names;      // of this pool's servers
   unsigned connections_limit = 0;   // of each server; 0: none
   std::uint64_t waiting = 0;        // for a connection
 };
@@ -73,25 +73,25 @@ struct ServiceView {
   Color active = Color::blue;
   std::uint64_t epoch = 0;
   bool paused = false;
-  std::uint64_t waiting = 0;     // at the door
-  std::array<PoolView, 2> pools; // by Color
+  std::uint64_t waiting = 0;      // at the door
+  std::array<PoolView, 2> pools;  // by Color
 };
 
 // A server to be asked directly, past the data plane, as health checks do.
 struct ProbeTarget {
-  std::string server;            // as in ServerView::address
-  std::string key;               // of service, color and server: connections with one are alike
-  std::vector<upstream::ResolvedAddress> addresses;   // to try in this order
-  upstream::Wire wire;           // how connections begin
-  config::Address address;       // as configured, for TLS names
-  std::string host;              // value of the Host field
+  std::string server;  // as in ServerView::address
+  std::string key;     // of service, color and server: connections with one are alike
+  std::vector<upstream::ResolvedAddress> addresses;  // to try in this order
+  upstream::Wire wire;                               // how connections begin
+  config::Address address;                           // as configured, for TLS names
+  std::string host;                                  // value of the Host field
 };
 
-struct StatsView {   // valid until the next reload; the counters are read live
+struct StatsView {  // valid until the next reload; the counters are read live
   std::vector<const stats::WorkerStats*> workers;
   struct Service {
     std::string name;
-    std::vector<const stats::ServiceStats*> shards;   // one per worker
+    std::vector<const stats::ServiceStats*> shards;  // one per worker
   };
   std::vector<Service> services;
 };
@@ -110,20 +110,21 @@ class Observer {
 
 class DataPlane {
  public:
-  virtual ~DataPlane() = default;   // ends at once; see shut_down for the gentle way
+  virtual ~DataPlane() = default;  // ends at once; see shut_down for the gentle way
 
   virtual unsigned workers() const = 0;
-  virtual std::vector<std::string> listener_addresses() const = 0;   // "http://127.0.0.1:8080"
-  virtual std::vector<std::string> services() const = 0;             // in configuration order
+  virtual std::vector<std::string> listener_addresses() const = 0;  // "http://127.0.0.1:8080"
+  virtual std::vector<std::string> services() const = 0;            // in configuration order
   virtual std::optional<ServiceView> view(const std::string& service) const = 0;
   virtual StatsView stats() const = 0;
-  // What mirroring has found; at most that many of the newest differences. Unknown service: nullopt.
+  // What mirroring has found; at most that many of the newest differences. Unknown service:
+  // nullopt.
   virtual std::optional<mirror::View> mirror_view(const std::string& service,
                                                   std::size_t most_samples) const = 0;
 
   // The flip: one atomic store of {color, epoch, paused as it was}, then a barrier message to every
-  // worker. Returns at once; the record fills up as workers pass. `epoch` must be higher than the current one.
-  // Unknown service: nullptr.
+  // worker. Returns at once; the record fills up as workers pass. `epoch` must be higher than the
+  // current one. Unknown service: nullptr.
   virtual std::shared_ptr<drain::SwitchRecord> switch_color(const std::string& service, Color to,
                                                             std::uint64_t epoch) = 0;
 
@@ -156,17 +157,17 @@ class DataPlane {
     return {};
   }
 
-  // Adopts what can change at run time (services, pools, routes, timeouts, limits, certificates, log
-  // level). Seeds are for services that are new. The caller has checked the diff; listeners stay, in
-  // their order. Throws std::runtime_error where a file it names cannot be used (one line a fault):
-  // nothing has changed then.
+  // Adopts what can change at run time (services, pools, routes, timeouts, limits, certificates,
+  // log level). Seeds are for services that are new. The caller has checked the diff; listeners
+  // stay, in their order. Throws std::runtime_error where a file it names cannot be used (one line
+  // a fault): nothing has changed then.
   virtual void reload(const config::Config& config, const std::vector<ServiceSeed>& seeds) = 0;
   // What the last reload found new in files whose names stayed (certificates), one line each.
   virtual std::vector<std::string> renewed_files() const { return {}; }
 
   // Gives the workers the servers that the names stand for by now. After Observer::names_changed.
   virtual void adopt_names() {}
-  virtual std::vector<NameView> names() const { return {}; }   // of all servers, sorted
+  virtual std::vector<NameView> names() const { return {}; }  // of all servers, sorted
 
   virtual void reopen_logs() = 0;
   // Waits until what the access log was given so far is written, or could not be for a second.
@@ -183,11 +184,11 @@ class DataPlane {
 // Takes over the sockets that the service manager passed (socket activation), for listeners
 // `fd:NAME`. Once, before there is any other thread: the environment is changed. "" or a fault.
 std::string adopt_inherited_sockets();
-std::string unused_inherited_sockets();   // names of those that no listener took, or ""
+std::string unused_inherited_sockets();  // names of those that no listener took, or ""
 
 struct StartResult {
-  std::unique_ptr<DataPlane> plane;   // null: see error
-  std::string error;                  // "listeners[0].bind 127.0.0.1:8080: Address already in use (…)"
+  std::unique_ptr<DataPlane> plane;  // null: see error
+  std::string error;  // "listeners[0].bind 127.0.0.1:8080: Address already in use (…)"
 };
 StartResult start_data_plane(const config::Config& config, const std::vector<ServiceSeed>& seeds,
                              std::shared_ptr<Observer> observer);

@@ -13,7 +13,9 @@ const dns::NameStatus* find(const dns::NameTable& table, const config::Address& 
   return at == table.end() ? nullptr : &at->second;
 }
 
-bool has_address(const dns::NameStatus* status) { return status && !status->addresses.empty(); }
+bool has_address(const dns::NameStatus* status) {
+  return status && !status->addresses.empty();
+}
 
 std::string why(const dns::NameStatus* status) {
   if (!status || status->error.empty()) return "the name is not resolved yet";
@@ -21,8 +23,7 @@ std::string why(const dns::NameStatus* status) {
 }
 
 upstream::PoolMember member_for(std::shared_ptr<upstream::ServerState> state, unsigned weight,
-                                const std::vector<upstream::PoolMember>* before,
-                                unsigned workers) {
+                                const std::vector<upstream::PoolMember>* before, unsigned workers) {
   upstream::PoolMember member;
   member.weight = weight;
   if (before) {
@@ -45,8 +46,7 @@ bool same_members(const std::vector<upstream::PoolMember>& a,
   });
 }
 
-bool any_of_name(const std::vector<upstream::PoolMember>& members,
-                 const config::Address& address) {
+bool any_of_name(const std::vector<upstream::PoolMember>& members, const config::Address& address) {
   return std::any_of(members.begin(), members.end(), [&](const upstream::PoolMember& member) {
     return member.shared->state->address == address;
   });
@@ -71,8 +71,7 @@ std::set<std::string> names_of(const config::Config& config) {
   return names;
 }
 
-std::vector<upstream::PoolMember> expand_pool(const config::Pool& pool,
-                                              const dns::NameTable& table,
+std::vector<upstream::PoolMember> expand_pool(const config::Pool& pool, const dns::NameTable& table,
                                               const std::vector<upstream::PoolMember>* before,
                                               unsigned workers) {
   std::vector<upstream::PoolMember> members;

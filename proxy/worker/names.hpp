@@ -19,12 +19,12 @@ std::set<std::string> names_of(const config::Pool& pool);
 std::set<std::string> names_of(const config::Config& config);
 
 // Members for `pool`; those that are in `before` (may be null) go on as they are.
-std::vector<upstream::PoolMember> expand_pool(const config::Pool& pool,
-                                              const dns::NameTable& table,
+std::vector<upstream::PoolMember> expand_pool(const config::Pool& pool, const dns::NameTable& table,
                                               const std::vector<upstream::PoolMember>* before,
                                               unsigned workers);
 
-// "app-blue: no such name (NXDOMAIN); app-green: not resolved yet"; empty: all names have addresses.
+// "app-blue: no such name (NXDOMAIN); app-green: not resolved yet"; empty: all names have
+// addresses.
 std::string unresolved_in(const config::Pool& pool, const dns::NameTable& table);
 
 // For each server of a pool whose name has no address: an entry that says so in its place.

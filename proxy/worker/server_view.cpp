@@ -20,8 +20,8 @@ ServerView server_view(const upstream::PoolMember& member, const upstream::PoolS
   if (standing.ejected(now_ns)) {
     const Nanos left = standing.ejected_until_ns.load(std::memory_order_relaxed) - now_ns;
     const auto failures = standing.ejected_after.load(std::memory_order_relaxed);
-    const auto last = upstream::LastFailure::of_code(
-        standing.last_failure.load(std::memory_order_relaxed));
+    const auto last =
+        upstream::LastFailure::of_code(standing.last_failure.load(std::memory_order_relaxed));
     view.ejected_for = std::chrono::ceil<config::Duration>(std::chrono::nanoseconds(left));
     view.ejection = std::to_string(failures) + (failures == 1 ? " failure" : " failures in a row") +
                     ", the last: " + last.text();

@@ -27,13 +27,14 @@ struct Worker::Service final : net::Timer, net::Deferred {
               std::make_unique<upstream::Pool>(w.dialer_, w.index_, seed(w, 2))},
         mirror(w.context_, *runtime, w.index_) {}
 
-  ~Service() {   // the runtime may live on in a late message
+  ~Service() {  // the runtime may live on in a late message
     runtime->drain_changed = nullptr;
     runtime->pools = {};
   }
 
   static std::uint64_t seed(const Worker& w, std::uint64_t n) {
-    return (static_cast<std::uint64_t>(monotonic_ns()) << 8) ^ (w.index_ * 0x9e3779b97f4a7c15ULL) ^ n;
+    return (static_cast<std::uint64_t>(monotonic_ns()) << 8) ^ (w.index_ * 0x9e3779b97f4a7c15ULL) ^
+           n;
   }
   void arm_drain() {
     const Nanos next = runtime->gate.next_deadline_ns();
@@ -48,18 +49,16 @@ struct Worker::Service final : net::Timer, net::Deferred {
     arm_drain();
   }
   void on_deferred() override {
-    if (runtime->control->load().paused) return;   // shut again: who waits goes on waiting
+    if (runtime->control->load().paused) return;  // shut again: who waits goes on waiting
     if (runtime->door.open_some()) worker.reactor_.defer(*this);
   }
-  bool busy() const {
-    return pools[0]->busy() || pools[1]->busy() || runtime->exchanges > 0;
-  }
+  bool busy() const { return pools[0]->busy() || pools[1]->busy() || runtime->exchanges > 0; }
 
   Worker& worker;
   std::shared_ptr<const ServiceShared> shared;
   std::shared_ptr<exchange::ServiceRuntime> runtime;
   std::array<std::unique_ptr<upstream::Pool>, 2> pools;
-  mirror::Mirror mirror;   // last: its copies use the pools
+  mirror::Mirror mirror;  // last: its copies use the pools
 };
 
 Worker::Worker(unsigned index, log::AccessRing* access)
@@ -70,7 +69,9 @@ Worker::Worker(unsigned index, log::AccessRing* access)
   dialer_.set_make_room([this] { return make_room(); });
 }
 
-Worker::~Worker() { stop(); }
+Worker::~Worker() {
+  stop();
+}
 
 void Worker::stop() {
   reactor_.stop();
@@ -145,7 +146,7 @@ void Worker::update_service(Service& service, const std::shared_ptr<const Servic
   const std::size_t workers = shared->runtimes.size();
   runtime.door.set_limit(std::max<std::size_t>(1, (config.limits.queue + workers - 1) / workers));
   service.mirror.configure(shared->mirror);
-  service.shared = shared;   // last: the old configuration may die with it
+  service.shared = shared;  // last: the old configuration may die with it
 }
 
 // Listeners stay as they were opened; how their new connections begin may change.
@@ -263,11 +264,10 @@ void Worker::begin_shutdown(Nanos limit_ns, std::function<void()> done) {
   context_.shutting_down = true;
   shutdown_done_ = std::move(done);
   shutdown_at_ns_ = reactor_.now_ns() + limit_ns;
-  context_.shutdown_tunnel_grace =
-      tunnel::grace_of(std::chrono::nanoseconds(limit_ns / 4));
+  context_.shutdown_tunnel_grace = tunnel::grace_of(std::chrono::nanoseconds(limit_ns / 4));
   bool on_their_way = false;
   for (Entrance& entrance : entrances_) {
-    if (!entrance.owned) {   // who waits there waits for the next process
+    if (!entrance.owned) {  // who waits there waits for the next process
       entrance.acceptor->stop();
     } else if (entrance.acceptor->refuse_new()) {
       on_their_way = true;
@@ -295,7 +295,7 @@ void Worker::shutdown_tick() {
   if (reactor_.now_ns() >= shutdown_at_ns_) {
     if (past_limit_) {
       host_.close_all();
-    } else {   // who has seen nothing of an answer gets one, and a moment to take it
+    } else {  // who has seen nothing of an answer gets one, and a moment to take it
       past_limit_ = true;
       shutdown_at_ns_ = reactor_.now_ns() + last_words_ns;
       host_.end_requests();

@@ -6,8 +6,8 @@
 
 #include "proxy/net/inherited.hpp"
 #include "proxy/worker/names.hpp"
-#include "proxy/worker/server_wires.hpp"
 #include "proxy/worker/server_view.hpp"
+#include "proxy/worker/server_wires.hpp"
 
 namespace switchback::worker {
 
@@ -144,7 +144,8 @@ std::shared_ptr<const Snapshot> WorkerGroup::build(const config::Config& config,
     snapshot->request_head_ns = first ? head : widest(snapshot->request_head_ns, head);
     snapshot->client_idle_ns = first ? idle : widest(snapshot->client_idle_ns, idle);
     http1::HeadLimits& limits = snapshot->head_limits;
-    limits.head_bytes = first ? service.limits.head : std::max(limits.head_bytes, service.limits.head);
+    limits.head_bytes =
+        first ? service.limits.head : std::max(limits.head_bytes, service.limits.head);
     limits.fields = first ? service.limits.fields : std::max(limits.fields, service.limits.fields);
     first = false;
   }
@@ -189,7 +190,7 @@ void WorkerGroup::set_health_targets() {
 std::vector<std::string> WorkerGroup::listener_addresses() const {
   std::vector<std::string> out;
   for (std::size_t i = 0; i < listeners_.size(); ++i) {
-    std::vector<std::string> texts = listeners_[i].inherited_texts;   // several of one address: once
+    std::vector<std::string> texts = listeners_[i].inherited_texts;  // several of one address: once
     if (texts.empty()) texts.push_back(listeners_[i].local_text);
     std::sort(texts.begin(), texts.end());
     texts.erase(std::unique(texts.begin(), texts.end()), texts.end());
@@ -373,7 +374,8 @@ void WorkerGroup::reload(const config::Config& config, const std::vector<Service
   configure_pools();
   set_health_targets();
   for (auto& worker : workers_) {
-    worker->post([w = worker.get(), snapshot = snapshot_]() mutable { w->adopt(std::move(snapshot)); });
+    worker->post(
+        [w = worker.get(), snapshot = snapshot_]() mutable { w->adopt(std::move(snapshot)); });
   }
   log::set_program_log_level(config.log.level);
 }
@@ -393,7 +395,9 @@ std::shared_ptr<const dns::NameTable> WorkerGroup::name_table() const {
   return resolver_ ? resolver_->table() : std::make_shared<const dns::NameTable>();
 }
 
-std::vector<NameView> WorkerGroup::names() const { return views_of(names_, *name_table()); }
+std::vector<NameView> WorkerGroup::names() const {
+  return views_of(names_, *name_table());
+}
 
 // Services whose names say nothing new are the same objects as before.
 void WorkerGroup::adopt_names() {
@@ -422,9 +426,13 @@ void WorkerGroup::adopt_names() {
   }
 }
 
-void WorkerGroup::reopen_logs() { access_log_.reopen(); }
+void WorkerGroup::reopen_logs() {
+  access_log_.reopen();
+}
 
-void WorkerGroup::flush_logs() { access_log_.flush(); }
+void WorkerGroup::flush_logs() {
+  access_log_.flush();
+}
 
 void WorkerGroup::check_workers(std::function<void()> alive) {
   auto left = std::make_shared<std::atomic<unsigned>>(worker_count_);
@@ -453,7 +461,9 @@ std::string adopt_inherited_sockets() {
   return net::InheritedSockets::from_environment(net::inherited_sockets());
 }
 
-std::string unused_inherited_sockets() { return net::inherited_sockets().names(); }
+std::string unused_inherited_sockets() {
+  return net::inherited_sockets().names();
+}
 
 StartResult start_data_plane(const config::Config& config, const std::vector<ServiceSeed>& seeds,
                              std::shared_ptr<Observer> observer) {
@@ -462,8 +472,8 @@ StartResult start_data_plane(const config::Config& config, const std::vector<Ser
   const unsigned workers = WorkerGroup::count_workers(config);
   for (std::size_t i = 0; i < config.listeners.size() && result.error.empty(); ++i) {
     net::OpenedListener listener;
-    const std::string fault = net::open_listener(config.listeners[i].bind, workers, listener,
-                                                 config.listeners[i].mode);
+    const std::string fault =
+        net::open_listener(config.listeners[i].bind, workers, listener, config.listeners[i].mode);
     if (fault.empty()) {
       opened.push_back(std::move(listener));
     } else {

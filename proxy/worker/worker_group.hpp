@@ -63,7 +63,7 @@ class WorkerGroup final : public DataPlane {
   PoolView pool_view(const ServiceShared& service, Color color, Color active) const;
 
   const unsigned worker_count_;
-  std::uint16_t https_port_ = 0;   // of the configuration that is built or in force
+  std::uint16_t https_port_ = 0;  // of the configuration that is built or in force
   std::shared_ptr<Observer> observer_;
   std::vector<net::OpenedListener> listeners_;
   log::AccessLog access_log_;
@@ -71,12 +71,12 @@ class WorkerGroup final : public DataPlane {
   std::shared_ptr<guard::ClientShares> client_shares_ = std::make_shared<guard::ClientShares>();
   ListenerTls listener_tls_;
   std::shared_ptr<const Snapshot> snapshot_;
-  std::map<std::string, ServerWires> wires_;   // by service, of the newest configuration
+  std::map<std::string, ServerWires> wires_;  // by service, of the newest configuration
   std::vector<std::string> renewed_files_;
   std::vector<std::unique_ptr<Worker>> workers_;
   upstream::HealthChecker health_;
-  std::set<std::string> names_;                // of all servers
-  std::unique_ptr<dns::Resolver> resolver_;    // null: there has never been a name
+  std::set<std::string> names_;              // of all servers
+  std::unique_ptr<dns::Resolver> resolver_;  // null: there has never been a name
 };
 
 }  // namespace switchback::worker

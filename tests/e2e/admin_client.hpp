@@ -17,8 +17,8 @@ struct AdminAnswer {
 inline AdminAnswer admin_call(const std::string& socket, const std::string& method,
                               const std::string& target, const std::string& body = "") {
   RawClient client("unix:" + socket);
-  client.send(method + " " + target + " HTTP/1.1\r\nHost: x\r\nContent-Length: " +
-              std::to_string(body.size()) + "\r\n" +
+  client.send(method + " " + target +
+              " HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" +
               (body.empty() ? "" : "Content-Type: application/json\r\n") + "\r\n" + body);
   const RawResponse answer = client.read_response();
   if (!answer.complete) throw std::runtime_error("the answer was cut");
@@ -31,7 +31,8 @@ inline AdminAnswer admin_call(const std::string& socket, const std::string& meth
 
 inline AdminAnswer flip_to(const std::string& socket, const std::string& color,
                            const std::string& query = "") {
-  return admin_call(socket, "POST", "/v1/services/shop/flips" + query, "{\"to\":\"" + color + "\"}");
+  return admin_call(socket, "POST", "/v1/services/shop/flips" + query,
+                    "{\"to\":\"" + color + "\"}");
 }
 
 }  // namespace switchback::test

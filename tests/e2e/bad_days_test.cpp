@@ -28,7 +28,10 @@ long resident_kib(pid_t pid) {
 }
 
 std::size_t flips_known(const std::string& socket) {
-  return admin_call(socket, "GET", "/v1/services/shop/flips?limit=1000").body.at("flips").as_array().size();
+  return admin_call(socket, "GET", "/v1/services/shop/flips?limit=1000")
+      .body.at("flips")
+      .as_array()
+      .size();
 }
 
 // Flips `count` times; every one must move traffic.
@@ -97,7 +100,8 @@ TEST_CASE("a full disk: flips and rollbacks go on", "[bad]") {
     }
   }
   flip_back_and_forth(instance, 10);
-  REQUIRE(admin_call(instance.socket(), "POST", "/v1/services/shop/flips", R"({"to":"green"})").status == 200);
+  REQUIRE(admin_call(instance.socket(), "POST", "/v1/services/shop/flips", R"({"to":"green"})")
+              .status == 200);
   CHECK(admin_call(instance.socket(), "POST", "/v1/services/shop/rollback").status == 200);
   CHECK(instance.who_answers() == "blue");
   // What was said holds over a kill, full disk or not.
@@ -108,7 +112,8 @@ TEST_CASE("a full disk: flips and rollbacks go on", "[bad]") {
   CHECK(instance.who_answers() == "green");
 }
 
-TEST_CASE("out of descriptors: accepting pauses and recovers, who is connected is served", "[bad]") {
+TEST_CASE("out of descriptors: accepting pauses and recovers, who is connected is served",
+          "[bad]") {
   TestServer blue("blue"), green("green");
   InstanceOptions options{.blue = {blue.address()}, .green = {green.address()}};
   options.wrapper = {"/bin/sh", "-c", "ulimit -n 64; exec \"$0\" \"$@\""};
@@ -151,7 +156,8 @@ TEST_CASE("a stalled reader of 1 GiB costs a buffer, not a gigabyte", "[bad]") {
     stalled.back().send("GET /huge HTTP/1.1\r\nHost: shop\r\n\r\n");
     stalled.back().read_head();
   }
-  RawClient reader(instance.address);   // somebody reads a lot meanwhile: the others are full by then
+  RawClient reader(
+      instance.address);  // somebody reads a lot meanwhile: the others are full by then
   reader.send("GET /huge HTTP/1.1\r\nHost: shop\r\n\r\n");
   reader.read_head();
   reader.read_exact(64 << 20);

@@ -117,8 +117,8 @@ class Rage {
 
  private:
   std::string other() const { return color == "blue" ? "green" : "blue"; }
-  // The newest flip, and those before it whose requests may still run: an upload of some MiB goes on
-  // over several flips of both services.
+  // The newest flip, and those before it whose requests may still run: an upload of some MiB goes
+  // on over several flips of both services.
   void mark_rough() {
     const auto& flips = scene.flips;
     for (std::size_t i = flips.size() - std::min<std::size_t>(flips.size(), 20); i < flips.size();

@@ -11,8 +11,8 @@ using namespace switchback::test;
 namespace {
 
 struct Said {
-  std::string answered = "blue";   // the last color that a flip's answer named
-  std::string asked;               // asked for, not answered: "" when none is open
+  std::string answered = "blue";  // the last color that a flip's answer named
+  std::string asked;              // asked for, not answered: "" when none is open
 };
 
 // Flips back and forth until the server is gone.

@@ -65,7 +65,8 @@ TEST_CASE("the API's promises hold for a bare curl", "[real]") {
   CHECK(none.at("code").as_string() == "nothing_to_roll_back_to");
   CHECK_FALSE(none.at("moved").as_bool());
   CHECK(none.at("exit_code").to_number<int>() == 22);
-  const auto stale = post({service + "/flips", "-H", "If-Match: \"77\"", "-d", R"({"to":"green"})"});
+  const auto stale =
+      post({service + "/flips", "-H", "If-Match: \"77\"", "-d", R"({"to":"green"})"});
   CHECK(stale.at("status").to_number<int>() == 412);
   CHECK(shop.instance.who_answers() == "blue");
   const auto moved = post({service + "/flips", "-H", "If-Match: \"1\"", "-H", "Idempotency-Key: k1",

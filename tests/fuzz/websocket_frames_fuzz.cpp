@@ -32,7 +32,9 @@ Reading read_whole(const std::string& bytes, bool client, bool extensions) {
   Reading out;
   std::size_t at = 0;
   bool open = false;
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned>(static_cast<std::uint8_t>(bytes[i])); };
+  const auto byte = [&](std::size_t i) {
+    return static_cast<unsigned>(static_cast<std::uint8_t>(bytes[i]));
+  };
   const auto stop = [&](Ends how) {
     out.then = how;
     return out;
@@ -111,16 +113,15 @@ void check_close(const std::string& bytes, bool client, bool extensions, std::si
     at += size;
   }
   ask(bytes.size() + ask_at);
-  if (!tunnel.close_sent(way)) {   // passed on, whole or up to where it broke the rules
+  if (!tunnel.close_sent(way)) {  // passed on, whole or up to where it broke the rules
     promise(bytes.compare(0, got.size(), got) == 0, "what is passed on is what came");
     return;
   }
   const Reading reading = read_whole(got, client, extensions);
   promise(reading.then == Ends::closed && reading.ends.back() == got.size(),
           "whole frames, a Close, and nothing behind");
-  promise(reading.ends.size() == 1 ||
-              bytes.compare(0, reading.ends[reading.ends.size() - 2], got, 0,
-                            reading.ends[reading.ends.size() - 2]) == 0,
+  promise(reading.ends.size() == 1 || bytes.compare(0, reading.ends[reading.ends.size() - 2], got,
+                                                    0, reading.ends[reading.ends.size() - 2]) == 0,
           "the frames before the Close are those that came");
 }
 

@@ -32,7 +32,8 @@ struct NamedShop {
 
 }  // namespace
 
-TEST_CASE_METHOD(NamedShop, "names that come late, fail, go and come back, as an operator sees them") {
+TEST_CASE_METHOD(NamedShop,
+                 "names that come late, fail, go and come back, as an operator sees them") {
   dns.set_silent(true);
   start();
   CHECK(fetch(instance->address, "/ok").status == 503);

@@ -39,9 +39,9 @@ struct InstanceOptions {
   std::vector<std::string> blue, green;  // server addresses
   std::string service = "shop";
   std::string listeners_more;  // further listeners, YAML indented by 2
-  std::string service_more;  // YAML at the service's level, indented by 4
-  std::string admin_more;    // … at the level of admin, indented by 2
-  std::string more;          // … at the top
+  std::string service_more;    // YAML at the service's level, indented by 4
+  std::string admin_more;      // … at the level of admin, indented by 2
+  std::string more;            // … at the top
   std::vector<std::string> environment;
   std::string state_dir = "state";
   std::string program = switchback_program();
@@ -61,14 +61,13 @@ class Instance {
 
   std::string config_text() const {
     return "listeners:\n  - bind: 127.0.0.1:0\n" + options_.listeners_more + "services:\n  " +
-           options_.service +
-           ":\n    blue: { release: v1.2, servers: [" + list(options_.blue) +
+           options_.service + ":\n    blue: { release: v1.2, servers: [" + list(options_.blue) +
            "] }\n    green: { release: v1.3, servers: [" + list(options_.green) +
            "] }\n    health_check: { path: /healthz, interval: 50ms, timeout: 2s, rise: 1, fall: 1 "
            "}\n" +
            options_.service_more + "admin:\n  socket: admin.sock\n" + options_.admin_more +
-           "state_dir: " + options_.state_dir +
-           "\nworkers: " + std::to_string(options_.workers) + "\n" + options_.more;
+           "state_dir: " + options_.state_dir + "\nworkers: " + std::to_string(options_.workers) +
+           "\n" + options_.more;
   }
 
   void start() {

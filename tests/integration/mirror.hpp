@@ -7,9 +7,8 @@ namespace switchback::test {
 
 // Everything is copied. `green` "": a standby without servers.
 inline config::Service mirrored(const std::string& blue, const std::string& green) {
-  config::Service service =
-      service_of("shop", {blue}, green.empty() ? std::vector<std::string>{}
-                                               : std::vector<std::string>{green});
+  config::Service service = service_of(
+      "shop", {blue}, green.empty() ? std::vector<std::string>{} : std::vector<std::string>{green});
   service.mirror.percent = 100;
   return service;
 }
@@ -32,7 +31,9 @@ inline TestServerOptions silent() {
           }};
 }
 
-inline mirror::CountsView seen(Plane& plane) { return plane->mirror_view("shop", 0)->run; }
+inline mirror::CountsView seen(Plane& plane) {
+  return plane->mirror_view("shop", 0)->run;
+}
 
 // How many of `n` requests, on connections of their own, were answered 200 by the active color.
 inline int serves(Plane& plane, int n) {

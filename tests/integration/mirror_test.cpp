@@ -39,7 +39,8 @@ TEST_CASE("copies are counted, shown, and turn round with a flip") {
   const auto words = instance.cli({"mirror"});
   CHECK(words.code == 0);
   CHECK_THAT(words.out, ContainsSubstring("copied to GREEN v1.3, compared with BLUE v1.2"));
-  CHECK_THAT(words.out, ContainsSubstring("3 compared: 0 equal, 3 header   (fields: 3 X-Served-By)"));
+  CHECK_THAT(words.out,
+             ContainsSubstring("3 compared: 0 equal, 3 header   (fields: 3 X-Served-By)"));
   CHECK_THAT(words.out, ContainsSubstring("header X-Served-By   GET /cart?n="));
   CHECK_THAT(instance.cli({"status", "shop"}).out,
              ContainsSubstring("100 % to GREEN: 3 compared, 3 differ"));

@@ -36,9 +36,8 @@ TEST_CASE("a server that refuses: 502 and the reason", "[bad]") {
 TEST_CASE("no healthy server: 503 with Retry-After, the connection goes on", "[bad]") {
   RefusingPort dead;
   Plane plane(impatient(dead.address()));
-  REQUIRE(plane.observer().wait([&] {
-    return plane.view().pools[0].servers[0].health == upstream::Health::unreachable;
-  }));
+  REQUIRE(plane.observer().wait(
+      [&] { return plane.view().pools[0].servers[0].health == upstream::Health::unreachable; }));
   RawClient client = plane.client();
   for (int i = 0; i < 2; ++i) {
     client.send(get("/"));
@@ -54,11 +53,10 @@ TEST_CASE("servers that break off, lie or say nothing", "[bad]") {
     int status;
     Reason reason;
   };
-  const Case c = GENERATE(Case{"/reset", 502, Reason::server_reset},
-                          Case{"/drop", 502, Reason::server_closed},
-                          Case{"/garbage", 502, Reason::bad_response},
-                          Case{"/hang", 504, Reason::response_timeout},
-                          Case{"/big-head?bytes=100000", 502, Reason::response_too_large});
+  const Case c = GENERATE(
+      Case{"/reset", 502, Reason::server_reset}, Case{"/drop", 502, Reason::server_closed},
+      Case{"/garbage", 502, Reason::bad_response}, Case{"/hang", 504, Reason::response_timeout},
+      Case{"/big-head?bytes=100000", 502, Reason::response_too_large});
   TestServer blue("blue");
   Plane plane(impatient(blue.address()));
   RawClient client = plane.client();
@@ -144,7 +142,7 @@ TEST_CASE("a POST that a server has had is never sent twice", "[bad]") {
   CHECK(blue.requests() == 1);
   client.send(get("/drop"));
   CHECK(client.read_response().status == 502);
-  CHECK(blue.requests() == 5);   // a GET: once and three more
+  CHECK(blue.requests() == 5);  // a GET: once and three more
 }
 
 TEST_CASE("slow heads and slow bodies are cut by deadline", "[bad]") {

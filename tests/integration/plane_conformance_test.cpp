@@ -38,7 +38,7 @@ std::string value_of(const std::string& head, const std::string& name) {
 
 // What a server of this test was sent on one connection.
 struct Received {
-  unsigned number = 0;   // in the order in which their heads came
+  unsigned number = 0;  // in the order in which their heads came
   std::string head, body, trailers;
   std::string behind;  // bytes behind the request: must be none
 };

@@ -26,7 +26,7 @@ struct Herd {
       servers.clear();
       try {
         for (unsigned i = 0; i < n; ++i) servers.push_back(make(i));
-      } catch (const std::exception&) {   // somebody else has the port on another address
+      } catch (const std::exception&) {  // somebody else has the port on another address
       }
     }
     REQUIRE(servers.size() == n);
@@ -105,9 +105,8 @@ TEST_CASE("a name that was never resolved: the start goes on, 503, then it is in
   client.send(get("/ok"));
   CHECK(client.read_response().status == 503);
   CHECK(plane.reason_count(http::Reason::no_server) == 1);
-  REQUIRE(until([&] {
-    return plane.view().pools[0].servers[0].reason.find("name blue.test: no ") == 0;
-  }));
+  REQUIRE(until(
+      [&] { return plane.view().pools[0].servers[0].reason.find("name blue.test: no ") == 0; }));
   CHECK(plane.view().pools[0].names[0].trouble);
 
   world.dns.set_silent(false);
@@ -203,7 +202,7 @@ TEST_CASE("each address is a server; one that goes finishes what runs and gets n
 TEST_CASE("an address that came gets nothing before its first check, while another has passed") {
   World world(2);
   config::HealthCheck& check = world.service().health_check;
-  check.path = "/hold";   // passes when the test lets it
+  check.path = "/hold";  // passes when the test lets it
   check.interval = check.timeout = std::chrono::hours(1);
   world.dns.set("blue.test", {"127.0.0.1"}, 0);
   Plane plane(world.config, 2);
@@ -246,8 +245,9 @@ TEST_CASE("what runs at an address that has gone is bounded by the drain's limit
     one->read_until("hello 127.0.0.1\n");
   }
   world.dns.set("blue.test", {"127.0.0.2"}, 0);
-  REQUIRE(until([&] { return healthy(plane, 1) &&
-                             identities(plane).contains(world.herd.identity("blue.test", 1)); }));
+  REQUIRE(until([&] {
+    return healthy(plane, 1) && identities(plane).contains(world.herd.identity("blue.test", 1));
+  }));
   CHECK(request.read_response().status == 504);
   tunnel.read_to_end();
   tunnel2.read_to_end();
@@ -273,7 +273,7 @@ TEST_CASE("a name that ceases to exist takes its servers along after the grace")
   REQUIRE(view.servers.size() == 1);
   CHECK(view.servers[0].health == upstream::Health::unreachable);
   CHECK(view.servers[0].reason == "name blue.test: no such name (NXDOMAIN)");
-  REQUIRE(until([&] {   // the worker has heard of it, too
+  REQUIRE(until([&] {  // the worker has heard of it, too
     return fetch(plane.address(), "/ok").status == 503;
   }));
   world.dns.set("blue.test", {"127.0.0.1"}, 0);
@@ -305,7 +305,7 @@ TEST_CASE("a name server that dies takes nothing down: traffic, flip and way bac
       (client.read_response().status == 200 ? good : bad)++;
     }
   });
-  CHECK(until([&] {   // well beyond max_ttl
+  CHECK(until([&] {  // well beyond max_ttl
     const auto names = plane.view().pools[0].names;
     return names[0].failures >= 5 && names[0].trouble;
   }));
@@ -358,7 +358,8 @@ TEST_CASE("changes of names amid flips and reloads lose no request") {
         // The servers of both colors, with and without a second name.
         auto& service = config.services[0];
         service.blue.servers.resize(1);
-        if (random() % 2 == 0) service.blue.servers.push_back({address_of(world.herd.named("more.test")), 1});
+        if (random() % 2 == 0)
+          service.blue.servers.push_back({address_of(world.herd.named("more.test")), 1});
         service.balance.policy = random() % 2 ? config::BalancePolicy::round_robin
                                               : config::BalancePolicy::least_requests;
         plane->reload(config, {});

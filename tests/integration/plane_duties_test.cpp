@@ -88,7 +88,8 @@ TEST_CASE("a proxy that is its own server answers 508", "[duties]") {
   RefusingPort nobody;
   Plane plane(service_of("shop", {nobody.address()}, {}));
   config::Config config = plane.config();
-  config.services[0].blue.servers = {{address_of(plane.address().substr(std::string("http://").size())), 1}};
+  config.services[0].blue.servers = {
+      {address_of(plane.address().substr(std::string("http://").size())), 1}};
   config.services[0].health_check.interval = std::chrono::hours(1);
   config.services[0].retries.attempts = 0;
   plane->reload(config, {});

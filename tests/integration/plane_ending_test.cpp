@@ -63,7 +63,7 @@ struct Load {
           }
         }
       } catch (const std::runtime_error&) {
-        return;   // refused: the end is over for new ones
+        return;  // refused: the end is over for new ones
       }
     }
   }
@@ -114,7 +114,7 @@ TEST_CASE("who waits in the backlog when the end begins is served", "[ending]") 
   // end is already in its mailbox, so that some are still in the backlog when it is read.
   TestServer blue("blue");
   Plane plane(service_of("shop", {blue.address()}, {}), 1);
-  REQUIRE(fetch(plane.address(), "/ok").status == 200);   // it is busy: others are on their way
+  REQUIRE(fetch(plane.address(), "/ok").status == 200);  // it is busy: others are on their way
   std::vector<RawClient> clients;
   for (int i = 0; i < 50; ++i) clients.push_back(plane.client());
   Ended ended;
@@ -158,7 +158,7 @@ TEST_CASE("an answer that began before the order leaves its connection for one m
   Ended ended;
   ended.begin(plane);
   client.read_exact(1000);
-  client.send(get("/ok"));   // it has not been told anything else
+  client.send(get("/ok"));  // it has not been told anything else
   const RawResponse response = client.read_response();
   CHECK(response.status == 200);
   CHECK(response.field("Connection") == "close");
@@ -205,7 +205,7 @@ TEST_CASE("at the limit requests without an answer get 503, begun answers are cu
   CHECK(response.status == 503);
   CHECK(response.field("Connection") == "close");
   const std::string rest = streaming.read_to_end();
-  CHECK(rest.find("0\r\n\r\n") == std::string::npos);   // it must not look complete
+  CHECK(rest.find("0\r\n\r\n") == std::string::npos);  // it must not look complete
   CHECK(ended.wait());
   blue.release_held();
 }

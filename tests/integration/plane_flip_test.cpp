@@ -59,7 +59,7 @@ TEST_CASE("requests begun before a flip finish where they began", "[flip]") {
   const auto counts = record->counts();
   CHECK(of(counts, TrafficClass::request).accepted == 1);
   CHECK(ended(of(counts, TrafficClass::request), Outcome::completed) == 1);
-  held.send(get("/ok"));   // its connection was not closed
+  held.send(get("/ok"));  // its connection was not closed
   CHECK(held.read_response().field("X-Served-By") == "green");
 }
 

@@ -30,7 +30,9 @@ RawResponse ask(Plane& plane, const std::string& bytes) {
   return client.read_response();
 }
 
-bool others_are_served(Plane& plane) { return ask(plane, get("/ok")).status == 200; }
+bool others_are_served(Plane& plane) {
+  return ask(plane, get("/ok")).status == 200;
+}
 
 // Bytes a second that nobody reaches in a test, over windows that are over soon.
 config::Service strict(const std::string& server) {
@@ -56,8 +58,10 @@ std::string repeated(const std::string& text, std::size_t times) {
   return out;
 }
 
-const std::string chunked_head = "POST /sink HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
-const std::string endless_head = "POST /sink HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n";
+const std::string chunked_head =
+    "POST /sink HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+const std::string endless_head =
+    "POST /sink HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n";
 
 }  // namespace
 
@@ -71,7 +75,7 @@ TEST_CASE("a thousand slow heads are cut by their deadline", "[flood]") {
   const std::size_t before = resident_bytes();
   std::vector<RawClient> clients = flood(plane, count, "GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ");
   CHECK(others_are_served(plane));
-  CHECK(until([&] {   // every byte asks for more time, and gets none
+  CHECK(until([&] {  // every byte asks for more time, and gets none
     for (RawClient& client : clients) client.try_send("a");
     return plane.reason_count(Reason::head_timeout) == count;
   }));
@@ -245,7 +249,7 @@ TEST_CASE("a reader whose progress the kernel hides is not cut for its silence",
     }
   }
   CHECK(plane.reason_count(Reason::client_write_timeout) == 0);
-  CHECK(counted(plane, Reason::client_write_timeout, 1));   // it stopped
+  CHECK(counted(plane, Reason::client_write_timeout, 1));  // it stopped
 }
 
 TEST_CASE("bombs in heads are refused with the limit's own answer", "[flood]") {
@@ -275,8 +279,9 @@ TEST_CASE("endless framing around a body is refused", "[flood]") {
   TestServer blue("blue");
   Plane plane(once(blue.address()));
   CHECK(ask(plane, chunked_head + "1;" + std::string(1000, 'e')).status == 400);
-  CHECK(ask(plane, chunked_head + repeated("1;a=bcdefghijklmnopqrstuvwxyz\r\nx\r\n", 2000)).status ==
-        400);
+  CHECK(
+      ask(plane, chunked_head + repeated("1;a=bcdefghijklmnopqrstuvwxyz\r\nx\r\n", 2000)).status ==
+      400);
   CHECK(ask(plane, chunked_head + "0\r\n" + repeated("X-T: 1\r\n", 9000)).status == 431);
   CHECK(ask(plane, chunked_head + "0\r\nX-T: " + std::string(200'000, 't')).status == 431);
   CHECK(ask(plane, chunked_head + std::string(100, '0') + "\r\n").status == 400);

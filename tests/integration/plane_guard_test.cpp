@@ -63,7 +63,8 @@ RawClient from(const std::string& address, std::uint8_t last) {
   own.sin_family = to.sin_family = AF_INET;
   own.sin_addr.s_addr = htonl(0x7f000000u | last);
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  to.sin_port = htons(static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
+  to.sin_port =
+      htons(static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
   REQUIRE(::bind(fd, reinterpret_cast<sockaddr*>(&own), sizeof own) == 0);
   REQUIRE(::connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof to) == 0);
   return RawClient::adopt(fd);
@@ -84,7 +85,7 @@ TEST_CASE("one address holds so many connections on all workers together", "[gua
     CHECK(plane.reason_count(Reason::client_limited) == i);
   }
   CHECK(open_on_all(plane) == 5);
-  RawClient other = from(plane.address(), 9);   // others are not its fault
+  RawClient other = from(plane.address(), 9);  // others are not its fault
   other.send(get("/ok"));
   CHECK(other.read_response().status == 200);
   blue.release_held();
@@ -92,7 +93,7 @@ TEST_CASE("one address holds so many connections on all workers together", "[gua
   held.clear();
   other.close();
   CHECK(until([&] { return open_on_all(plane) == 0; }));
-  for (int i = 0; i < 5; ++i) CHECK(serves(plane));   // every place was given back
+  for (int i = 0; i < 5; ++i) CHECK(serves(plane));  // every place was given back
 }
 
 TEST_CASE("new connections over their rate are refused", "[guard]") {
@@ -110,7 +111,7 @@ TEST_CASE("new connections over their rate are refused", "[guard]") {
   CHECK(refused >= 20);
   CHECK(open_on_all(plane) >= 2);
   all.clear();
-  CHECK(until([&] {   // with rest comes the next one
+  CHECK(until([&] {  // with rest comes the next one
     RawClient client = plane.client();
     if (!client.try_send(get("/ok"))) return false;
     try {
@@ -179,7 +180,7 @@ TEST_CASE("a reload brings limits, changes them and takes them away", "[guard]")
   plane->reload(config, {});
   // The four that were there count: one more may come.
   std::vector<RawClient> more;
-  REQUIRE(until([&] {   // every worker has heard of it when one is refused
+  REQUIRE(until([&] {  // every worker has heard of it when one is refused
     more.push_back(plane.client());
     pollfd ended{more.back().fd(), POLLIN, 0};
     return ::poll(&ended, 1, 20) == 1;
@@ -221,7 +222,7 @@ TEST_CASE("the ceiling keeps who comes next waiting, not away", "[guard]") {
   REQUIRE(until([&] { return sum_of(plane, &stats::WorkerStats::ceiling_waits) > 0; }));
   CHECK(open_on_all(plane) == 3);
   CHECK(blue.requests() == 3);
-  held.back().reset();   // one ends, and one after the other has its turn
+  held.back().reset();  // one ends, and one after the other has its turn
   for (RawClient& client : waiting) CHECK(client.read_response().status == 200);
   CHECK(sum_of(plane, &stats::WorkerStats::accept_pauses) == 0);
   held.pop_back();

@@ -1,5 +1,5 @@
-// HTTP/1.0 and 1.1 through the data plane: framing both ways, keep-alive, pipelining, 1xx, trailers,
-// tunnels.
+// HTTP/1.0 and 1.1 through the data plane: framing both ways, keep-alive, pipelining, 1xx,
+// trailers, tunnels.
 #include "tests/integration/plane.hpp"
 #include "tests/support/catch.hpp"
 
@@ -133,8 +133,9 @@ TEST_CASE("interim answers and trailers pass", "[plane]") {
   const RawResponse answer = client.read_response();
   REQUIRE(answer.trailers.size() == 1);
   CHECK(answer.trailers[0].first == "X-Checksum");
-  client.send("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n"
-              "3\r\nabc\r\n0\r\nX-Sum: 42\r\n\r\n");
+  client.send(
+      "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n"
+      "3\r\nabc\r\n0\r\nX-Sum: 42\r\n\r\n");
   CHECK_THAT(client.read_response().body, ContainsSubstring("X-Sum"));
 }
 
@@ -158,7 +159,8 @@ TEST_CASE("an upgrade becomes a tunnel with half-close", "[plane]") {
   CHECK(client.read_until("\n") == "hello blue\n");
   client.send("second");
   CHECK(client.read_exact(12) == "first second");
-  CHECK(plane.view().pools[0].in_flight[static_cast<std::size_t>(drain::TrafficClass::tunnel)] == 1);
+  CHECK(plane.view().pools[0].in_flight[static_cast<std::size_t>(drain::TrafficClass::tunnel)] ==
+        1);
   const std::string bulk = body_of(500000);
   std::thread sender([&] {
     client.try_send(bulk);
@@ -175,8 +177,9 @@ TEST_CASE("what the server is told about the client", "[plane]") {
   config::Service service = service_of("shop", {blue.address()}, {});
   Plane plane(service);
   RawClient client = plane.client();
-  client.send(get("/echo", "X-Forwarded-For: 6.6.6.6\r\nX-Request-Id: mine\r\n"
-                           "Connection: close, X-Secret\r\nX-Secret: 1\r\n"));
+  client.send(get("/echo",
+                  "X-Forwarded-For: 6.6.6.6\r\nX-Request-Id: mine\r\n"
+                  "Connection: close, X-Secret\r\nX-Secret: 1\r\n"));
   const RawResponse answer = client.read_response();
   CHECK(answer.field("Connection") == "close");
   const SeenRequest seen = blue.seen().back();
@@ -201,8 +204,9 @@ TEST_CASE("a trusted client's forwarded fields are believed", "[plane]") {
   service.forwarded.trust.push_back(loopback);
   Plane plane(service);
   RawClient client = plane.client();
-  client.send(get("/ok", "X-Forwarded-For: 6.6.6.6\r\nX-Request-Id: mine\r\n"
-                         "X-Forwarded-Proto: https\r\n"));
+  client.send(get("/ok",
+                  "X-Forwarded-For: 6.6.6.6\r\nX-Request-Id: mine\r\n"
+                  "X-Forwarded-Proto: https\r\n"));
   client.read_response();
   const SeenRequest seen = blue.seen().back();
   CHECK(seen.field("X-Forwarded-For") == "6.6.6.6, 127.0.0.1");
@@ -228,7 +232,7 @@ TEST_CASE("hosts and paths lead to their services, the rest to 404", "[plane]") 
   CHECK(none.status == 404);
   CHECK(none.has("X-Request-Id"));
   client.send(get("/x"));
-  CHECK(client.read_response().status == 200);   // the connection goes on
+  CHECK(client.read_response().status == 200);  // the connection goes on
 }
 
 TEST_CASE("servers behind unix sockets", "[plane]") {

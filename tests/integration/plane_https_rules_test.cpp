@@ -53,7 +53,7 @@ TEST_CASE("what came in cleartext is sent to the same address by HTTPS", "[https
     const RawResponse response = ask(plane, request);
     CHECK(response.status == 308);
     CHECK(response.field("Location") == location);
-    CHECK_FALSE(response.has("Strict-Transport-Security"));   // RFC 6797 §7.2
+    CHECK_FALSE(response.has("Strict-Transport-Security"));  // RFC 6797 §7.2
   }
   CHECK(server.requests() == 0);
   CHECK(plane.reason_count(Reason::redirected) == std::size(cases));
@@ -101,7 +101,8 @@ TEST_CASE("what a trusted balancer got by HTTPS goes on, and its answer carries 
   }
   for (const char* proto : {"http", "", "httpsx", "http, https"}) {
     INFO(proto);
-    CHECK(ask(plane, get("/ok", std::string("X-Forwarded-Proto: ") + proto + "\r\n")).status == 308);
+    CHECK(ask(plane, get("/ok", std::string("X-Forwarded-Proto: ") + proto + "\r\n")).status ==
+          308);
   }
 }
 
@@ -116,8 +117,9 @@ TEST_CASE("a stranger's word about HTTPS counts for nothing", "[https-rules]") {
 TEST_CASE("our HSTS takes the place of the server's; own answers carry it too", "[https-rules]") {
   TestServer server(TestServerOptions{.raw = [](RawClient& end) {
     end.read_head();
-    end.send("HTTP/1.1 200 OK\r\nstrict-transport-security: max-age=1\r\nContent-Length: 2\r\n"
-             "STRICT-TRANSPORT-SECURITY: max-age=2; preload\r\nX-Other: kept\r\n\r\nok");
+    end.send(
+        "HTTP/1.1 200 OK\r\nstrict-transport-security: max-age=1\r\nContent-Length: 2\r\n"
+        "STRICT-TRANSPORT-SECURITY: max-age=2; preload\r\nX-Other: kept\r\n\r\nok");
     end.read_to_end();
   }});
   config::Service service = https_service(server);
@@ -130,8 +132,8 @@ TEST_CASE("our HSTS takes the place of the server's; own answers carry it too", 
   CHECK(response.count("Strict-Transport-Security") == 1);
   CHECK(response.field("Strict-Transport-Security") == year);
   CHECK(response.field("X-Other") == "kept");
-  const RawResponse own = ask(plane, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n" + https +
-                                         "\r\n");
+  const RawResponse own =
+      ask(plane, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n" + https + "\r\n");
   CHECK(own.status == 413);
   CHECK(own.field("Strict-Transport-Security") == year);
 }
@@ -139,7 +141,8 @@ TEST_CASE("our HSTS takes the place of the server's; own answers carry it too", 
 TEST_CASE("without the key the server's own HSTS passes", "[https-rules]") {
   TestServer server(TestServerOptions{.raw = [](RawClient& end) {
     end.read_head();
-    end.send("HTTP/1.1 200 OK\r\nStrict-Transport-Security: max-age=1\r\nContent-Length: 2\r\n\r\nok");
+    end.send(
+        "HTTP/1.1 200 OK\r\nStrict-Transport-Security: max-age=1\r\nContent-Length: 2\r\n\r\nok");
     end.read_to_end();
   }});
   config::Service service = https_service(server);

@@ -51,8 +51,7 @@ std::string forwarded_for(const std::string& address, const std::string& more = 
   const std::string name = "X-Forwarded-For: ";
   const auto at = response.body.find(name);
   if (at == std::string::npos) return "";
-  return response.body.substr(at + name.size(),
-                              response.body.find("\r\n", at) - at - name.size());
+  return response.body.substr(at + name.size(), response.body.find("\r\n", at) - at - name.size());
 }
 
 }  // namespace
@@ -72,10 +71,9 @@ TEST_CASE("IPv6 listeners, clients and servers", "[listeners]") {
   config.log.path = folder.file("access.log");
   {
     Plane outer(config, 1);
-    CHECK(forwarded_for(outer.address()) == "::1");   // of the inner one: its client is ::1 too
-    CHECK(until([&] {
-      return outer.view().pools[0].servers[0].health == upstream::Health::healthy;
-    }));
+    CHECK(forwarded_for(outer.address()) == "::1");  // of the inner one: its client is ::1 too
+    CHECK(until(
+        [&] { return outer.view().pools[0].servers[0].health == upstream::Health::healthy; }));
   }
   const std::string log = content_of(folder.file("access.log"));
   CHECK_THAT(log, ContainsSubstring("\"client\":\"::1\""));
@@ -107,7 +105,7 @@ TEST_CASE("[::] takes both families, and an IPv4 client is one everywhere", "[li
   }
   TestServer server("blue");
   config::Config config = config_of({"[::]:0"}, server.address());
-  config::Network loopback;   // 127.0.0.0/8
+  config::Network loopback;  // 127.0.0.0/8
   loopback.bytes[10] = loopback.bytes[11] = 0xff;
   loopback.bytes[12] = 127;
   loopback.prefix_bits = 104;
@@ -123,14 +121,14 @@ TEST_CASE("clients of a unix socket have no address, and nobody is taken at thei
           "[listeners]") {
   TempDir folder;
   TestServer server("blue");
-  config::Config config = config_of({"unix:" + folder.file("a.sock"), "127.0.0.1:0"},
-                                    server.address());
+  config::Config config =
+      config_of({"unix:" + folder.file("a.sock"), "127.0.0.1:0"}, server.address());
   Plane plane(config, 2);
   CHECK(plane->listener_addresses()[0] == "unix:" + folder.file("a.sock"));
   CHECK(forwarded_for("unix:" + folder.file("a.sock"), "X-Forwarded-For: 192.0.2.1\r\n") ==
         "unknown");
   CHECK(forwarded_for(plane->listener_addresses()[1]) == "127.0.0.1");
-  config::Network nobody;   // ::/128
+  config::Network nobody;  // ::/128
   nobody.prefix_bits = 128;
   config.listeners[0].bind = address_of("unix:" + folder.file("b.sock"));
   config.services[0].forwarded.trust.push_back(nobody);

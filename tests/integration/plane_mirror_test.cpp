@@ -47,11 +47,13 @@ TEST_CASE("a copy is the request, marked", "[plane][mirror]") {
   Plane plane(service);
   RawClient client = plane.client();
   const std::string body = body_of(30000);
-  client.send("POST /sink?a=b HTTP/1.1\r\nHost: shop.test:81\r\nX-Request-Id: mine\r\n"
-              "X-Switchback-Mirror: 0\r\nx_switchback_mirror: 0\r\nCookie: a=b\r\n"
-              "Content-Length: 30000\r\n\r\n" + body.substr(0, 10000));
+  client.send(
+      "POST /sink?a=b HTTP/1.1\r\nHost: shop.test:81\r\nX-Request-Id: mine\r\n"
+      "X-Switchback-Mirror: 0\r\nx_switchback_mirror: 0\r\nCookie: a=b\r\n"
+      "Content-Length: 30000\r\n\r\n" +
+      body.substr(0, 10000));
   REQUIRE(blue.wait_for_requests(1));
-  CHECK(green.requests() == 0);   // not before it is whole
+  CHECK(green.requests() == 0);  // not before it is whole
   client.send(body.substr(10000));
   CHECK(client.read_response().body == "bytes=30000 fnv=" + std::to_string(body_hash(body)));
   SECTION("but a client cannot say so itself") {
@@ -61,8 +63,10 @@ TEST_CASE("a copy is the request, marked", "[plane][mirror]") {
     CHECK(green.requests() == 0);
   }
   SECTION("with its body") {
-    client.send("POST /sink?a=b HTTP/1.1\r\nHost: shop.test:81\r\nCookie: a=b\r\n"
-                "Content-Length: 30000\r\n\r\n" + body);
+    client.send(
+        "POST /sink?a=b HTTP/1.1\r\nHost: shop.test:81\r\nCookie: a=b\r\n"
+        "Content-Length: 30000\r\n\r\n" +
+        body);
     CHECK(client.read_response().status == 200);
     REQUIRE(until([&] { return seen(plane).of(Verdict::equal) == 1; }));
     const SeenRequest original = blue.seen().at(1), copy = green.seen().at(0);
@@ -84,15 +88,19 @@ TEST_CASE("each kind of difference is told apart and sampled", "[plane][mirror]"
     Verdict verdict;
   };
   const Case c = GENERATE_COPY(values<Case>(
-      {{"HTTP/1.1 200 OK\r\n" + plain + "hello", "HTTP/1.1 500 No\r\n" + plain + "hello", Verdict::status},
+      {{"HTTP/1.1 200 OK\r\n" + plain + "hello", "HTTP/1.1 500 No\r\n" + plain + "hello",
+        Verdict::status},
        {"HTTP/1.1 200 OK\r\n" + plain + "hello",
-        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Type: text/html\r\n\r\nhello", Verdict::header},
-       {"HTTP/1.1 200 OK\r\n" + plain + "hello", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Type: text/html\r\n\r\nhello",
         Verdict::header},
-       {"HTTP/1.1 200 OK\r\n" + plain + "hello", "HTTP/1.1 200 OK\r\n" + plain + "hellO", Verdict::body},
+       {"HTTP/1.1 200 OK\r\n" + plain + "hello",
+        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", Verdict::header},
+       {"HTTP/1.1 200 OK\r\n" + plain + "hello", "HTTP/1.1 200 OK\r\n" + plain + "hellO",
+        Verdict::body},
        {"HTTP/1.1 200 OK\r\n" + plain + "hello",
         "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n"
-        "2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n", Verdict::equal},
+        "2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
+        Verdict::equal},
        {"HTTP/1.1 200 OK\r\nDate: Sat, 01 Jan 2000 00:00:00 GMT\r\n" + plain + "hello",
         "HTTP/1.1 200 Fine\r\nDate: Sun, 02 Jan 2000 00:00:00 GMT\r\n" + plain + "hello",
         Verdict::equal}}));
@@ -152,10 +160,11 @@ TEST_CASE("what cannot or must not be copied is not, by cause", "[plane][mirror]
     CHECK(client.read_response().status == 200);
     CHECK(seen(plane).skipped[static_cast<int>(Skip::paused)] == 1);
   }
-  CHECK(green.requests() == 1);   // the preview
+  CHECK(green.requests() == 1);  // the preview
 }
 
-TEST_CASE("a standby that is absent, dead or hanging costs the original nothing", "[plane][mirror]") {
+TEST_CASE("a standby that is absent, dead or hanging costs the original nothing",
+          "[plane][mirror]") {
   TestServer blue("blue");
   SECTION("absent") {
     config::Service service = mirrored(blue.address(), "");
@@ -171,7 +180,8 @@ TEST_CASE("a standby that is absent, dead or hanging costs the original nothing"
     CHECK(until([&] {
       const auto now = seen(plane);
       return now.faults[static_cast<int>(Fault::connect)] +
-                 now.skipped[static_cast<int>(Skip::no_server)] == 50;
+                 now.skipped[static_cast<int>(Skip::no_server)] ==
+             50;
     }));
     CHECK(books_balance(plane));
   }
@@ -195,7 +205,8 @@ TEST_CASE("a standby that is absent, dead or hanging costs the original nothing"
     CHECK(books_balance(plane));
     // On a machine that is busy enough the original may be the slow one.
     CHECK(seen(plane).faults[static_cast<int>(Fault::timeout)] +
-              seen(plane).drops[static_cast<int>(Drop::slow)] == 5);
+              seen(plane).drops[static_cast<int>(Drop::slow)] ==
+          5);
   }
 }
 
@@ -205,18 +216,19 @@ TEST_CASE("a standby that breaks off is a failed copy, not a failed request", "[
     std::string answer;
     Fault fault;
   };
-  const Case c = GENERATE_COPY(values<Case>({
-      {"", Fault::closed},
-      {"HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\nok", Fault::closed},
-      {"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", Fault::bad_answer},
-      {"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
-       Fault::bad_answer},
-      {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nokX", Fault::bad_answer}}));
+  const Case c = GENERATE_COPY(values<Case>(
+      {{"", Fault::closed},
+       {"HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\nok", Fault::closed},
+       {"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", Fault::bad_answer},
+       {"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
+        Fault::bad_answer},
+       {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nokX", Fault::bad_answer}}));
   INFO(c.answer);
-  TestServer green(TestServerOptions{.name = "green", .raw = [answer = c.answer](RawClient& client) {
-    client.read_head();
-    client.try_send(answer);
-  }});
+  TestServer green(
+      TestServerOptions{.name = "green", .raw = [answer = c.answer](RawClient& client) {
+                          client.read_head();
+                          client.try_send(answer);
+                        }});
   Plane plane(mirrored(blue.address(), green.address()));
   RawClient client = plane.client();
   client.send(get("/ok"));
@@ -224,16 +236,17 @@ TEST_CASE("a standby that breaks off is a failed copy, not a failed request", "[
   REQUIRE(until([&] { return seen(plane).of(Verdict::copy_failed) == 1; }));
   CHECK(seen(plane).faults[static_cast<int>(c.fault)] == 1);
   CHECK(plane->mirror_view("shop", 9)->samples.at(0).fault == c.fault);
-  CHECK(green.requests() <= 1);   // never repeated
+  CHECK(green.requests() <= 1);  // never repeated
 }
 
 TEST_CASE("an original that fails, goes away or never ends is not compared", "[plane][mirror]") {
   TestServer green("green");
   SECTION("cut") {
     TestServer blue(TestServerOptions{.name = "blue", .raw = [](RawClient& c) {
-      c.read_head();
-      c.try_send("HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\nok");
-    }});
+                                        c.read_head();
+                                        c.try_send(
+                                            "HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\nok");
+                                      }});
     Plane plane(mirrored(blue.address(), green.address()));
     RawClient client = plane.client();
     client.send(get("/ok?ms=100"));
@@ -259,7 +272,7 @@ TEST_CASE("an original that fails, goes away or never ends is not compared", "[p
     client.read_head();
     CHECK(until([&] { return seen(plane).of(Verdict::dropped) + seen(plane).skipped[11] == 1; }));
     CHECK(until([&] { return plane->mirror_view("shop", 0)->in_flight == 0; }));
-    CHECK_FALSE(client.read_some().empty());   // the original goes on
+    CHECK_FALSE(client.read_some().empty());  // the original goes on
   }
   SECTION("it takes longer than mirror.timeout") {
     TestServer blue("blue");
@@ -286,7 +299,7 @@ TEST_CASE("the sample is about as large as it should be, and nothing at 0", "[pl
     REQUIRE(client.read_response().status == 200);
   }
   const std::uint64_t sampled = seen(plane).sampled;
-  CHECK((sampled > 125 && sampled < 375));   // nine standard deviations
+  CHECK((sampled > 125 && sampled < 375));  // nine standard deviations
   REQUIRE(books_balance(plane));
   CHECK(green.requests() == seen(plane).copies);
   service.mirror.percent = 0;
@@ -384,7 +397,7 @@ TEST_CASE("copies are in no gate, no receipt and no counter of real requests", "
   REQUIRE(green.wait_for_held(1));
   CHECK(plane.in_flight(Color::green) == 0);
   CHECK(plane.in_flight(Color::blue) == 1);
-  const auto record = plane.flip(Color::green);   // with a copy under way on the new color
+  const auto record = plane.flip(Color::green);  // with a copy under way on the new color
   blue.release_held();
   CHECK(client.read_response().status == 200);
   REQUIRE(plane.drained(record));
@@ -392,7 +405,7 @@ TEST_CASE("copies are in no gate, no receipt and no counter of real requests", "
   green.release_held();
   REQUIRE(until([&] { return plane->mirror_view("shop", 0)->in_flight == 0; }));
   CHECK(plane->mirror_view("shop", 0)->totals[1].of(Verdict::equal) == 1);
-  CHECK(plane->mirror_view("shop", 0)->run.copies == 0);   // the run that began with the flip
+  CHECK(plane->mirror_view("shop", 0)->run.copies == 0);  // the run that began with the flip
   const worker::StatsView stats = plane->stats();
   for (const auto* shard : stats.services[0].shards) {
     CHECK(shard->color[index_of(Color::green)].requests.read() == 0);
@@ -451,7 +464,7 @@ TEST_CASE("a service that goes, or a proxy that ends, drops its copies", "[plane
     blue.release_held();
     CHECK(client.read_response().status == 200);
   }
-  SECTION("a proxy that ends") {}   // ~Plane, with both under way
+  SECTION("a proxy that ends") {}  // ~Plane, with both under way
 }
 
 namespace {
@@ -471,13 +484,14 @@ std::uint64_t resident_bytes() {
 TEST_CASE("1 GiB on both sides is compared in bounded memory", "[plane][mirror]") {
   constexpr std::uint64_t bytes = std::uint64_t{1} << 30;
   const auto huge = [](const std::string& name) {
-    return TestServerOptions{.name = name, .raw = [](RawClient& client) {
-      client.read_head();
-      client.send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(bytes) + "\r\n\r\n");
-      const std::string piece = body_of(1 << 20);
-      for (std::uint64_t sent = 0; sent < bytes; sent += piece.size()) client.send(piece);
-      client.wait_for_end();
-    }};
+    return TestServerOptions{
+        .name = name, .raw = [](RawClient& client) {
+          client.read_head();
+          client.send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(bytes) + "\r\n\r\n");
+          const std::string piece = body_of(1 << 20);
+          for (std::uint64_t sent = 0; sent < bytes; sent += piece.size()) client.send(piece);
+          client.wait_for_end();
+        }};
   };
   TestServer blue(huge("blue")), green(huge("green"));
   config::Service service = mirrored(blue.address(), green.address());

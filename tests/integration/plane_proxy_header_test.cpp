@@ -58,10 +58,10 @@ TEST_CASE("the address of the PROXY header is the client's", "[proxy-header]") {
   client.send(v1 + get("/ok") + get("/ok?bytes=7"));
   CHECK(client.read_response().status == 200);
   CHECK(seen_field(server, "X-Forwarded-For") == "203.0.113.9");
-  CHECK(client.read_response().body.size() == 7);   // bytes behind the header are not lost
+  CHECK(client.read_response().body.size() == 7);  // bytes behind the header are not lost
   client.send(get("/ok"));
   CHECK(client.read_response().status == 200);
-  CHECK(seen_field(server, "X-Forwarded-For") == "203.0.113.9");   // for the whole connection
+  CHECK(seen_field(server, "X-Forwarded-For") == "203.0.113.9");  // for the whole connection
   CHECK(seen_field(server, "X-Forwarded-Proto") == "http");
 
   RawClient second = plane.client();
@@ -148,16 +148,16 @@ TEST_CASE("without a proper PROXY header the connection ends, counted and logged
           v2_from_203_0_113_9(std::string("\x03\x00\x04\x00\x00\x00\x00", 7))}) {
       RawClient client = plane.client();
       client.try_send(bytes);
-      CHECK(client.wait_for_end());   // not a byte of an answer
+      CHECK(client.wait_for_end());  // not a byte of an answer
       CHECK(until([&] { return plane.reason_count(Reason::bad_proxy_header) == refused + 1; }));
       ++refused;
     }
-    RawClient cut = plane.client();   // ends in the middle
+    RawClient cut = plane.client();  // ends in the middle
     cut.send(v1.substr(0, 20));
     cut.half_close();
     CHECK(cut.wait_for_end());
     CHECK(until([&] { return plane.reason_count(Reason::bad_proxy_header) == refused + 1; }));
-    RawClient check = plane.client();   // connects and goes, as a balancer's check does
+    RawClient check = plane.client();  // connects and goes, as a balancer's check does
     check.half_close();
     CHECK(check.wait_for_end());
     CHECK(plane.reason_count(Reason::bad_proxy_header) == refused + 1);
@@ -196,7 +196,7 @@ TEST_CASE("a reload turns the PROXY protocol on and off for new connections", "[
   config.log.access = config::AccessFormat::off;
   plane->reload(config, {});
   CHECK(until([&] { return fetch(plane.address(), "/ok").status == 200; }));
-  before.send(get("/ok"));   // a connection keeps what its header said
+  before.send(get("/ok"));  // a connection keeps what its header said
   CHECK(before.read_response().status == 200);
   CHECK(seen_field(server, "X-Forwarded-For") == "203.0.113.9");
   config.listeners[0].proxy_protocol = true;

@@ -20,20 +20,20 @@ config::Service secured(const std::string& server, const std::string& ca,
 
 // Checks a server, and nobody is asked before that is over.
 worker::ServerView checked_server(Plane& plane) {
-  REQUIRE(plane.observer().wait([&] {
-    return plane.view().pools[0].servers[0].health != upstream::Health::unknown;
-  }));
+  REQUIRE(plane.observer().wait(
+      [&] { return plane.view().pools[0].servers[0].health != upstream::Health::unknown; }));
   return plane.view().pools[0].servers[0];
 }
 
 std::uint64_t counted(const Plane& plane, stats::Counter stats::WorkerStats::*which) {
   std::uint64_t sum = 0;
-  for (const auto* worker : const_cast<Plane&>(plane)->stats().workers) sum += (worker->*which).read();
+  for (const auto* worker : const_cast<Plane&>(plane)->stats().workers)
+    sum += (worker->*which).read();
   return sum;
 }
 
 config::Service unchecked(config::Service service) {
-  service.health_check.interval = std::chrono::hours(1);   // traffic goes where it is told
+  service.health_check.interval = std::chrono::hours(1);  // traffic goes where it is told
   service.retries.attempts = 0;
   return service;
 }
@@ -58,7 +58,8 @@ Told ask_and_read_log(config::Service service) {
 
 }  // namespace
 
-TEST_CASE("requests go to a server by TLS, verified, with SNI, ALPN and resumption", "[server-tls]") {
+TEST_CASE("requests go to a server by TLS, verified, with SNI, ALPN and resumption",
+          "[server-tls]") {
   Authority authority;
   const int newest = GENERATE(0, TLS1_2_VERSION);
   CAPTURE(newest);
@@ -83,7 +84,7 @@ TEST_CASE("requests go to a server by TLS, verified, with SNI, ALPN and resumpti
   }
   CHECK(server.last_sni() == "app.internal");
   CHECK(server.last_alpn() == "http/1.1");
-  CHECK(counted(plane, &stats::WorkerStats::server_handshakes) == 1);   // kept alive, tickets or not
+  CHECK(counted(plane, &stats::WorkerStats::server_handshakes) == 1);  // kept alive, tickets or not
   close_each = true;
   for (int i = 0; i < 5; ++i) {
     client.send(get("/"));
@@ -110,7 +111,7 @@ TEST_CASE("a large body passes both ways by TLS", "[server-tls]") {
   const RawResponse response = client.read_response();
   CHECK(response.complete);
   CHECK(response.body == body);
-  CHECK(server.last_sni().empty());   // an address is no name
+  CHECK(server.last_sni().empty());  // an address is no name
 }
 
 TEST_CASE("a server that is not who it should be gets no request, and the log says why",
@@ -168,7 +169,7 @@ TEST_CASE("a failed handshake is tried on another server, also for a POST", "[se
   service.blue.servers.push_back({address_of(good.address()), 1});
   service.balance.policy = config::BalancePolicy::round_robin;
   service.health_check.interval = std::chrono::hours(1);
-  service.health_check.fall = 10;   // the first result decides all the same
+  service.health_check.fall = 10;  // the first result decides all the same
   Plane plane(service);
   RawClient client = plane.client();
   for (int i = 0; i < 10; ++i) {
@@ -177,14 +178,15 @@ TEST_CASE("a failed handshake is tried on another server, also for a POST", "[se
   }
 }
 
-TEST_CASE("a server that speaks no TLS, closes, or says nothing: counted and named", "[server-tls]") {
+TEST_CASE("a server that speaks no TLS, closes, or says nothing: counted and named",
+          "[server-tls]") {
   Authority authority;
   WireServerOptions options;
   const int kind = GENERATE(0, 1, 2);
   CAPTURE(kind);
   options.serve = [&](WireConnection& connection) {
     if (kind == 0) connection.write("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
-    if (kind != 1) connection.read_raw(1'000'000);   // until the proxy goes
+    if (kind != 1) connection.read_raw(1'000'000);  // until the proxy goes
   };
   WireServer server(options);
   config::Service service = unchecked(secured(server.address(), authority.ca()));
@@ -192,7 +194,7 @@ TEST_CASE("a server that speaks no TLS, closes, or says nothing: counted and nam
   service.health_check.timeout = std::chrono::milliseconds(2000);
   const Told told = ask_and_read_log(service);
   INFO(told.log);
-  if (told.status == 503) return;   // its first check was faster
+  if (told.status == 503) return;  // its first check was faster
   CHECK(told.status == (kind == 2 ? 504 : 502));
   CHECK(told.log.find(kind == 0   ? "wrong version number"
                       : kind == 1 ? "closed during the handshake"
@@ -223,7 +225,8 @@ TEST_CASE("a client certificate is shown where one is asked for; without, the lo
   CHECK(server.last_client() == "/CN=proxy");
 }
 
-TEST_CASE("an answer that ends with the connection is whole only with close_notify", "[server-tls]") {
+TEST_CASE("an answer that ends with the connection is whole only with close_notify",
+          "[server-tls]") {
   Authority authority;
   const bool notify = GENERATE(true, false);
   CAPTURE(notify);
@@ -262,7 +265,7 @@ TEST_CASE("files are read again at a reload: sound ones replace, broken ones ref
     return client.read_response().status;
   };
   CHECK(ask() == 200);
-  plane->reload(plane.config(), {});   // nothing has changed: the kept connection goes on
+  plane->reload(plane.config(), {});  // nothing has changed: the kept connection goes on
   CHECK(ask() == 200);
   CHECK(plane->renewed_files().empty());
   CHECK(counted(plane, &stats::WorkerStats::server_handshakes) == 1);
@@ -282,7 +285,7 @@ TEST_CASE("files are read again at a reload: sound ones replace, broken ones ref
     fault = error.what();
   }
   CHECK(fault.find("services.shop.blue.tls.ca: " + ca) == 0);
-  CHECK(ask() == 200);   // what was in force stays
+  CHECK(ask() == 200);  // what was in force stays
 }
 
 TEST_CASE("a server on a Unix socket: cleartext, TLS, Host, health", "[server-tls]") {
@@ -299,9 +302,8 @@ TEST_CASE("a server on a Unix socket: cleartext, TLS, Host, health", "[server-tl
     }
   };
   WireServer server(options);
-  config::Service service = encrypted
-                                ? secured(server.address(), authority.ca(), "app.internal")
-                                : service_of("shop", {server.address()}, {});
+  config::Service service = encrypted ? secured(server.address(), authority.ca(), "app.internal")
+                                      : service_of("shop", {server.address()}, {});
   service.health_check.path = "/healthz";
   Plane plane(service);
   CHECK(checked_server(plane).health == upstream::Health::healthy);
@@ -312,7 +314,8 @@ TEST_CASE("a server on a Unix socket: cleartext, TLS, Host, health", "[server-tl
   CHECK(client.read_response().body == "localhost");
 }
 
-TEST_CASE("PROXY headers name the client and where it came to; checks name nobody", "[server-proxy]") {
+TEST_CASE("PROXY headers name the client and where it came to; checks name nobody",
+          "[server-proxy]") {
   Authority authority;
   const bool encrypted = GENERATE(false, true);
   const auto version = GENERATE(config::ProxyHeader::v1, config::ProxyHeader::v2);
@@ -345,10 +348,9 @@ TEST_CASE("PROXY headers name the client and where it came to; checks name nobod
   service.health_check.path = "/healthz";
   Plane plane(service);
   CHECK(checked_server(plane).health == upstream::Health::healthy);
-  const std::string nobody =
-      version == config::ProxyHeader::v1
-          ? "PROXY UNKNOWN\r\n"
-          : std::string("\r\n\r\n\0\r\nQUIT\n\x20\0\0\0", 16);
+  const std::string nobody = version == config::ProxyHeader::v1
+                                 ? "PROXY UNKNOWN\r\n"
+                                 : std::string("\r\n\r\n\0\r\nQUIT\n\x20\0\0\0", 16);
   REQUIRE(headers.size() == 1);
   CHECK(headers[0] == nobody);
   // Two clients in turn: each has a connection of its own, and goes on with it.
@@ -371,8 +373,9 @@ TEST_CASE("PROXY headers name the client and where it came to; checks name nobod
     } else {
       const char ports[] = {static_cast<char>(from >> 8), static_cast<char>(from),
                             static_cast<char>(port >> 8), static_cast<char>(port)};
-      CHECK(headers[at] == std::string("\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x7f\0\0\1\x7f\0\0\1", 24) +
-                               std::string(ports, 4));
+      CHECK(headers[at] ==
+            std::string("\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x7f\0\0\1\x7f\0\0\1", 24) +
+                std::string(ports, 4));
     }
     ++at;
   }

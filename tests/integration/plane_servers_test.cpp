@@ -20,7 +20,7 @@ config::Service round_robin(const std::vector<std::string>& blue,
                             const std::vector<std::string>& green = {}) {
   config::Service service = service_of("shop", blue, green);
   service.balance.policy = config::BalancePolicy::round_robin;
-  service.health_check.interval = 1h;   // once: what happens then is the requests' business
+  service.health_check.interval = 1h;  // once: what happens then is the requests' business
   return service;
 }
 
@@ -75,12 +75,13 @@ TEST_CASE("a server that fails requests in a row is taken out, however it fails"
   const std::string how = GENERATE("status", "close", "reset", "garbage", "hang", "refuse");
   INFO(how);
   TestServer good("good");
-  TestServer bad(TestServerOptions{.name = "bad", .raw = [how](RawClient& server) {
-    try {
-      misbehave(how, server);
-    } catch (const std::runtime_error&) {   // a check's connection says nothing
-    }
-  }});
+  TestServer bad(TestServerOptions{
+      .name = "bad", .raw = [how](RawClient& server) {
+        try {
+          misbehave(how, server);
+        } catch (const std::runtime_error&) {  // a check's connection says nothing
+        }
+      }});
   config::Service service = round_robin({bad.address(), good.address()});
   service.timeouts.response_head = 100ms;
   service.outlier.consecutive_failures = 3;
@@ -93,14 +94,14 @@ TEST_CASE("a server that fails requests in a row is taken out, however it fails"
     client.send(get("/"));
     const RawResponse answer = client.read_response();
     const bool repeated = how == "refuse" || how == "close" || how == "reset";
-    if (repeated) CHECK(answer.status == 200);   // by the other server
+    if (repeated) CHECK(answer.status == 200);  // by the other server
   }
-  CHECK(sent <= 7);   // every other one, three times
+  CHECK(sent <= 7);  // every other one, three times
   const worker::ServiceView view = plane.view();
   CHECK(server_in(view, 0).ejected_for > 5s);
   CHECK_THAT(server_in(view, 0).ejection, ContainsSubstring("3 failures in a row, the last: "));
   CHECK(server_in(view, 0).share_percent == 0);
-  CHECK(server_in(view, 0).health == upstream::Health::healthy);   // another matter
+  CHECK(server_in(view, 0).health == upstream::Health::healthy);  // another matter
   CHECK(server_in(view, 1).share_percent == 100);
   for (int i = 0; i < 20; ++i) {
     client.send(get("/"));
@@ -112,15 +113,16 @@ TEST_CASE("an ejected server comes back by itself, and a flip there and back cle
           "[servers]") {
   std::atomic<bool> fails{true};
   TestServer good("good"), green("green");
-  TestServer bad(TestServerOptions{.name = "bad", .raw = [&](RawClient& server) {
-    try {
-      while (server.read_until("\r\n\r\n") != "") {
-        server.send(fails ? "HTTP/1.1 502 Bad\r\nContent-Length: 0\r\n\r\n"
-                          : "HTTP/1.1 200 OK\r\nX-Served-By: bad\r\nContent-Length: 0\r\n\r\n");
-      }
-    } catch (const std::runtime_error&) {
-    }
-  }});
+  TestServer bad(TestServerOptions{
+      .name = "bad", .raw = [&](RawClient& server) {
+        try {
+          while (server.read_until("\r\n\r\n") != "") {
+            server.send(fails ? "HTTP/1.1 502 Bad\r\nContent-Length: 0\r\n\r\n"
+                              : "HTTP/1.1 200 OK\r\nX-Served-By: bad\r\nContent-Length: 0\r\n\r\n");
+          }
+        } catch (const std::runtime_error&) {
+        }
+      }});
   config::Service service = round_robin({bad.address(), good.address()}, {green.address()});
   service.outlier.consecutive_failures = 1;
   service.outlier.ejection = 1500ms;
@@ -153,7 +155,7 @@ TEST_CASE("the last server is never taken out, and its answers go on", "[servers
   RawClient client = plane.client();
   for (int i = 0; i < 20; ++i) {
     client.send(get("/status/503"));
-    CHECK(client.read_response().body == "503");   // the server's, not the proxy's
+    CHECK(client.read_response().body == "503");  // the server's, not the proxy's
   }
   const worker::ServiceView view = plane.view();
   CHECK(server_in(view, 0).ejections + server_in(view, 1).ejections == 1);
@@ -196,7 +198,8 @@ TEST_CASE("a server that hangs in connect holds no request that another could ta
 }
 
 TEST_CASE("a stale kept connection is no failure of its server", "[servers]") {
-  TestServer closing(TestServerOptions{.name = "closing", .close_after = 1, .announce_close = false});
+  TestServer closing(
+      TestServerOptions{.name = "closing", .close_after = 1, .announce_close = false});
   TestServer other("other");
   config::Service service = round_robin({closing.address(), other.address()});
   service.outlier.consecutive_failures = 1;
@@ -215,7 +218,7 @@ TEST_CASE("a server takes as many connections as it may, and everybody is served
   TestServer blue(TestServerOptions{.name = "blue"});
   Plane plane(narrow({blue.address()}, {}, 3), workers);
   REQUIRE(checked(plane));
-  REQUIRE(until([&] { return blue.connections() == 1; }));   // the check's
+  REQUIRE(until([&] { return blue.connections() == 1; }));  // the check's
   const std::uint64_t by_checks = 1;
   std::atomic<int> served{0}, most{0};
   std::vector<std::thread> clients;
@@ -245,10 +248,10 @@ TEST_CASE("an idle connection of another worker is no reason to wait", "[servers
   TestServer blue("blue");
   Plane plane(narrow({blue.address()}), 4);
   REQUIRE(checked(plane));
-  REQUIRE(until([&] { return blue.connections() == 1; }));   // the check's
+  REQUIRE(until([&] { return blue.connections() == 1; }));  // the check's
   const std::uint64_t by_checks = 1;
   std::vector<RawClient> clients;
-  for (int i = 0; i < 24; ++i) {   // they spread over the workers
+  for (int i = 0; i < 24; ++i) {  // they spread over the workers
     clients.push_back(plane.client());
     clients.back().send(get("/"));
     CHECK(clients.back().read_response().status == 200);
@@ -293,7 +296,8 @@ TEST_CASE("the queue is bounded in number and in time", "[servers]") {
   REQUIRE(blue.wait_for_held(1));
   first.send(get("/"));
   second.send(get("/"));
-  REQUIRE(until([&] { return waiting(plane) == 2 || plane.reason_count(http::Reason::queue_timeout) > 0; }));
+  REQUIRE(until(
+      [&] { return waiting(plane) == 2 || plane.reason_count(http::Reason::queue_timeout) > 0; }));
   third.send(get("/"));
   for (RawClient* client : {&third, &first, &second}) {
     const RawResponse answer = client->read_response();
@@ -303,12 +307,13 @@ TEST_CASE("the queue is bounded in number and in time", "[servers]") {
   // Counted once the answer is on its way: the client may be ahead of the counter.
   REQUIRE(until([&] {
     return plane.reason_count(http::Reason::queue_timeout) +
-               plane.reason_count(http::Reason::queue_full) == 3;
+               plane.reason_count(http::Reason::queue_full) ==
+           3;
   }));
   CHECK(plane.reason_count(http::Reason::queue_timeout) >= 2);
   blue.release_held();
   CHECK(holder.read_response().status == 200);
-  first.send(get("/"));   // the connection goes on
+  first.send(get("/"));  // the connection goes on
   CHECK(first.read_response().status == 200);
 }
 
@@ -444,7 +449,7 @@ TEST_CASE("weight 0 takes nothing new and finishes what it has", "[servers]") {
   config::Config changed = plane.config();
   changed.services[0].blue.servers[one.held() ? 0 : 1].weight = 0;
   plane->reload(changed, {});
-  REQUIRE(until([&] {   // the worker has adopted it when the other serves twice running
+  REQUIRE(until([&] {  // the worker has adopted it when the other serves twice running
     std::string served;
     for (int i = 0; i < 2; ++i) {
       client.send(get("/"));

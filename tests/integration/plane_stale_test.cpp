@@ -17,14 +17,14 @@ using namespace switchback::test;
 namespace {
 
 enum class Closing : unsigned {
-  fin_at_once,          // right behind the n-th answer
+  fin_at_once,  // right behind the n-th answer
   reset_at_once,
   announced,            // the n-th answer says Connection: close
   fin_when_next_comes,  // the next request's first bytes are there, unread: the kernel resets
   reset_when_next_comes,
-  fin_after_next,       // the next request was read whole, and no byte answered
+  fin_after_next,  // the next request was read whole, and no byte answered
   reset_after_next,
-  timeout_told,         // a 408 for nobody, when the next request's first bytes are there
+  timeout_told,  // a 408 for nobody, when the next request's first bytes are there
   count_
 };
 
@@ -62,7 +62,8 @@ class Server {
       if (!connection.read_request(request)) return;
       note(request);
       const bool last = i == answers && closing == Closing::announced;
-      if (!connection.answer(request.target + request.body, last ? "Connection: close\r\n" : "")) return;
+      if (!connection.answer(request.target + request.body, last ? "Connection: close\r\n" : ""))
+        return;
     }
     const bool reset = closing == Closing::reset_at_once ||
                        closing == Closing::reset_when_next_comes ||
@@ -72,7 +73,7 @@ class Server {
     } else if (closing == Closing::timeout_told) {
       connection.wait_for_input();
       connection.answer("", "Connection: close\r\n", 408);
-      if (connection.read_request(request)) note(request);   // or a reset takes the answer away
+      if (connection.read_request(request)) note(request);  // or a reset takes the answer away
     } else if (closing == Closing::fin_after_next || closing == Closing::reset_after_next) {
       if (connection.read_request(request)) note(request);
     }
@@ -97,8 +98,10 @@ void drive(const std::string& address, unsigned number, std::uint64_t wanted, Ou
     const bool post = i % 8 == 3, put = i % 2 == 1 && !post;
     const std::string target = "/" + std::to_string(number) + "/" + std::to_string(i);
     const std::string body = !post && !put ? "" : i % 16 == 5 ? large : "body " + std::to_string(i);
-    client.send(std::string(post ? "POST " : put ? "PUT " : "GET ") + target +
-                " HTTP/1.1\r\nHost: shop.test\r\n" +
+    client.send(std::string(post  ? "POST "
+                            : put ? "PUT "
+                                  : "GET ") +
+                target + " HTTP/1.1\r\nHost: shop.test\r\n" +
                 (body.empty() ? "" : "Content-Length: " + std::to_string(body.size()) + "\r\n") +
                 "\r\n" + body);
     const RawResponse response = client.read_response();
@@ -110,7 +113,10 @@ void drive(const std::string& address, unsigned number, std::uint64_t wanted, Ou
     } else {
       ++out.failed;
       if (out.first_failure.empty()) {
-        out.first_failure = target + (put ? " PUT " : post ? " POST " : " GET ") +
+        out.first_failure = target +
+                            (put    ? " PUT "
+                             : post ? " POST "
+                                    : " GET ") +
                             std::to_string(response.status) + " " + response.body.substr(0, 200);
       }
     }
@@ -125,7 +131,8 @@ void storm(Server& server, config::Service service, std::uint64_t wanted) {
   {
     std::vector<std::thread> threads;
     for (unsigned i = 0; i < clients; ++i) {
-      threads.emplace_back([&, i] { drive(plane.address(), i, wanted / clients + 1, outcomes[i]); });
+      threads.emplace_back(
+          [&, i] { drive(plane.address(), i, wanted / clients + 1, outcomes[i]); });
     }
     for (std::thread& thread : threads) thread.join();
   }
@@ -139,14 +146,15 @@ void storm(Server& server, config::Service service, std::uint64_t wanted) {
   }
   if (wanted_in_all() > 0) {
     WARN(sum.safe << " GETs and PUTs, " << sum.failed << " failed; " << sum.posts << " POSTs, "
-                  << sum.posts_lost << " answered 502 or 408; " << server.connections() << " connections");
+                  << sum.posts_lost << " answered 502 or 408; " << server.connections()
+                  << " connections");
   }
   INFO(sum.first_failure);
   CHECK(sum.safe >= wanted);
   CHECK(sum.failed == 0);
   CHECK(sum.posts > 0);
   CHECK(server.most_sights_of_a_post() == 1);
-  CHECK(server.connections() > wanted / 20);   // they did close
+  CHECK(server.connections() > wanted / 20);  // they did close
 }
 
 config::Service stale_service(const std::string& address) {
@@ -160,7 +168,8 @@ config::Service stale_service(const std::string& address) {
 TEST_CASE("a kept connection that turns out stale costs no GET and no PUT, and doubles no POST",
           "[stale]") {
   Server server;
-  storm(server, stale_service(server.address()), wanted_in_all() > 0 ? wanted_in_all() * 3 / 5 : 2'000);
+  storm(server, stale_service(server.address()),
+        wanted_in_all() > 0 ? wanted_in_all() * 3 / 5 : 2'000);
 }
 
 TEST_CASE("the same by TLS", "[stale][server-tls]") {

@@ -46,7 +46,8 @@ TEST_CASE("bytes around the handshake reach the other end", "[tunnel]") {
 TEST_CASE("a server may only switch to what it was offered", "[tunnel]") {
   const std::string to = GENERATE("h2c", "websocket, h2c", "RAW", "raw");
   TestServer server(raw_server([&](RawClient& end) {
-    end.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: " + to + "\r\n\r\n");
+    end.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: " + to +
+             "\r\n\r\n");
     end.read_to_end();
   }));
   Plane plane(service_of("shop", {server.address()}, {}));
@@ -65,7 +66,7 @@ TEST_CASE("what a server said before it went is not lost with it", "[tunnel]") {
     end.send(switched);
     end.read_exact(1);
     end.send(last_words);
-    end.close();   // with unread bytes of the client behind it, or before them
+    end.close();  // with unread bytes of the client behind it, or before them
     gone.set();
   }));
   Plane plane(service_of("shop", {server.address()}, {}));
@@ -74,7 +75,7 @@ TEST_CASE("what a server said before it went is not lost with it", "[tunnel]") {
   client.read_head();
   client.send("x");
   gone.wait();
-  client.send(body_of(5'000));   // into the void: the proxy's send fails
+  client.send(body_of(5'000));  // into the void: the proxy's send fails
   client.send(body_of(5'000));
   CHECK(client.read_exact(last_words.size()) == last_words);
   CHECK(until([&] { return plane.quiet() || client.try_send("y"); }));
@@ -164,7 +165,8 @@ TEST_CASE("another protocol is half-closed both ways at a flip", "[tunnel]") {
   REQUIRE(plane.drained(record));
   ended.set();
   CHECK(tunnels_ended(record, Outcome::forced) == 1);
-  CHECK(tunnel_count(plane, Color::blue, [](auto& t) -> auto& { return t.cut; }) == !answers);
+  CHECK(tunnel_count(
+            plane, Color::blue, [](auto& t) -> auto& { return t.cut; }) == !answers);
 }
 
 TEST_CASE("when the process ends, tunnels are told 1001 one after the other", "[websocket]") {
@@ -189,7 +191,8 @@ TEST_CASE("when the process ends, tunnels are told 1001 one after the other", "[
   }
   over.wait();
   CHECK(until([&] { return told == 5; }));
-  CHECK(tunnel_count(plane, Color::blue, [](auto& t) -> auto& { return t.cut; }) == 0);
+  CHECK(tunnel_count(
+            plane, Color::blue, [](auto& t) -> auto& { return t.cut; }) == 0);
 }
 
 TEST_CASE("when the process ends, tunnels that do not answer are cut", "[websocket]") {
@@ -204,7 +207,8 @@ TEST_CASE("when the process ends, tunnels that do not answer are cut", "[websock
   over.wait();
   CHECK_FALSE(client.read_message());
   CHECK(client.close_code() == 1001);
-  CHECK(tunnel_count(plane, Color::blue, [](auto& t) -> auto& { return t.cut; }) == 1);
+  CHECK(tunnel_count(
+            plane, Color::blue, [](auto& t) -> auto& { return t.cut; }) == 1);
 }
 
 TEST_CASE("long answers have the limit of their class at a flip", "[flip]") {
@@ -220,7 +224,7 @@ TEST_CASE("long answers have the limit of their class at a flip", "[flip]") {
   const auto record = plane.flip(Color::green);
   REQUIRE(record);
   const std::string rest = client.read_to_end();
-  CHECK_FALSE(rest.ends_with("0\r\n\r\n"));   // cut, never falsely complete
+  CHECK_FALSE(rest.ends_with("0\r\n\r\n"));  // cut, never falsely complete
   REQUIRE(plane.drained(record));
   const auto c = stream ? TrafficClass::stream : TrafficClass::request;
   CHECK(record->counts()[static_cast<std::size_t>(c)].accepted == 1);

@@ -22,7 +22,7 @@ void count_and_echo(WebSocketPeer& peer) {
     peer.send_text(std::to_string(said++) + " " + *message);
     peer.send(ws_ping, "beat");
     const std::string second = std::to_string(said++);
-    peer.send(ws_text, second.substr(0, 1), false);   // in fragments
+    peer.send(ws_text, second.substr(0, 1), false);  // in fragments
     peer.send(ws_continuation, second.substr(1));
   }
   if (peer.close_code() == 0) throw std::runtime_error("server saw no Close");
@@ -104,14 +104,16 @@ struct Flipped {
   }
   WebSocketPeer connect() { return WebSocketPeer::connect(plane->address()); }
   std::uint64_t sent(std::size_t side) {
-    return tunnel_count(*plane, Color::blue, [=](auto& t) -> auto& { return t.closes_sent[side]; });
+    return tunnel_count(
+        *plane, Color::blue, [=](auto& t) -> auto& { return t.closes_sent[side]; });
   }
   std::uint64_t answered(std::size_t side) {
-    return tunnel_count(*plane, Color::blue,
-                        [=](auto& t) -> auto& { return t.closes_answered[side]; });
+    return tunnel_count(
+        *plane, Color::blue, [=](auto& t) -> auto& { return t.closes_answered[side]; });
   }
   std::uint64_t cut() {
-    return tunnel_count(*plane, Color::blue, [](auto& t) -> auto& { return t.cut; });
+    return tunnel_count(
+        *plane, Color::blue, [](auto& t) -> auto& { return t.cut; });
   }
   WebSocketServer blue, green;
   std::unique_ptr<Plane> plane;
@@ -125,10 +127,11 @@ void answer_close(WebSocketPeer& peer) {
 
 }  // namespace
 
-TEST_CASE("numbered messages through flips: none lost, none doubled, closed with 1012", "[websocket]") {
+TEST_CASE("numbered messages through flips: none lost, none doubled, closed with 1012",
+          "[websocket]") {
   WebSocketServer blue("blue", count_and_echo), green("green", count_and_echo);
   config::Service service = service_of("shop", {blue.address()}, {green.address()});
-  service.drain.websocket = milliseconds(250);   // also the time to answer in, on a busy machine
+  service.drain.websocket = milliseconds(250);  // also the time to answer in, on a busy machine
   Plane plane(service, 2);
   constexpr std::size_t count = 12;
   std::atomic<bool> stop{false};
@@ -162,27 +165,32 @@ TEST_CASE("numbered messages through flips: none lost, none doubled, closed with
   CHECK(green.faults().empty());
   CHECK(until([&] { return plane.quiet(); }));
   for (const Color color : {Color::blue, Color::green}) {
-    CHECK(tunnel_count(plane, color, [](auto& t) -> auto& { return t.cut; }) == 0);
-    CHECK(tunnel_count(plane, color, [](auto& t) -> auto& { return t.not_followed; }) == 0);
-    CHECK(tunnel_count(plane, color, [](auto& t) -> auto& { return t.closes_answered[0]; }) ==
-          forced / 2);
-    CHECK(tunnel_count(plane, color, [](auto& t) -> auto& { return t.closes_answered[1]; }) ==
-          forced / 2);
+    CHECK(tunnel_count(
+              plane, color, [](auto& t) -> auto& { return t.cut; }) == 0);
+    CHECK(tunnel_count(
+              plane, color, [](auto& t) -> auto& { return t.not_followed; }) == 0);
+    CHECK(tunnel_count(
+              plane, color, [](auto& t) -> auto& { return t.closes_answered[0]; }) == forced / 2);
+    CHECK(tunnel_count(
+              plane, color, [](auto& t) -> auto& { return t.closes_answered[1]; }) == forced / 2);
   }
 }
 
-TEST_CASE("the way whose frame is on its way waits for its end, the other does not", "[websocket]") {
+TEST_CASE("the way whose frame is on its way waits for its end, the other does not",
+          "[websocket]") {
   Signal closed;
   std::string last;
   unsigned code = 0;
-  Flipped two([&](WebSocketPeer& peer) {
-    while (auto message = peer.read_message()) last = *message;
-    code = peer.close_code();
-    peer.send_close(code);
-    closed.set();
-  }, milliseconds(1500));
+  Flipped two(
+      [&](WebSocketPeer& peer) {
+        while (auto message = peer.read_message()) last = *message;
+        code = peer.close_code();
+        peer.send_close(code);
+        closed.set();
+      },
+      milliseconds(1500));
   WebSocketPeer client = two.connect();
-  const std::string text = body_of(100'000);   // a 64-bit length
+  const std::string text = body_of(100'000);  // a 64-bit length
   const std::string frame = client.bytes(ws_text, text);
   client.stream().send(std::string_view(frame).substr(0, 40'000));
   const auto record = two.plane->flip(Color::green);
@@ -206,14 +214,16 @@ TEST_CASE("the way whose frame is on its way waits for its end, the other does n
 TEST_CASE("with permessage-deflate frames are frames", "[websocket]") {
   Signal closed;
   std::vector<WebSocketFrame> got;
-  Flipped two([&](WebSocketPeer& peer) {
-    while (auto frame = peer.read_frame()) {
-      got.push_back(*frame);
-      if (frame->opcode == ws_close) break;
-    }
-    peer.send_close(1012);
-    closed.set();
-  }, milliseconds(400), "Sec-WebSocket-Extensions: permessage-deflate\r\n");
+  Flipped two(
+      [&](WebSocketPeer& peer) {
+        while (auto frame = peer.read_frame()) {
+          got.push_back(*frame);
+          if (frame->opcode == ws_close) break;
+        }
+        peer.send_close(1012);
+        closed.set();
+      },
+      milliseconds(400), "Sec-WebSocket-Extensions: permessage-deflate\r\n");
   WebSocketPeer client = two.connect();
   client.stream().send(websocket_bytes({ws_text, "\xf2\x48\xcd\xc9\xc9\x07", true, true, 4}));
   const auto record = two.plane->flip(Color::green);
@@ -226,17 +236,20 @@ TEST_CASE("with permessage-deflate frames are frames", "[websocket]") {
   REQUIRE(got.size() == 2);
   CHECK(got[0].rsv == 4);
   CHECK(got[1].code() == 1012);
-  CHECK(tunnel_count(*two.plane, Color::blue, [](auto& t) -> auto& { return t.not_followed; }) == 0);
+  CHECK(tunnel_count(
+            *two.plane, Color::blue, [](auto& t) -> auto& { return t.not_followed; }) == 0);
 }
 
 TEST_CASE("ends that do not answer their Close are cut, and the receipt says so", "[websocket]") {
-  const int who = GENERATE(0, 1, 2);   // client, server, both
+  const int who = GENERATE(0, 1, 2);  // client, server, both
   CAPTURE(who);
-  Flipped two([&](WebSocketPeer& peer) {
-    if (who == 0) return answer_close(peer);
-    while (peer.read_frame()) {
-    }
-  }, milliseconds(400));
+  Flipped two(
+      [&](WebSocketPeer& peer) {
+        if (who == 0) return answer_close(peer);
+        while (peer.read_frame()) {
+        }
+      },
+      milliseconds(400));
   WebSocketPeer client = two.connect();
   const auto record = two.plane->flip(Color::green);
   REQUIRE(record);
@@ -249,19 +262,21 @@ TEST_CASE("ends that do not answer their Close are cut, and the receipt says so"
   CHECK(two.cut() == 1);
   CHECK(two.answered(0) == (who == 1));
   CHECK(two.answered(1) == (who == 0));
-  CHECK(client.wait_for_end());   // an end, not a reset: it had been told
+  CHECK(client.wait_for_end());  // an end, not a reset: it had been told
 }
 
 TEST_CASE("a reader that stands still does not keep the other way from its Close", "[websocket]") {
   Signal full, server_closed;
-  Flipped two([&](WebSocketPeer& peer) {
-    peer.stream().send_until_blocked(peer.bytes(ws_binary, body_of(50'000)), milliseconds(60));
-    full.set();
-    while (peer.read_message()) {
-    }
-    if (peer.close_code() == 1012) server_closed.set();   // its answer would not get through
-    peer.stream().read_to_end();
-  }, milliseconds(60));
+  Flipped two(
+      [&](WebSocketPeer& peer) {
+        peer.stream().send_until_blocked(peer.bytes(ws_binary, body_of(50'000)), milliseconds(60));
+        full.set();
+        while (peer.read_message()) {
+        }
+        if (peer.close_code() == 1012) server_closed.set();  // its answer would not get through
+        peer.stream().read_to_end();
+      },
+      milliseconds(60));
   WebSocketPeer client = two.connect();
   full.wait();
   client.send_text("still heard");
@@ -279,15 +294,17 @@ TEST_CASE("a reader that wakes up in time gets all frames and then its Close", "
   Signal full, server_closed;
   std::atomic<std::size_t> whole{0};
   constexpr std::size_t size = 50'000;
-  Flipped two([&](WebSocketPeer& peer) {
-    const std::string frame = peer.bytes(ws_binary, body_of(size));
-    whole = peer.stream().send_until_blocked(frame, milliseconds(60));
-    full.set();
-    while (peer.read_message()) {
-    }
-    server_closed.set();
-    peer.stream().try_send(peer.bytes(ws_close, "\x03\xf4"));
-  }, milliseconds(2000));
+  Flipped two(
+      [&](WebSocketPeer& peer) {
+        const std::string frame = peer.bytes(ws_binary, body_of(size));
+        whole = peer.stream().send_until_blocked(frame, milliseconds(60));
+        full.set();
+        while (peer.read_message()) {
+        }
+        server_closed.set();
+        peer.stream().try_send(peer.bytes(ws_close, "\x03\xf4"));
+      },
+      milliseconds(2000));
   WebSocketPeer client = two.connect();
   full.wait();
   const auto record = two.plane->flip(Color::green);
@@ -308,13 +325,15 @@ TEST_CASE("a reader that wakes up in time gets all frames and then its Close", "
 
 TEST_CASE("who has begun to close is left to finish", "[websocket]") {
   Signal heard, answer;
-  Flipped two([&](WebSocketPeer& peer) {
-    while (peer.read_message()) {
-    }
-    heard.set();
-    answer.wait();
-    peer.send_close(1000);
-  }, milliseconds(1000));
+  Flipped two(
+      [&](WebSocketPeer& peer) {
+        while (peer.read_message()) {
+        }
+        heard.set();
+        answer.wait();
+        peer.send_close(1000);
+      },
+      milliseconds(1000));
   WebSocketPeer client = two.connect();
   client.send_close(1000);
   heard.wait();
@@ -332,10 +351,12 @@ TEST_CASE("who has begun to close is left to finish", "[websocket]") {
 }
 
 TEST_CASE("a rollback during the drain leaves tunnels that were not told alone", "[websocket]") {
-  Flipped two([](WebSocketPeer& peer) {
-    while (auto message = peer.read_message()) peer.send_text(*message);
-    peer.send_close(1000);
-  }, milliseconds(100));
+  Flipped two(
+      [](WebSocketPeer& peer) {
+        while (auto message = peer.read_message()) peer.send_text(*message);
+        peer.send_close(1000);
+      },
+      milliseconds(100));
   WebSocketPeer client = two.connect();
   client.send_text("before");
   CHECK(client.read_message() == "before");
@@ -359,22 +380,25 @@ TEST_CASE("a rollback during the drain leaves tunnels that were not told alone",
 TEST_CASE("frames that break the rules pass, and such a tunnel just ends", "[websocket]") {
   Signal done;
   std::string got;
-  Flipped two([&](WebSocketPeer& peer) {
-    got = peer.stream().read_to_end();
-    done.set();
-  }, milliseconds(400));
+  Flipped two(
+      [&](WebSocketPeer& peer) {
+        got = peer.stream().read_to_end();
+        done.set();
+      },
+      milliseconds(400));
   WebSocketPeer client = two.connect();
   const std::string bad = "\x81\x03 not masked";
   client.stream().send(bad);
   CHECK(until([&] {
-    return tunnel_count(*two.plane, Color::blue, [](auto& t) -> auto& { return t.not_followed; }) == 1;
+    return tunnel_count(
+               *two.plane, Color::blue, [](auto& t) -> auto& { return t.not_followed; }) == 1;
   }));
   const auto record = two.plane->flip(Color::green);
   REQUIRE(record);
   done.wait();
   CHECK(got == bad);
   CHECK_FALSE(client.read_message());
-  CHECK(client.close_code() == 1012);   // the server's frames could be followed
+  CHECK(client.close_code() == 1012);  // the server's frames could be followed
   client.stream().close();
   REQUIRE(two.plane->drained(record));
   CHECK(tunnels_ended(record, Outcome::forced) == 1);
@@ -382,7 +406,7 @@ TEST_CASE("frames that break the rules pass, and such a tunnel just ends", "[web
 }
 
 TEST_CASE("a 101 in a drain is a tunnel of that drain, however late", "[websocket]") {
-  const bool late = GENERATE(false, true);   // all tunnels' deadlines have passed
+  const bool late = GENERATE(false, true);  // all tunnels' deadlines have passed
   CAPTURE(late);
   Signal asked, answer;
   TestServerOptions options;

@@ -12,14 +12,14 @@
 namespace switchback::test {
 
 struct CertificateFiles {
-  std::string cert, key;   // PEM files; the leaf only
+  std::string cert, key;  // PEM files; the leaf only
 };
 
 struct CertificateWish {
-  std::string name = "shop.test";          // the subject's common name, and the file's
-  std::string names = "DNS:shop.test";     // subjectAltName; "": none
-  bool rsa = false;                        // RSA-2048, else P-256
-  bool client = false;                     // for clients, else for servers
+  std::string name = "shop.test";       // the subject's common name, and the file's
+  std::string names = "DNS:shop.test";  // subjectAltName; "": none
+  bool rsa = false;                     // RSA-2048, else P-256
+  bool client = false;                  // for clients, else for servers
   bool expired = false;
 };
 
@@ -39,8 +39,8 @@ class Authority {
     const std::string base = wish.name + "-" + std::to_string(++issued_);
     CertificateFiles files{folder_.file(base + ".pem"), folder_.file(base + ".key")};
     const std::string request = folder_.file(base + ".csr");
-    std::vector<std::string> make = {"req", "-new", "-nodes", "-subj", "/CN=" + wish.name,
-                                     "-keyout", files.key, "-out", request};
+    std::vector<std::string> make = {"req",     "-new",    "-nodes", "-subj", "/CN=" + wish.name,
+                                     "-keyout", files.key, "-out",   request};
     if (wish.rsa) {
       make.insert(make.end(), {"-newkey", "rsa:2048"});
     } else {
@@ -51,10 +51,14 @@ class Authority {
                              std::string(wish.client ? "clientAuth" : "serverAuth") + "\n";
     if (!wish.names.empty()) extensions += "subjectAltName=" + wish.names + "\n";
     const std::string extension_file = folder_.write(base + ".ext", extensions);
-    std::vector<std::string> sign = {"x509", "-req", "-in", request, "-CA", ca(), "-CAkey",
-                                     folder_.file("ca.key"), "-set_serial",
-                                     std::to_string(1000 + issued_), "-extfile", extension_file,
-                                     "-out", files.cert, "-days", wish.expired ? "-1" : "10"};
+    std::vector<std::string> sign = {"x509",        "-req",
+                                     "-in",         request,
+                                     "-CA",         ca(),
+                                     "-CAkey",      folder_.file("ca.key"),
+                                     "-set_serial", std::to_string(1000 + issued_),
+                                     "-extfile",    extension_file,
+                                     "-out",        files.cert,
+                                     "-days",       wish.expired ? "-1" : "10"};
     openssl(sign);
     return files;
   }

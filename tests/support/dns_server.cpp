@@ -40,7 +40,7 @@ void put_name(std::string& out, const std::string& name) {
 }
 
 struct Question {
-  std::string id, name, section;   // the section as it was sent
+  std::string id, name, section;  // the section as it was sent
   std::uint16_t type = 0;
   bool sound = false;
 };
@@ -208,11 +208,12 @@ void DnsServer::Impl::serve_udp() {
   std::array<char, 4096> buffer;
   sockaddr_in from{};
   socklen_t size = sizeof from;
-  const ssize_t n = ::recvfrom(udp, buffer.data(), buffer.size(), 0,
-                               reinterpret_cast<sockaddr*>(&from), &size);
+  const ssize_t n =
+      ::recvfrom(udp, buffer.data(), buffer.size(), 0, reinterpret_cast<sockaddr*>(&from), &size);
   if (n <= 0) return;
   bool cut_short = false;
-  const auto out = answer(std::string(buffer.data(), static_cast<std::size_t>(n)), false, cut_short);
+  const auto out =
+      answer(std::string(buffer.data(), static_cast<std::size_t>(n)), false, cut_short);
   if (out.empty()) return;
   ::sendto(udp, out.data(), out.size(), 0, reinterpret_cast<sockaddr*>(&from), size);
 }
@@ -223,7 +224,7 @@ void DnsServer::Impl::serve_tcp() {
   if (fd < 0) return;
   const timeval limit{5, 0};
   ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-  for (int i = 0; i < 2; ++i) {   // A and AAAA may share it
+  for (int i = 0; i < 2; ++i) {  // A and AAAA may share it
     std::array<unsigned char, 2> size{};
     if (::recv(fd, size.data(), 2, MSG_WAITALL) != 2) break;
     std::string packet(static_cast<std::size_t>(size[0] << 8 | size[1]), '\0');
@@ -281,8 +282,12 @@ std::string DnsServer::Impl::answer(const std::string& packet, bool over_tcp, bo
 
 DnsServer::DnsServer() : impl_(std::make_unique<Impl>()) {}
 DnsServer::~DnsServer() = default;
-std::uint16_t DnsServer::port() const { return impl_->port; }
-std::string DnsServer::address() const { return "127.0.0.1:" + std::to_string(impl_->port); }
+std::uint16_t DnsServer::port() const {
+  return impl_->port;
+}
+std::string DnsServer::address() const {
+  return "127.0.0.1:" + std::to_string(impl_->port);
+}
 
 void DnsServer::set_family(const std::string& name, bool v6, DnsReply reply) {
   const std::lock_guard lock(impl_->mutex);

@@ -34,8 +34,8 @@ class Process {
   // First line of standard output or error, from the beginning on, that contains `text`.
   std::optional<std::string> wait_for_line(
       const std::string& text, std::chrono::milliseconds limit = std::chrono::seconds(30));
-  // From now on what it prints is left in its pipes, but for a last piece; they are made as small as
-  // the kernel allows and filled, so that its next byte finds no room. Ends with the process.
+  // From now on what it prints is left in its pipes, but for a last piece; they are made as small
+  // as the kernel allows and filled, so that its next byte finds no room. Ends with the process.
   void block_output();
   std::string out() const;  // so far
   std::string err() const;

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-struct ssl_st;   // OpenSSL's SSL
+struct ssl_st;  // OpenSSL's SSL
 
 namespace switchback::test {
 
@@ -45,7 +45,7 @@ class RawClient {
   // From now on by TLS, as a client; takes `ssl` over. Throws when the handshake fails. An end
   // without close_notify is a reset.
   void secure(ssl_st* ssl);
-  ssl_st* ssl() const { return ssl_.get(); }   // null: cleartext
+  ssl_st* ssl() const { return ssl_.get(); }  // null: cleartext
 
   void send(std::string_view bytes);      // all of it; throws when the peer is gone
   bool try_send(std::string_view bytes);  // false instead
@@ -73,8 +73,8 @@ class RawClient {
   RawClient() = default;
   void read_body(RawResponse& response);
   bool read_chunks(RawResponse& response);
-  bool fill();  // one recv into buffer_; false: end
-  bool fill_secure();                            // raw_client_tls.cpp
+  bool fill();         // one recv into buffer_; false: end
+  bool fill_secure();  // raw_client_tls.cpp
   bool try_send_secure(std::string_view bytes);
   bool wait_for_secure(int result, const char* what);
   void wait(short events, const char* what);

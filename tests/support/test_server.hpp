@@ -56,11 +56,11 @@ struct SeenRequest {
 
 struct TestServerOptions {
   std::string name = "blue";
-  unsigned close_after = 0;    // requests answered on one connection before it is closed; 0: any
-  bool announce_close = true;  // with Connection: close on the last; false: a stale connection
-  std::string unix_path;       // listen there instead of 127.0.0.1
-  std::string ip = "127.0.0.1";   // another address of the loopback network
-  std::uint16_t port = 0;         // 0: any free one
+  unsigned close_after = 0;      // requests answered on one connection before it is closed; 0: any
+  bool announce_close = true;    // with Connection: close on the last; false: a stale connection
+  std::string unix_path;         // listen there instead of 127.0.0.1
+  std::string ip = "127.0.0.1";  // another address of the loopback network
+  std::uint16_t port = 0;        // 0: any free one
   // Raw mode: each connection goes to this function, on a thread of its own.
   std::function<void(RawClient&)> raw;
 };

@@ -30,16 +30,16 @@ std::string field_of(const Request& request, std::string_view name) {
 asio::awaitable<bool> Session::dispatch(Request& request) {
   using Handler = asio::awaitable<bool> (Session::*)(Request&);
   static const std::map<std::string, Handler> handlers = {
-      {"/echo", &Session::echo},         {"/mirror", &Session::mirror},
-      {"/sink", &Session::sink},         {"/chunked", &Session::chunked},
-      {"/hang", &Session::hang},         {"/close-delimited", &Session::close_delimited},
-      {"/hold", &Session::hold},         {"/slow-body", &Session::slow_body},
-      {"/reset", &Session::reset},       {"/truncate", &Session::truncate},
-      {"/drop", &Session::drop_it},      {"/garbage", &Session::garbage},
-      {"/early", &Session::early},       {"/sse", &Session::sse},
-      {"/upgrade", &Session::upgrade},   {"/ws", &Session::websocket},
-      {"/1xx", &Session::interim},       {"/trailers", &Session::trailers},
-      {"/healthz", &Session::healthz},   {"/big-head", &Session::big_head},
+      {"/echo", &Session::echo},       {"/mirror", &Session::mirror},
+      {"/sink", &Session::sink},       {"/chunked", &Session::chunked},
+      {"/hang", &Session::hang},       {"/close-delimited", &Session::close_delimited},
+      {"/hold", &Session::hold},       {"/slow-body", &Session::slow_body},
+      {"/reset", &Session::reset},     {"/truncate", &Session::truncate},
+      {"/drop", &Session::drop_it},    {"/garbage", &Session::garbage},
+      {"/early", &Session::early},     {"/sse", &Session::sse},
+      {"/upgrade", &Session::upgrade}, {"/ws", &Session::websocket},
+      {"/1xx", &Session::interim},     {"/trailers", &Session::trailers},
+      {"/healthz", &Session::healthz}, {"/big-head", &Session::big_head},
   };
   if (request.path.starts_with("/status/")) co_return co_await status(request);
   const auto at = handlers.find(request.path);
@@ -261,8 +261,8 @@ asio::awaitable<bool> Session::websocket(Request& request) {
   if (field_of(request, "Sec-WebSocket-Key").empty()) {
     co_return co_await answer(request, 426, "text/plain", "WebSocket wanted");
   }
-  std::string said = WebSocketPeer::answer(
-      request.head, "X-Served-By: " + server_.options.name + "\r\n");
+  std::string said =
+      WebSocketPeer::answer(request.head, "X-Served-By: " + server_.options.name + "\r\n");
   std::uint64_t heard = 0, sent = 0;
   for (;;) {
     // Named before each co_await: GCC 12 destroys a temporary in one twice.

@@ -173,6 +173,8 @@ std::optional<std::string> WebSocketPeer::read_message() {
   return std::nullopt;
 }
 
-bool WebSocketPeer::wait_for_end() { return buffer_.empty() && stream().wait_for_end(); }
+bool WebSocketPeer::wait_for_end() {
+  return buffer_.empty() && stream().wait_for_end();
+}
 
 }  // namespace switchback::test

@@ -13,7 +13,7 @@ namespace switchback::test {
 
 struct WebSocketFrame {
   unsigned opcode = 1;
-  std::string payload;   // unmasked
+  std::string payload;  // unmasked
   bool final = true;
   bool masked = false;
   unsigned rsv = 0;
@@ -29,7 +29,7 @@ WebSocketFrame websocket_close(unsigned code, bool masked);
 // Takes a whole frame off the front of `buffer`; none while it is not all there. Throws
 // std::runtime_error on what RFC 6455 §5 forbids.
 std::optional<WebSocketFrame> take_websocket_frame(std::string& buffer, bool from_client);
-std::string websocket_accept(std::string_view key);   // Sec-WebSocket-Accept
+std::string websocket_accept(std::string_view key);  // Sec-WebSocket-Accept
 
 class WebSocketPeer {
  public:
@@ -55,7 +55,7 @@ class WebSocketPeer {
   std::optional<std::string> read_message();
   unsigned close_code() const { return close_code_; }
   bool clean() const { return buffer_.empty() && !stream().reset_seen(); }
-  bool wait_for_end();   // true: an orderly end without another byte
+  bool wait_for_end();  // true: an orderly end without another byte
   RawClient& stream() { return borrowed_ ? *borrowed_ : *own_; }
   const RawClient& stream() const { return borrowed_ ? *borrowed_ : *own_; }
   const std::string& served_by() const { return served_by_; }

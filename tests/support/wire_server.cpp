@@ -92,9 +92,9 @@ bool WireConnection::write(std::string_view bytes) {
 }
 
 bool WireConnection::answer(std::string_view body, std::string_view fields, int status) {
-  return write("HTTP/1.1 " + std::to_string(status) + " X\r\nContent-Length: " +
-               std::to_string(body.size()) + "\r\n" + std::string(fields) + "\r\n" +
-               std::string(body));
+  return write("HTTP/1.1 " + std::to_string(status) +
+               " X\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" +
+               std::string(fields) + "\r\n" + std::string(body));
 }
 
 bool WireConnection::wait_for_input() {
@@ -126,7 +126,7 @@ void WireConnection::shut() {
 }
 
 WireServer::WireServer(WireServerOptions options) : options_(std::move(options)) {
-  ::signal(SIGPIPE, SIG_IGN);   // OpenSSL writes without MSG_NOSIGNAL
+  ::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes without MSG_NOSIGNAL
   if (!options_.serve) {
     options_.serve = [](WireConnection& connection) {
       WireRequest request;

@@ -157,7 +157,7 @@ std::vector<File> read_tree(const std::string& root) {
     const std::string name = entry->path().filename().string();
     if (entry->is_directory() && skipped_folder(name)) entry.disable_recursion_pending();
     if (!entry->is_regular_file() || entry->is_symlink()) continue;
-    if (entry->path().filename() == ".git") continue;   // of a second working tree
+    if (entry->path().filename() == ".git") continue;  // of a second working tree
     std::ifstream in(entry->path(), std::ios::binary);
     std::string text{std::istreambuf_iterator<char>(in), {}};
     if (text.find('\0') != std::string::npos) continue;

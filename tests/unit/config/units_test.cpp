@@ -16,9 +16,9 @@ std::string fault_of(const Parsed<T>& parsed) {
 }  // namespace
 
 TEST_CASE("durations are read with their unit") {
-  const std::pair<const char*, Duration> cases[] = {{"0", 0ms}, {"0s", 0ms},  {"250ms", 250ms},
-                                                    {"5s", 5s}, {"1m", 1min}, {"24h", 24h},
-                                                    {"5 s", 5s}, {"2d", 48h}, {"365d", 8760h}};
+  const std::pair<const char*, Duration> cases[] = {{"0", 0ms},  {"0s", 0ms},  {"250ms", 250ms},
+                                                    {"5s", 5s},  {"1m", 1min}, {"24h", 24h},
+                                                    {"5 s", 5s}, {"2d", 48h},  {"365d", 8760h}};
   for (const auto& [text, value] : cases) {
     INFO(text);
     const auto parsed = parse_duration(text);

@@ -51,7 +51,8 @@ TEST_CASE("the admin plane has addresses of its own") {
 
 TEST_CASE("a listener on every address leaves its port to no other") {
   const auto both = [](const std::string& a, const std::string& b) {
-    return about("listeners: [{ bind: \"" + a + "\" }, { bind: \"" + b + "\" }]\nservices: { a: { "
+    return about("listeners: [{ bind: \"" + a + "\" }, { bind: \"" + b +
+                 "\" }]\nservices: { a: { "
                  "blue: { servers: [\"127.0.0.1:1\"] } } }\n");
   };
   CHECK(both("[::]:80", "0.0.0.0:80") ==
@@ -72,9 +73,10 @@ TEST_CASE("redirect_https and hsts need a way for requests to come by HTTPS") {
              ContainsSubstring("hsts has no effect: no request can come by HTTPS"));
   CHECK(about(with("    redirect_https: true\n    hsts: 365d\n"
                    "    forwarded: { trust: [10.0.0.0/8] }")) == "");
-  CHECK(about("listeners: [{ bind: \"127.0.0.1:8080\", proxy_protocol: true }]\n"
-              "services: { a: { redirect_https: true, blue: { servers: [\"127.0.0.1:1\"] } } }\n") ==
-        "");
+  CHECK(
+      about("listeners: [{ bind: \"127.0.0.1:8080\", proxy_protocol: true }]\n"
+            "services: { a: { redirect_https: true, blue: { servers: [\"127.0.0.1:1\"] } } }\n") ==
+      "");
 }
 
 TEST_CASE("the mode of a unix socket is octal, in quotes or not") {
@@ -145,7 +147,8 @@ TEST_CASE("limits of clients behind a balancer are warned of") {
   const auto about_limits = [](const std::string& clients, const std::string& header = "") {
     return about("listeners: [{ bind: \"127.0.0.1:8080\"" + header +
                  " }]\nservices: { a: { blue: { servers: [\"127.0.0.1:1\"] }, "
-                 "forwarded: { trust: [10.0.0.0/8] } } }\nclients: { " + clients + " }\n");
+                 "forwarded: { trust: [10.0.0.0/8] } } }\nclients: { " +
+                 clients + " }\n");
   };
   CHECK(about_limits("connections: 10") ==
         "f:3:1: warning: all clients behind 10.0.0.0/8 (services.a.forwarded.trust) count as one "
@@ -163,21 +166,25 @@ TEST_CASE("TLS to servers: a key needs its certificate, a Unix socket a name, no
     return about(with("    green: { servers: [\"" + server + "\"], tls: " + tls + " }"));
   };
   CHECK(pool("{}") == "");
-  CHECK(pool("{ cert: own.pem }") == "");   // the key stands in the same file
+  CHECK(pool("{ cert: own.pem }") == "");  // the key stands in the same file
   CHECK(pool("{ sni: \"2001:db8::1\" }") == "");
   CHECK(pool("{ sni: app.internal }", "unix:/run/app.sock") == "");
-  CHECK_THAT(pool("{ key: own.key }"), ContainsSubstring("green.tls.key is the key of no certificate"));
-  CHECK_THAT(pool("{ verify: false }"), ContainsSubstring("warning: services.shop.green.tls: anybody"));
+  CHECK_THAT(pool("{ key: own.key }"),
+             ContainsSubstring("green.tls.key is the key of no certificate"));
+  CHECK_THAT(pool("{ verify: false }"),
+             ContainsSubstring("warning: services.shop.green.tls: anybody"));
   CHECK_THAT(pool("{ verify: false }", "unix:/run/app.sock"), !ContainsSubstring("host name"));
   CHECK_THAT(pool("{}", "unix:/run/app.sock"),
              ContainsSubstring("has no host name that its certificate could prove (name it in "
                                "services.shop.green.tls.sni)"));
-  CHECK_THAT(pool("{ sni: \"app.internal:443\" }"), ContainsSubstring("is not the name of a server"));
+  CHECK_THAT(pool("{ sni: \"app.internal:443\" }"),
+             ContainsSubstring("is not the name of a server"));
 }
 
 TEST_CASE("name servers are literal addresses, each once, and TTLs have an order") {
   const auto with_dns = [](const std::string& dns) { return about(with("", "dns: " + dns)); };
-  CHECK(with_dns("{ servers: [\"10.0.0.2:53\", \"[2001:db8::1]:5353\"], min_ttl: 5s, max_ttl: 5s }") ==
+  CHECK(with_dns(
+            "{ servers: [\"10.0.0.2:53\", \"[2001:db8::1]:5353\"], min_ttl: 5s, max_ttl: 5s }") ==
         "");
   CHECK_THAT(with_dns("{ servers: [\"ns.example:53\"] }"),
              ContainsSubstring("ns.example:53 is not a literal address"));

@@ -38,7 +38,8 @@ Result clean_result(unsigned flips = 100) {
 
 // Tags closed in order, attributes quoted, no stray '<' or '&': what a browser needs to draw it.
 std::string fault_of_xml(const std::string& text) {
-  static const std::regex tag("<(/?)([A-Za-z]+)((?:\\s+[A-Za-z][A-Za-z0-9:-]*=\"[^\"<]*\")*)\\s*(/?)>");
+  static const std::regex tag(
+      "<(/?)([A-Za-z]+)((?:\\s+[A-Za-z][A-Za-z0-9:-]*=\"[^\"<]*\")*)\\s*(/?)>");
   static const std::regex entity("&(amp|lt|gt|quot);");
   std::vector<std::string> open;
   std::string rest;

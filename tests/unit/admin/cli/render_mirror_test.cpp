@@ -55,19 +55,24 @@ TEST_CASE("as many samples as asked for") {
 TEST_CASE("off, and on with nothing yet") {
   CHECK_THAT(render_mirror(parse_object(R"({"service":"shop","percent":0})"), {}, 0, 5),
              ContainsSubstring("mirroring is off"));
-  CHECK_THAT(render_mirror(parse_object(R"({"service":"shop","percent":1,"compared":0})"), {}, 0, 5),
-             ContainsSubstring("nothing compared yet"));
-  CHECK_THAT(render_mirror(parse_object(
-                 R"({"service":"shop","percent":1,"compared":1200,"results":{"equal":1200}})"), {}, 0, 5),
+  CHECK_THAT(
+      render_mirror(parse_object(R"({"service":"shop","percent":1,"compared":0})"), {}, 0, 5),
+      ContainsSubstring("nothing compared yet"));
+  CHECK_THAT(render_mirror(
+                 parse_object(
+                     R"({"service":"shop","percent":1,"compared":1200,"results":{"equal":1200}})"),
+                 {}, 0, 5),
              ContainsSubstring("1,200 compared: all equal"));
 }
 
 TEST_CASE("one line of status, where there is mirroring") {
   CHECK(render_mirror_line(parse_object(R"({"service":"shop","mirror":null})")).empty());
-  CHECK(render_mirror_line(parse_object(
-            R"({"service":"shop","mirror":{"percent":5,"standby":"green","compared":1000,"equal":998,
+  CHECK(
+      render_mirror_line(parse_object(
+          R"({"service":"shop","mirror":{"percent":5,"standby":"green","compared":1000,"equal":998,
                 "copy_failed":1}})")) ==
-        "  mirror         5 % to GREEN: 1,000 compared, 2 differ, 1 failed   (switchback mirror shop)\n");
+      "  mirror         5 % to GREEN: 1,000 compared, 2 differ, 1 failed   (switchback mirror "
+      "shop)\n");
 }
 
 TEST_CASE("times and numbers") {

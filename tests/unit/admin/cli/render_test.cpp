@@ -191,8 +191,10 @@ TEST_CASE("events are one line each") {
 
 TEST_CASE("what others wrote is shown, and steers no terminal") {
   CHECK(printable("a\x1b[2Jb\x7f") == "a [2Jb ");
-  CHECK(printable("a\xc2\x9b" "2Jb") == "a 2Jb");                     // U+009B, a CSI to some
-  CHECK(printable("a\xe2\x80\xae" "b\xe2\x81\xa6") == "a b ");         // turns the order
+  CHECK(printable("a\xc2\x9b"
+                  "2Jb") == "a 2Jb");  // U+009B, a CSI to some
+  CHECK(printable("a\xe2\x80\xae"
+                  "b\xe2\x81\xa6") == "a b ");  // turns the order
   CHECK(printable("caf\xc3\xa9 \xe2\x82\xac") == "caf\xc3\xa9 \xe2\x82\xac");
   auto bake = parse_object(R"({"service":"shop","window":{"open":true,"guards":[
     {"name":"hold","ok":false,"text":"held: dana, \u001b[2J"}]}})");

@@ -54,9 +54,10 @@ void tamper(const std::string& path, const std::string& sql) {
 }  // namespace
 
 TEST_CASE("the hash is SHA-256 over the previous hash and the stored text") {
-  CHECK(audit_text(1, entry(7)) ==
-        R"({"seq":1,"at_us":1007,"actor":"token ci \"quoted\"\u000a","auth":"token","source":"unix",)"
-        R"("action":"flip","body":{"n":7}})");
+  CHECK(
+      audit_text(1, entry(7)) ==
+      R"({"seq":1,"at_us":1007,"actor":"token ci \"quoted\"\u000a","auth":"token","source":"unix",)"
+      R"("action":"flip","body":{"n":7}})");
   // printf 'a\nb' | sha256sum
   CHECK(audit_hash("a", "b") == "7e18f737311b2dc3b2f269dd78396b0351f14fb66efa879f768cb23181883c78");
 }
@@ -147,9 +148,9 @@ TEST_CASE("rows of every table come back as they were put, the newest of a key")
     CHECK(ledger->stats().dropped == 0);
   }
   auto ledger = Ledger::open(at(path));
-  const auto snapshot = ledger->attach({[](Snapshot) {}, [](std::string code, std::string text) {
-                                          FAIL(code << ": " << text);
-                                        }, [](std::string) {}});
+  const auto snapshot = ledger->attach(
+      {[](Snapshot) {}, [](std::string code, std::string text) { FAIL(code << ": " << text); },
+       [](std::string) {}});
   REQUIRE(snapshot);
   for (std::size_t i = 0; i < table_count; ++i) {
     INFO(info(static_cast<Table>(i)).name);

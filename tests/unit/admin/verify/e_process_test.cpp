@@ -17,9 +17,9 @@ TEST_CASE("the baseline's upper bound is Jeffreys' 97.5 % quantile") {
 
 TEST_CASE("the null is the baseline's bound with a margin, and never below the floor") {
   StreamRule rule;
-  CHECK(EProcess(rule, {100000, 0}).null_share() == Approx(0.002));   // the floor
+  CHECK(EProcess(rule, {100000, 0}).null_share() == Approx(0.002));  // the floor
   CHECK(EProcess(rule, {100000, 1000}).null_share() == Approx(1.25 * upper_bound({100000, 1000})));
-  CHECK(EProcess(rule, {0, 0}).null_share() == Approx(0.97));         // nothing known: no alarm
+  CHECK(EProcess(rule, {0, 0}).null_share() == Approx(0.97));  // nothing known: no alarm
   rule.floor = 0;
   CHECK(EProcess(rule, {1'000'000'000, 0}).null_share() >= 1e-6);
 }
@@ -49,7 +49,7 @@ TEST_CASE("few bad outcomes prove nothing, seconds without traffic change nothin
   EProcess e({}, {100000, 0});
   for (int i = 0; i < 4; ++i) e.second({1, 1});
   CHECK(e.log_capital() > 9.0);
-  CHECK_FALSE(e.regressed());   // min_bad is 5
+  CHECK_FALSE(e.regressed());  // min_bad is 5
   const double before = e.log_capital();
   e.second({0, 0});
   CHECK(e.log_capital() == before);

@@ -8,7 +8,9 @@ using namespace switchback::verify;
 
 namespace {
 
-JsonPath path(std::string_view text) { return std::get<JsonPath>(parse_json_path(text)); }
+JsonPath path(std::string_view text) {
+  return std::get<JsonPath>(parse_json_path(text));
+}
 boost::regex pattern(const std::string& text) {
   return std::get<boost::regex>(compile_pattern(text));
 }
@@ -35,9 +37,9 @@ TEST_CASE("JSON paths") {
     INFO(nowhere);
     CHECK(find(document, path(nowhere)) == nullptr);
   }
-  for (const char* bad : {"", "a", ".a", "$a", "$.", "$..a", "$[", "$[x]", "$[-1]", "$[1", "$[\"a]",
-                          "$.a[*]", "$.a b", "$.a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q",
-                          "$[99999999999999999999]"}) {
+  for (const char* bad :
+       {"", "a", ".a", "$a", "$.", "$..a", "$[", "$[x]", "$[-1]", "$[1", "$[\"a]", "$.a[*]",
+        "$.a b", "$.a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q", "$[99999999999999999999]"}) {
     INFO(bad);
     CHECK(std::holds_alternative<std::string>(parse_json_path(bad)));
   }
@@ -56,7 +58,7 @@ TEST_CASE("status, headers, body and latency") {
 
   e.headers.emplace("content-type", pattern("^application/json"));
   CHECK(check(e, answer(200)).ok);
-  e.headers.emplace("x-a", pattern("^2$"));   // any of several fields
+  e.headers.emplace("x-a", pattern("^2$"));  // any of several fields
   CHECK(check(e, answer(200)).ok);
   e.headers.emplace("x-b", pattern("."));
   CHECK(check(e, answer(200)).observed == "no field x-b");
@@ -80,7 +82,8 @@ TEST_CASE("status, headers, body and latency") {
 }
 
 TEST_CASE("JSON rules") {
-  const ProbeAnswer good = answer(200, R"({"total":100.0,"ok":true,"name":"x","list":[],"none":null})");
+  const ProbeAnswer good =
+      answer(200, R"({"total":100.0,"ok":true,"name":"x","list":[],"none":null})");
   const auto with = [](const char* where) {
     JsonRule rule;
     rule.path = path(where);
@@ -93,7 +96,7 @@ TEST_CASE("JSON rules") {
   };
   JsonRule rule = with("$.total");
   rule.equals = boost::json::value(100);
-  CHECK(holds(rule).ok);   // 100 and 100.0 are one number
+  CHECK(holds(rule).ok);  // 100 and 100.0 are one number
   rule.equals = boost::json::value("100");
   CHECK(holds(rule).expected == "$.total is \"100\"");
   rule = with("$.total");
@@ -131,7 +134,8 @@ TEST_CASE("patterns are bounded, in writing and in matching") {
   CHECK(std::holds_alternative<std::string>(compile_pattern(std::string(2000, 'a'))));
   Expectation e;
   e.body = pattern("(a+)+(b+)+c$");
-  const CheckResult result = check(e, answer(200, std::string(30'000, 'a') + std::string(30'000, 'b')));
+  const CheckResult result =
+      check(e, answer(200, std::string(30'000, 'a') + std::string(30'000, 'b')));
   CHECK_FALSE(result.ok);
   CHECK_THAT(result.observed, ContainsSubstring("takes too long"));
 }

@@ -13,7 +13,9 @@ namespace {
 constexpr Nanos second = 1'000'000'000;
 const Bounds bounds{1 * second, 300 * second};
 
-Ip v4(std::uint8_t last) { return {false, {10, 0, 0, last}}; }
+Ip v4(std::uint8_t last) {
+  return {false, {10, 0, 0, last}};
+}
 Ip v6(std::uint8_t last) {
   Ip ip{true, {0x20, 0x01, 0x0d, 0xb8}};
   ip.bytes[15] = last;
@@ -23,8 +25,12 @@ Ip v6(std::uint8_t last) {
 FamilyAnswer found(std::vector<Ip> ips, std::uint32_t ttl) {
   return {Outcome::found, std::move(ips), ttl, {}};
 }
-FamilyAnswer none() { return {Outcome::no_address, {}, 0, {}}; }
-FamilyAnswer unknown() { return {Outcome::no_such_name, {}, 0, {}}; }
+FamilyAnswer none() {
+  return {Outcome::no_address, {}, 0, {}};
+}
+FamilyAnswer unknown() {
+  return {Outcome::no_such_name, {}, 0, {}};
+}
 FamilyAnswer broken(std::string why = "no name server answers") {
   return {Outcome::failed, {}, 0, std::move(why)};
 }
@@ -92,10 +98,11 @@ TEST_CASE_METHOD(Entry, "a failed question keeps what it had, for ever, with bac
   CHECK(!s().trouble);
   say(broken(), broken(), 0.5);
   CHECK(s().ask_ns - now == second);
-  CHECK(!s().trouble);   // one lost answer is nobody's alarm
+  CHECK(!s().trouble);  // one lost answer is nobody's alarm
 }
 
-TEST_CASE_METHOD(Entry, "one family's failure takes none of its addresses, and is asked again soon") {
+TEST_CASE_METHOD(Entry,
+                 "one family's failure takes none of its addresses, and is asked again soon") {
   say(found({v4(1)}, 200), found({v6(1)}, 200));
   say(found({v4(2)}, 200), broken("timed out"), 0.5);
   CHECK(in_use() == std::vector<Ip>{v4(2), v6(1)});
@@ -117,7 +124,7 @@ TEST_CASE_METHOD(Entry, "no such name: a grace of max_ttl, then it is gone, and 
   now += 299 * second;
   say(unknown(), unknown());
   CHECK(in_use().size() == 1);
-  CHECK(s().ask_ns == now + second);   // the end of the grace is not overslept
+  CHECK(s().ask_ns == now + second);  // the end of the grace is not overslept
   now += second;
   CHECK(say(unknown(), unknown()));
   CHECK(in_use().empty());
@@ -159,7 +166,7 @@ TEST_CASE_METHOD(Entry, "a name that was never there is trouble from the first a
 }
 
 TEST_CASE_METHOD(Entry, "no such name beside an address is no reason to let it go") {
-  say(found({v4(1)}, 30), unknown());   // some servers say NXDOMAIN for what should be no data
+  say(found({v4(1)}, 30), unknown());  // some servers say NXDOMAIN for what should be no data
   CHECK(in_use().size() == 1);
   CHECK(s().error.empty());
   now += 10'000 * second;

@@ -33,7 +33,7 @@ struct Fixture {
     settings.servers = {address_of(server.port())};
     settings.min_ttl = 100ms;
     settings.max_ttl = 60s;
-    settings.timeout = 10s;   // never reached by what answers, however slow the machine
+    settings.timeout = 10s;  // never reached by what answers, however slow the machine
   }
   void ask(const std::set<std::string>& names) { resolver.configure(settings, names); }
   NameStatus status(const std::string& name) const {
@@ -185,7 +185,7 @@ TEST_CASE_METHOD(Fixture, "other settings ask anew; names that go are forgotten"
   REQUIRE(has("app.test", {"127.0.0.1"}));
   REQUIRE(has("old.test", {"127.0.0.1"}));
   const auto asked = server.asked("app.test");
-  ask({"app.test"});   // nothing new: nobody is asked
+  ask({"app.test"});  // nothing new: nobody is asked
   REQUIRE(until([&] { return !resolver.table()->contains("old.test"); }));
   CHECK(has("app.test", {"127.0.0.1"}));
   CHECK(server.asked("app.test") == asked);

@@ -49,10 +49,10 @@ TEST_CASE("one may leave from the middle, and come back behind the rest") {
   door.wait(c);
   CHECK(door.full());
   door.leave(b);
-  door.leave(b);   // twice is once
+  door.leave(b);  // twice is once
   CHECK(door.size() == 2);
   a.comes_back = &door;
-  CHECK(door.open_some());   // a is behind c again: it is let out once a turn, not for ever
+  CHECK(door.open_some());  // a is behind c again: it is let out once a turn, not for ever
   CHECK(out == std::vector<int>{0, 2});
   a.comes_back = nullptr;
   CHECK_FALSE(door.open_some());

@@ -33,13 +33,14 @@ TEST_CASE("a stale kept connection gets one free repeat") {
 }
 
 TEST_CASE("what was written and must not be repeated is given up") {
-  for (const Reason reason : {Reason::server_closed, Reason::server_reset, Reason::server_write_failed}) {
+  for (const Reason reason :
+       {Reason::server_closed, Reason::server_reset, Reason::server_write_failed}) {
     RetryFacts f = facts(reason);
     f.wrote = true;
     f.method_allowed = false;
     f.reused = true;
     CHECK(judge_retry(f) == RetryVerdict::give_up);
-    f.wrote = false;   // nothing left the house: any method may go again
+    f.wrote = false;  // nothing left the house: any method may go again
     CHECK(judge_retry(f) == RetryVerdict::free);
   }
 }

@@ -18,16 +18,16 @@ TEST_CASE("a ceiling holds, and a place given back is there again", "[guard]") {
   CHECK(ceiling.enter());
   CHECK_FALSE(ceiling.enter());
   ceiling.leave();
-  CHECK(woken == 0);   // nobody waited
+  CHECK(woken == 0);  // nobody waited
   CHECK(ceiling.enter_or_wait());
   CHECK_FALSE(ceiling.enter_or_wait());
   ceiling.leave();
   CHECK(woken == 2);
   ceiling.join();
-  ceiling.join();   // counted whatever the limit
+  ceiling.join();  // counted whatever the limit
   CHECK(ceiling.open() == 3);
   CHECK_FALSE(ceiling.enter_or_wait());
-  ceiling.set_limit(0);   // a reload that takes the limit away lets everybody in
+  ceiling.set_limit(0);  // a reload that takes the limit away lets everybody in
   CHECK(woken == 4);
   CHECK(ceiling.enter_or_wait());
 }
@@ -55,7 +55,7 @@ TEST_CASE("no thread sleeps at a ceiling while there is a place", "[guard]") {
       for (unsigned i = 0; i < rounds; ++i) {
         while (!ceiling.enter_or_wait()) {
           std::unique_lock lock(mutex);
-          changed.wait(lock, [&] { return awake[t]; });   // a lost wake-up hangs here
+          changed.wait(lock, [&] { return awake[t]; });  // a lost wake-up hangs here
           awake[t] = false;
         }
         const unsigned now_inside = inside.fetch_add(1) + 1;

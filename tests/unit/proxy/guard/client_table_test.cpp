@@ -20,14 +20,28 @@ constexpr Nanos start = 1'000 * second;
 constexpr guard::HashKey fixed_key{0x0706050403020100, 0x0f0e0d0c0b0a0908};
 
 net::IpBytes v4(unsigned n) {
-  return {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, static_cast<std::uint8_t>(n >> 16),
-          static_cast<std::uint8_t>(n >> 8), static_cast<std::uint8_t>(n)};
+  return {0,
+          0,
+          0,
+          0,
+          0,
+          0,
+          0,
+          0,
+          0,
+          0,
+          0xff,
+          0xff,
+          10,
+          static_cast<std::uint8_t>(n >> 16),
+          static_cast<std::uint8_t>(n >> 8),
+          static_cast<std::uint8_t>(n)};
 }
 
 // What the limits mean, said as simply as possible.
 struct Client {
   std::deque<ClientTable::Entry*> open;
-  std::deque<Nanos> connects, requests;   // that were allowed
+  std::deque<Nanos> connects, requests;  // that were allowed
 };
 
 // GCRA allows an event exactly when the bucket it drains has room: recomputed from all history.
@@ -68,7 +82,7 @@ TEST_CASE("IPv4 addresses count each, IPv6 by network", "[guard]") {
   b = a;
   b[7] = 2;
   CHECK(guard::counted_as(a, 64) != guard::counted_as(b, 64));
-  b[7] = 0;   // 1 and 0 differ in the last bit of /64
+  b[7] = 0;  // 1 and 0 differ in the last bit of /64
   CHECK(guard::counted_as(a, 63) == guard::counted_as(b, 63));
 }
 
@@ -83,7 +97,7 @@ TEST_CASE("a second's worth may come at once, then one at a time", "[guard]") {
   CHECK_FALSE(rate.take(paid_at, start + step - 1));
   CHECK(rate.take(paid_at, start + step));
   CHECK_FALSE(rate.take(paid_at, start + step));
-  passed = 0;   // rest is not saved up beyond a second's worth
+  passed = 0;  // rest is not saved up beyond a second's worth
   for (unsigned i = 0; i < 3 * per_second; ++i) passed += rate.take(paid_at, start + 100 * second);
   CHECK(passed == per_second);
   CHECK_FALSE(Rate().limited());
@@ -100,7 +114,7 @@ TEST_CASE("connections are counted, refused over the limit, and given back", "[g
   CHECK(table.connections(v4(1)) == 2);
   ClientTable::leave(*a.entry);
   CHECK(table.enter(v4(1), 2, {}, start).verdict == Verdict::counted);
-  CHECK(table.join(v4(1), start).verdict == Verdict::counted);   // no limit holds for what is there
+  CHECK(table.join(v4(1), start).verdict == Verdict::counted);  // no limit holds for what is there
   CHECK(table.connections(v4(1)) == 3);
 }
 
@@ -114,7 +128,8 @@ TEST_CASE("a connection refused for its rate holds nothing", "[guard]") {
   CHECK(table.enter(v4(1), 0, rate, start + second / 2).verdict == Verdict::counted);
 }
 
-TEST_CASE("a full neighbourhood lets everybody else pass, and is free again when at rest", "[guard]") {
+TEST_CASE("a full neighbourhood lets everybody else pass, and is free again when at rest",
+          "[guard]") {
   ClientTable table(fixed_key, 16);
   REQUIRE(table.capacity() == 16);
   std::vector<ClientTable::Entry*> entries;
@@ -124,7 +139,7 @@ TEST_CASE("a full neighbourhood lets everybody else pass, and is free again when
     entries.push_back(got.entry);
   }
   CHECK(table.enter(v4(99), 5, Rate(5), start).verdict == Verdict::no_room);
-  CHECK(table.enter(v4(3), 5, Rate(5), start).verdict == Verdict::counted);   // who is there stays
+  CHECK(table.enter(v4(3), 5, Rate(5), start).verdict == Verdict::counted);  // who is there stays
   ClientTable::leave(*entries[0]);
   // Its rate still remembers it: were it forgotten, a new burst would be free.
   CHECK(table.enter(v4(99), 5, Rate(5), start).verdict == Verdict::no_room);
@@ -191,7 +206,7 @@ TEST_CASE("a crowded table never counts wrong", "[guard]") {
     }
     const auto got = table.enter(v4(who), 2, Rate(4), now);
     if (got.verdict == Verdict::no_room) {
-      REQUIRE(client.open.empty());   // who has an entry is always found
+      REQUIRE(client.open.empty());  // who has an entry is always found
       ++full;
     } else if (got.verdict == Verdict::counted) {
       REQUIRE(client.open.size() < 2);
@@ -208,7 +223,7 @@ TEST_CASE("a crowded table never counts wrong", "[guard]") {
 
 TEST_CASE("threads never count past a limit, and lose nothing", "[guard]") {
   constexpr unsigned threads = 6, addresses = 24, limit = 3;
-  ClientTable table(fixed_key, 16);   // one neighbourhood, always contended, entries recycled
+  ClientTable table(fixed_key, 16);  // one neighbourhood, always contended, entries recycled
   std::array<std::atomic<int>, addresses> open{};
   std::atomic<int> worst{0}, counted{0};
   std::vector<std::thread> all;
@@ -271,7 +286,7 @@ TEST_CASE("threads that come at the same instant share one burst", "[guard]") {
       });
     }
     for (std::thread& thread : all) thread.join();
-    CHECK(connected.load() == threads - 1);   // never less: nobody is refused for nothing
+    CHECK(connected.load() == threads - 1);  // never less: nobody is refused for nothing
     CHECK(passed.load() == per_second);
     CHECK(table.connections(v4(1)) == threads - 1);
   }

@@ -56,10 +56,11 @@ TEST_CASE("what came in the end is not judged", "[guard]") {
   Pace pace;
   pace.wait(start);
   pace.moved(start + 31 * second, 1);
-  CHECK_FALSE(pace.window_over(start + 40 * second, window));   // not its turn
+  CHECK_FALSE(pace.window_over(start + 40 * second, window));  // not its turn
   pace.wait(start + 40 * second);
   CHECK(pace.window_over(start + 40 * second, window));
-  CHECK(pace.window_end_ns(window) <= start + 40 * second);   // so a timer armed for it comes at once
+  CHECK(pace.window_end_ns(window) <=
+        start + 40 * second);  // so a timer armed for it comes at once
 }
 
 TEST_CASE("no rate is no limit", "[guard]") {

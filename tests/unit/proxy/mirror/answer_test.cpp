@@ -54,7 +54,7 @@ TEST_CASE("answers are compared by status, then fields, then body") {
   const Told plain{200, {{"Content-Type", "text/plain"}, {"Date", "1"}}, {"hello"}};
   Told other = plain;
   CHECK(compare(plain, other).verdict == Verdict::equal);
-  other.fields[1].second = "2";   // not chosen
+  other.fields[1].second = "2";  // not chosen
   CHECK(compare(plain, other).verdict == Verdict::equal);
   other.fields[0].first = "content-type";
   CHECK(compare(plain, other).verdict == Verdict::equal);

@@ -13,7 +13,8 @@ using mirror::Verdict;
 namespace {
 
 struct FakeUpstream final : exchange::Upstream {
-  exchange::SendResult send_request(const http::RequestHead& head, const http::RequestAdditions& with,
+  exchange::SendResult send_request(const http::RequestHead& head,
+                                    const http::RequestAdditions& with,
                                     const exchange::BodyPiece& piece) override {
     sent += std::string(head.target) + (with.mirrored ? " mirrored" : "") + (piece.end ? "." : "");
     return exchange::SendResult::sent;
@@ -34,7 +35,8 @@ struct FakeUpstream final : exchange::Upstream {
 };
 
 struct FakePool final : exchange::UpstreamPool {
-  exchange::Acquired acquire(exchange::UpstreamUser& asked, const exchange::AcquireWish& wish) override {
+  exchange::Acquired acquire(exchange::UpstreamUser& asked,
+                             const exchange::AcquireWish& wish) override {
     ++acquired;
     user = &asked;
     if (wish.fresh) server.stale = false;
@@ -83,11 +85,13 @@ struct World {
     call(side, &answer_head, piece);
   }
   void original(unsigned status, const std::string& body) {
-    answer(*place, [](exchange::Tap& t, auto* h, auto& p) { t.on_answer(h, p); }, status, body);
+    answer(
+        *place, [](exchange::Tap& t, auto* h, auto& p) { t.on_answer(h, p); }, status, body);
   }
   void standby(unsigned status, const std::string& body) {
-    answer(*pools[1].user, [](exchange::UpstreamUser& u, auto* h, auto& p) { u.on_response(h, p); },
-           status, body);
+    answer(
+        *pools[1].user, [](exchange::UpstreamUser& u, auto* h, auto& p) { u.on_response(h, p); },
+        status, body);
   }
   mirror::CountsView seen() { return runs.view("shop", 0)->run; }
   std::uint64_t skipped(Skip why) { return seen().skipped[static_cast<std::size_t>(why)]; }
@@ -111,7 +115,8 @@ struct World {
 
 }  // namespace
 
-TEST_CASE("a copy starts behind the turn's events, goes to the standby and is judged when both ended") {
+TEST_CASE(
+    "a copy starts behind the turn's events, goes to the standby and is judged when both ended") {
   World w;
   REQUIRE(w.begin());
   CHECK(w.pools[1].acquired == 0);
@@ -126,7 +131,7 @@ TEST_CASE("a copy starts behind the turn's events, goes to the standby and is ju
   }
   SECTION("the original is first") {
     w.original(200, "x");
-    CHECK(w.place == nullptr);   // the exchange is told nothing more and tells nothing more
+    CHECK(w.place == nullptr);  // the exchange is told nothing more and tells nothing more
     w.standby(200, "x");
   }
   CHECK(w.seen().of(Verdict::equal) == 1);
@@ -154,7 +159,7 @@ TEST_CASE("in_flight is a bound, and slots come back") {
   CHECK(w.skipped(Skip::busy) == 1);
   first->let_go();
   first->on_exchange_end(TapEnd::client_gone);
-  CHECK(w.skipped(Skip::unfinished) == 1);   // it had not started
+  CHECK(w.skipped(Skip::unfinished) == 1);  // it had not started
   CHECK(w.in_flight() == 1);
   CHECK(w.begin());
 }
@@ -208,16 +213,23 @@ TEST_CASE("no server, a switch, a preview, a wait, an unlisted method: not copie
     CHECK(w.place == nullptr);
     return;
   }
-  SECTION("switch") { w.epoch = 8; }
-  SECTION("preview") { w.preview = true; }
-  SECTION("wait") { w.waited = true; }
+  SECTION("switch") {
+    w.epoch = 8;
+  }
+  SECTION("preview") {
+    w.preview = true;
+  }
+  SECTION("wait") {
+    w.waited = true;
+  }
   SECTION("method") {
     w.head.method = http::Method::other;
     w.head.method_text = "UNLOCK";
   }
   CHECK_FALSE(w.begin());
   CHECK(w.skipped(Skip::switching) + w.skipped(Skip::preview) + w.skipped(Skip::paused) +
-            w.skipped(Skip::method) == 1);
+            w.skipped(Skip::method) ==
+        1);
 }
 
 TEST_CASE("a method of its own name may be listed") {
@@ -270,7 +282,7 @@ TEST_CASE("a long answer is read a piece at a time, a few a turn") {
   w.turn();
   CHECK(w.pools[1].server.resumed == 1);
   CHECK(w.pools[1].user->on_response(nullptr, piece) == exchange::Flow::pause);
-  w.mirror.stop();   // while it waits
+  w.mirror.stop();  // while it waits
   w.turn();
   CHECK(w.pools[1].server.resumed == 1);
   CHECK(w.place == nullptr);
@@ -281,9 +293,9 @@ TEST_CASE("a run of an older snapshot does not come back after a switch") {
   World w;
   const mirror::Setup old = w.runs.configure(w.service, {Color::blue, false, 7});
   w.mirror.begin_run(w.runs.switched("shop", {Color::green, false, 8}));
-  w.mirror.configure(old);   // a name's addresses changed: the snapshot is the one before the switch
+  w.mirror.configure(old);  // a name's addresses changed: the snapshot is the one before the switch
   w.epoch = 8;
-  CHECK_FALSE(w.begin());    // blue is the standby now
+  CHECK_FALSE(w.begin());  // blue is the standby now
   CHECK(w.skipped(Skip::switching) == 1);
-  CHECK(w.seen().sampled == 1);   // counted in the new run
+  CHECK(w.seen().sampled == 1);  // counted in the new run
 }

@@ -9,7 +9,8 @@ using mirror::RequestCopy;
 namespace {
 
 struct Original {
-  std::string method = "GET", target = "/a?b", authority = "shop", ip = "192.0.2.1", scheme = "http";
+  std::string method = "GET", target = "/a?b", authority = "shop", ip = "192.0.2.1",
+              scheme = "http";
   std::string id = "01JABC", trace = "00-0123", name = "Cookie", value = "a=b";
   std::vector<http::Field> fields;
   http::RequestHead head;
@@ -31,7 +32,8 @@ struct Original {
     additions.traceparent = trace;
   }
   void spoil() {
-    for (std::string* text : {&method, &target, &authority, &ip, &scheme, &id, &trace, &name, &value})
+    for (std::string* text :
+         {&method, &target, &authority, &ip, &scheme, &id, &trace, &name, &value})
       std::fill(text->begin(), text->end(), '!');
     fields.assign(fields.size(), {});
   }

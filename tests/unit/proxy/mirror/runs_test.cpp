@@ -33,7 +33,7 @@ TEST_CASE("a run goes on over reloads that do not change its question") {
   service.mirror.percent = 50;
   service.mirror.timeout = std::chrono::seconds(1);
   service.green.servers[0].weight = 9;
-  service.blue.servers.clear();   // the active side may scale as it likes
+  service.blue.servers.clear();  // the active side may scale as it likes
   const Setup second = runs.configure(service, {Color::blue, false, 7});
   CHECK(second.run == first.run);
   CHECK(second.rules->percent == 50);
@@ -43,10 +43,18 @@ TEST_CASE("a new question begins a new run, and totals go on") {
   Runs runs(1);
   config::Service service = shop();
   const Setup first = runs.configure(service, {Color::blue, false, 7});
-  SECTION("the standby's release") { service.green.release = "v3"; }
-  SECTION("the active release") { service.blue.release = "v1.1"; }
-  SECTION("the standby's servers") { service.green.servers[0].address.text = "c:1"; }
-  SECTION("what is compared") { service.mirror.headers = {"ETag"}; }
+  SECTION("the standby's release") {
+    service.green.release = "v3";
+  }
+  SECTION("the active release") {
+    service.blue.release = "v1.1";
+  }
+  SECTION("the standby's servers") {
+    service.green.servers[0].address.text = "c:1";
+  }
+  SECTION("what is compared") {
+    service.mirror.headers = {"ETag"};
+  }
   const Setup second = runs.configure(service, {Color::blue, false, 7});
   CHECK(second.run != first.run);
   CHECK(second.run->totals == first.run->totals);

@@ -56,12 +56,12 @@ TEST_CASE("a reader beside the writer sees whole samples only") {
     for (std::int64_t n = 1; !stop; ++n) ring->push(sample_of(n));
   });
   std::size_t seen = 0, torn = 0;
-  while (seen < 100'000) {   // the writer comes first, or there is nothing to see
+  while (seen < 100'000) {  // the writer comes first, or there is nothing to see
     std::vector<Sample> read;
     ring->read(read);
     seen += read.size();
-    torn += static_cast<std::size_t>(std::count_if(read.begin(), read.end(),
-                                                   [](const Sample& s) { return !whole(s); }));
+    torn += static_cast<std::size_t>(
+        std::count_if(read.begin(), read.end(), [](const Sample& s) { return !whole(s); }));
   }
   stop = true;
   writer.join();

@@ -37,7 +37,7 @@ TEST_CASE("a coroutine waits on the wheel") {
       reactor,
       [&]() -> asio::awaitable<void> {
         AsyncTimer timer(reactor);
-        for (int i = 0; i < 2; ++i) {   // one timer, several waits
+        for (int i = 0; i < 2; ++i) {  // one timer, several waits
           deadline = reactor.now_ns() + 20 * ms;
           co_await timer.async_wait(deadline, asio::use_awaitable);
           CHECK(reactor.now_ns() >= deadline);
@@ -83,9 +83,9 @@ TEST_CASE("a cancellation slot aborts the wait; emitting again, or after the end
   error_code last;
   auto wait = [&](Nanos deadline) {
     timer->async_wait(deadline, asio::bind_cancellation_slot(signal.slot(), [&](error_code error) {
-      ++calls;
-      last = error;
-    }));
+                        ++calls;
+                        last = error;
+                      }));
   };
   wait(reactor.now_ns() + hour);
   SECTION("cancelled") {
@@ -135,9 +135,9 @@ TEST_CASE("a handler of another context is called there") {
   asio::io_context elsewhere;
   bool called = false;
   timer.async_wait(reactor.now_ns() + 1, asio::bind_executor(elsewhere, [&](error_code error) {
-    CHECK_FALSE(error);
-    called = true;
-  }));
+                     CHECK_FALSE(error);
+                     called = true;
+                   }));
   turn_until(reactor, [&] { return !timer.waiting(); });
   CHECK_FALSE(called);
   elsewhere.run();

@@ -21,7 +21,7 @@ using namespace switchback::net;
 namespace {
 
 asio::awaitable<int> twice(int n) {
-  co_await asio::post(asio::use_awaitable);   // suspends, and comes back through the mailbox
+  co_await asio::post(asio::use_awaitable);  // suspends, and comes back through the mailbox
   co_return 2 * n;
 }
 
@@ -47,7 +47,7 @@ TEST_CASE("a coroutine with nested awaitables runs on the reactor and comes to i
         reactor.stop();
       },
       asio::detached);
-  CHECK(result == 0);   // not before the loop runs
+  CHECK(result == 0);  // not before the loop runs
   reactor.run();
   CHECK(result == 42);
   CHECK(on_reactor);
@@ -73,7 +73,7 @@ TEST_CASE("an awaitable's result reaches a completion handler and a future") {
 TEST_CASE("post never runs inline, dispatch does on the worker's own thread only") {
   Reactor reactor;
   std::string order;
-  asio::dispatch(reactor, [&] { order += 'd'; });   // the loop is not running: queued
+  asio::dispatch(reactor, [&] { order += 'd'; });  // the loop is not running: queued
   CHECK(order.empty());
   asio::post(reactor, [&] {
     asio::post(reactor, [&] { order += 'p'; });
@@ -121,6 +121,6 @@ TEST_CASE("a coroutine that has not ended goes with its reactor") {
     for (int i = 0; i < 5; ++i) reactor.run_turn(false);
     CHECK(*token > 1);
     CHECK(reactor.buffers().lent_bytes() > 0);
-  }   // the pool asserts that the frame gave its buffer back
+  }  // the pool asserts that the frame gave its buffer back
   CHECK(token.use_count() == 1);
 }

@@ -17,7 +17,7 @@ using namespace switchback::net::test;
 
 namespace {
 
-constexpr int first = 200;   // where the tests' descriptors begin, instead of 3
+constexpr int first = 200;  // where the tests' descriptors begin, instead of 3
 
 void set(const char* name, const std::string& value) {
   REQUIRE(::setenv(name, value.c_str(), 1) == 0);
@@ -60,7 +60,7 @@ TEST_CASE("sockets are taken by name, all of that name, once", "[inherited]") {
   for (int i = 0; i < 3; ++i) socket_at(first + i);
   set_all("3", "web:api:web");
   CHECK(adopt().empty());
-  CHECK(std::getenv("LISTEN_PID") == nullptr);   // a child must not take them for its own
+  CHECK(std::getenv("LISTEN_PID") == nullptr);  // a child must not take them for its own
   CHECK(std::getenv("LISTEN_FDS") == nullptr);
   CHECK(std::getenv("LISTEN_FDNAMES") == nullptr);
   for (int i = 0; i < 3; ++i) CHECK((::fcntl(first + i, F_GETFD) & FD_CLOEXEC) != 0);
@@ -91,7 +91,7 @@ TEST_CASE("sockets without names are called unknown", "[inherited]") {
   CHECK(adopt().empty());
   CHECK(inherited_sockets().names() == "unknown");
   inherited_sockets() = InheritedSockets();
-  CHECK(::fcntl(first, F_GETFD) < 0);   // nobody took it: closed
+  CHECK(::fcntl(first, F_GETFD) < 0);  // nobody took it: closed
 }
 
 TEST_CASE("what was meant for another process is not ours", "[inherited]") {
@@ -127,7 +127,7 @@ TEST_CASE("a descriptor that cannot be accepted from is a clear error", "[inheri
     OpenedListener out;
     const std::string fault = open_listener(named(name), 1, out);
     CHECK(out.fds.empty());
-    CHECK(::fcntl(first, F_GETFD) < 0);   // not left open
+    CHECK(::fcntl(first, F_GETFD) < 0);  // not left open
     return fault;
   };
   socket_at(first, SOCK_DGRAM, false);
@@ -152,7 +152,7 @@ TEST_CASE("inherited sockets are dealt out to workers, or shared", "[inherited]"
   }
   CHECK_FALSE(shares_of(one, 0, 1)[0].shared);
 
-  OpenedListener twins = one;   // one for each worker, and one more
+  OpenedListener twins = one;  // one for each worker, and one more
   twins.fds = {10, 11, 12};
   twins.inherited_texts = {"a", "a", "a"};
   CHECK(shares_of(twins, 0, 2).size() == 2);
@@ -160,7 +160,7 @@ TEST_CASE("inherited sockets are dealt out to workers, or shared", "[inherited]"
   CHECK(shares_of(twins, 1, 2)[0].fd == 11);
   CHECK_FALSE(shares_of(twins, 1, 2)[0].shared);
 
-  OpenedListener families = one;   // two addresses under one name: all workers take both
+  OpenedListener families = one;  // two addresses under one name: all workers take both
   families.fds = {10, 11};
   families.inherited_texts = {"a", "b"};
   for (unsigned worker = 0; worker < 2; ++worker) {

@@ -118,12 +118,12 @@ TEST_CASE("a port that another listener holds is an error, in spite of SO_REUSEP
   CHECK_THAT(everywhere.error, ContainsSubstring("in use"));
   const std::uint16_t port = first.port();
   close_listener(first);
-  Opened third(tcp("127.0.0.1", port), 2);   // free again at once
+  Opened third(tcp("127.0.0.1", port), 2);  // free again at once
   CHECK(third.error.empty());
 }
 
 TEST_CASE("addresses that cannot be had are told with their cause") {
-  Opened foreign(tcp("192.0.2.1", 0));   // TEST-NET-1: on no interface
+  Opened foreign(tcp("192.0.2.1", 0));  // TEST-NET-1: on no interface
   CHECK_THAT(foreign.error, ContainsSubstring("192.0.2.1:0"));
   CHECK_THAT(foreign.error, ContainsSubstring("no network interface"));
   Opened nonsense(tcp("not an address", 0));
@@ -164,7 +164,7 @@ TEST_CASE("a unix listener is one socket; its path goes with it") {
     CHECK(listener.local_text == "unix:" + path);
     Opened second(unix_at(path));
     CHECK_THAT(second.error, ContainsSubstring("in use"));
-    CHECK(std::filesystem::exists(path));   // the loser did not take it away
+    CHECK(std::filesystem::exists(path));  // the loser did not take it away
   }
   CHECK_FALSE(std::filesystem::exists(path));
 }
@@ -190,11 +190,11 @@ TEST_CASE("a path is given up only while it is the socket that was bound") {
   Opened first(unix_at(path));
   give_up_path(first);
   CHECK_FALSE(std::filesystem::exists(path));
-  Opened second(unix_at(path));   // a successor
+  Opened second(unix_at(path));  // a successor
   REQUIRE(second.error.empty());
   close_listener(first);
   CHECK(std::filesystem::exists(path));
-  std::filesystem::remove(path);   // somebody puts another in its place
+  std::filesystem::remove(path);  // somebody puts another in its place
   Opened third(unix_at(path));
   close_listener(second);
   CHECK(std::filesystem::exists(path));
@@ -207,7 +207,7 @@ TEST_CASE("a stale unix path is replaced, anything else there is left alone") {
     {
       Opened gone(unix_at(path));
       REQUIRE(gone.error.empty());
-      for (int fd : gone.fds) ::close(fd);   // as a killed process leaves it
+      for (int fd : gone.fds) ::close(fd);  // as a killed process leaves it
       gone.fds.clear();
     }
     REQUIRE(std::filesystem::exists(path));
@@ -267,7 +267,7 @@ TEST_CASE("a flood of connections is accepted in full, at most 64 a turn") {
   });
   CHECK(accepted.size() == 300);
   CHECK(most <= 64);
-  CHECK(most > 1);   // it does not stay at one a turn
+  CHECK(most > 1);  // it does not stay at one a turn
 }
 
 TEST_CASE("after stop nothing is accepted, not even the rest of this turn") {
@@ -329,7 +329,7 @@ TEST_CASE("out of descriptors: accepting pauses, is counted, does not spin, and 
     return limit;
   }();
   rlimit none = before;
-  none.rlim_cur = 0;   // no new descriptor; the open ones stay
+  none.rlim_cur = 0;  // no new descriptor; the open ones stay
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
   const std::uint64_t first_turn = reactor.turns();
   const Nanos began = monotonic_ns();
@@ -343,8 +343,8 @@ TEST_CASE("out of descriptors: accepting pauses, is counted, does not spin, and 
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
   CHECK(paused_again);
   CHECK(accepted.empty());
-  CHECK(took >= 100'000'000);   // the pause is a promise of at least this long
+  CHECK(took >= 100'000'000);  // the pause is a promise of at least this long
   CHECK(turns < 20);
-  turn_until(reactor, [&] { return !accepted.empty(); });   // the client waited in the backlog
+  turn_until(reactor, [&] { return !accepted.empty(); });  // the client waited in the backlog
   CHECK(accepted.size() == 1);
 }

@@ -26,7 +26,7 @@ TEST_CASE("an event reaches its handler, edge-triggered once") {
   CHECK(calls == 1);
   reactor.run_turn(false);
   CHECK(calls == 1);
-  REQUIRE(reactor.modify(event.fd, handler, EPOLLIN));   // level: reported for as long as it holds
+  REQUIRE(reactor.modify(event.fd, handler, EPOLLIN));  // level: reported for as long as it holds
   reactor.run_turn(false);
   reactor.run_turn(false);
   CHECK(calls == 3);
@@ -124,7 +124,7 @@ TEST_CASE("deferred work runs once after the batch, and again next turn when it 
   REQUIRE(reactor.add(two.fd, handler, EPOLLIN | EPOLLET));
   reactor.run_turn(true);
   CHECK(order == "eef");
-  reactor.run_turn(true);   // must not wait: work is queued
+  reactor.run_turn(true);  // must not wait: work is queued
   CHECK(order == "eeff");
   reactor.run_turn(true);
   CHECK(order == "eefff");
@@ -161,7 +161,7 @@ TEST_CASE("a timer ends the wait of the loop") {
   reactor.timers().arm(timer, deadline);
   while (!fired) reactor.run_turn(true);
   CHECK(reactor.now_ns() >= deadline);
-  CHECK(reactor.turns() < 10);   // it slept in between, it did not spin
+  CHECK(reactor.turns() < 10);  // it slept in between, it did not spin
 }
 
 TEST_CASE("posts of several threads all run, in each thread's order") {
@@ -212,7 +212,7 @@ TEST_CASE("stop before run ends it at once, after running what was posted before
   reactor.stop();
   reactor.run();
   CHECK(ran == 1);
-  reactor.post([&] {   // and the loop can be run again
+  reactor.post([&] {  // and the loop can be run again
     ++ran;
     reactor.stop();
   });

@@ -39,7 +39,7 @@ const sockaddr* generic(const Address& address) {
   return reinterpret_cast<const sockaddr*>(&address);
 }
 
-struct LoopbackSocket {   // bound to a free port; listening when asked to
+struct LoopbackSocket {  // bound to a free port; listening when asked to
   explicit LoopbackSocket(bool listening) {
     fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     address = v4("127.0.0.1", 0);
@@ -103,7 +103,7 @@ TEST_CASE("start_connect connects without blocking and sets what the data plane 
 }
 
 TEST_CASE("a refused connect is told by connect_result, or at once") {
-  LoopbackSocket deaf(false);   // keeps the port taken, so that nobody else can answer on it
+  LoopbackSocket deaf(false);  // keeps the port taken, so that nobody else can answer on it
   const int fd = start_connect(generic(deaf.address), sizeof deaf.address);
   if (fd < 0) {
     CHECK(fd == -ECONNREFUSED);

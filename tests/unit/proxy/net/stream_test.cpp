@@ -15,7 +15,7 @@ using namespace switchback::net::test;
 
 namespace {
 
-struct Owner final : EventHandler {   // what a connection does with its stream
+struct Owner final : EventHandler {  // what a connection does with its stream
   void on_event(std::uint32_t events) override {
     ++events_seen;
     stream.note(events);
@@ -66,7 +66,7 @@ TEST_CASE("a fresh stream tries at once; would_block clears the flag; an event s
   char buffer[64];
   CHECK(owner.stream.read(buffer, sizeof buffer).status == IoStatus::would_block);
   CHECK_FALSE(owner.stream.readable());
-  reactor.run_turn(false);   // the first edge: writable, nothing to read
+  reactor.run_turn(false);  // the first edge: writable, nothing to read
   CHECK_FALSE(owner.stream.readable());
   peer_writes(peer, "hello");
   reactor.run_turn(true);
@@ -90,7 +90,7 @@ TEST_CASE("a short read says the socket is empty; a full one does not") {
   CHECK(got.status == IoStatus::ok);
   CHECK(got.bytes == 1);
   CHECK_FALSE(owner.stream.readable());
-  peer_writes(peer, "again");   // no event noted yet: the flag rules, not the kernel
+  peer_writes(peer, "again");  // no event noted yet: the flag rules, not the kernel
   CHECK(owner.stream.read(buffer, 4).status == IoStatus::would_block);
   reactor.run_turn(true);
   CHECK(owner.stream.readable());
@@ -129,7 +129,7 @@ TEST_CASE("a short write clears writable; when the peer reads, an event sets it 
   REQUIRE_FALSE(owner.stream.writable());
   REQUIRE(sent > 0);
   CHECK(write_text(owner.stream, "more").status == IoStatus::would_block);
-  reactor.run_turn(false);   // the edge of the registration may still be waiting
+  reactor.run_turn(false);  // the edge of the registration may still be waiting
   while (owner.stream.writable() && write_text(owner.stream, block).bytes > 0) {
   }
   REQUIRE_FALSE(owner.stream.writable());
@@ -212,7 +212,7 @@ TEST_CASE("reset reaches the peer as an error, close as an orderly end") {
     owner.stream.close();
   }
   CHECK_FALSE(owner.stream.is_open());
-  owner.stream.close();   // twice is once
+  owner.stream.close();  // twice is once
 }
 
 TEST_CASE("a peer's reset is read as an error") {

@@ -14,7 +14,7 @@ using namespace switchback::net;
 namespace {
 
 constexpr Nanos ms = 1'000'000;
-constexpr Nanos start = 1'000'000 * ms + 3;   // somewhere, and not on a grain
+constexpr Nanos start = 1'000'000 * ms + 3;  // somewhere, and not on a grain
 
 struct TestTimer final : Timer {
   explicit TestTimer(std::function<void()> f = [] {}) : action(std::move(f)) {}
@@ -73,7 +73,7 @@ TEST_CASE("an earlier deadline replaces a later one") {
 TEST_CASE("a disarmed timer does not fire, and may be armed again while still in its slot") {
   TimerWheel wheel(start);
   TestTimer timer;
-  wheel.disarm(timer);   // never armed: nothing happens
+  wheel.disarm(timer);  // never armed: nothing happens
   wheel.arm(timer, start + 50 * ms);
   wheel.disarm(timer);
   CHECK_FALSE(timer.armed());
@@ -157,8 +157,8 @@ TEST_CASE("a callback may disarm, move, and destroy timers that are due in the s
     destroyed.reset();
   });
   TestTimer last;
-  for (Timer* timer : std::initializer_list<Timer*>{&first, &disarmed, &moved, destroyed.get(),
-                                                    &last}) {
+  for (Timer* timer :
+       std::initializer_list<Timer*>{&first, &disarmed, &moved, destroyed.get(), &last}) {
     wheel.arm(*timer, start + 10 * ms);
   }
   wheel.advance(start + 20 * ms);
@@ -176,7 +176,7 @@ TEST_CASE("a callback may destroy its own timer") {
   bool called = false;
   own->action = [&] {
     called = true;
-    auto keep = std::move(own->action);   // this closure must outlive the timer it destroys
+    auto keep = std::move(own->action);  // this closure must outlive the timer it destroys
     own.reset();
   };
   wheel.arm(*own, start + 10 * ms);
@@ -201,7 +201,7 @@ TEST_CASE("until_next tells when to visit: never too late, never negative, -1 wh
     CHECK(wheel.until_next(start + until) == -1);
     wheel.arm(timer, start + 400 * ms);
   }
-  CHECK(wheel.until_next(start) == -1);   // the timer is gone
+  CHECK(wheel.until_next(start) == -1);  // the timer is gone
 }
 
 TEST_CASE("timers may outlive their wheel") {
@@ -218,7 +218,7 @@ TEST_CASE("random arming agrees with a plain model of deadlines") {
   TimerWheel wheel(start);
   std::vector<std::unique_ptr<TestTimer>> timers;
   for (int i = 0; i < 50; ++i) timers.push_back(std::make_unique<TestTimer>());
-  std::vector<Nanos> deadlines(timers.size(), 0);   // 0: must not fire
+  std::vector<Nanos> deadlines(timers.size(), 0);  // 0: must not fire
   std::vector<int> expected(timers.size(), 0);
   Nanos now = start;
   for (int step = 0; step < 20'000; ++step) {
@@ -239,9 +239,9 @@ TEST_CASE("random arming agrees with a plain model of deadlines") {
         for (std::size_t j = 0; j < timers.size(); ++j) {
           const int fired = timers[j]->fired;
           if (deadlines[j] == 0 || deadlines[j] > now) {
-            REQUIRE(fired == expected[j]);   // never before its deadline
+            REQUIRE(fired == expected[j]);  // never before its deadline
           } else if (deadlines[j] + timer_grain_ns <= now) {
-            REQUIRE(fired == expected[j] + 1);   // at most a grain after it
+            REQUIRE(fired == expected[j] + 1);  // at most a grain after it
           }
           if (fired != expected[j]) deadlines[j] = 0;
           expected[j] = fired;

@@ -32,7 +32,7 @@ std::vector<std::size_t> ends_of(const FrameCase& c, const std::vector<std::size
 void check_cut(const FrameCase& c, const std::vector<std::size_t>& cuts) {
   std::string state;
   const auto ends = ends_of(c, cuts, state);
-  if (ends != c.ends || state != c.then) {   // one check for thousands of cuts
+  if (ends != c.ends || state != c.then) {  // one check for thousands of cuts
     CAPTURE(c.name, cuts, ends, c.ends);
     CHECK(state == c.then);
     FAIL("cut so, it is something else");
@@ -80,17 +80,21 @@ TEST_CASE("a Close that has begun is known by its first byte", "[frames]") {
 TEST_CASE("Close frames of our own are what the RFC wants", "[frames]") {
   char frame[max_close_frame_bytes];
   const std::size_t plain = write_close_frame(frame, CloseCode::service_restart, Sender::server, 0);
-  CHECK(std::string(frame, plain) == "\x88\x11\x03\xf4" "service restart");
+  CHECK(std::string(frame, plain) ==
+        "\x88\x11\x03\xf4"
+        "service restart");
   FrameTracker tracker;
   tracker.start(Sender::server, false);
   CHECK(tracker.follow_frame(frame, plain) == plain);
   CHECK(tracker.closed());
 
-  const std::size_t masked = write_close_frame(frame, CloseCode::going_away, Sender::client, 0x04030201);
+  const std::size_t masked =
+      write_close_frame(frame, CloseCode::going_away, Sender::client, 0x04030201);
   REQUIRE(masked == 2 + 4 + 2 + 10);
   CHECK(std::string(frame, 6) == std::string("\x88\x8c\x01\x02\x03\x04", 6));
   std::string payload(frame + 6, masked - 6);
-  for (std::size_t i = 0; i < payload.size(); ++i) payload[i] = static_cast<char>(payload[i] ^ (i % 4 + 1));
+  for (std::size_t i = 0; i < payload.size(); ++i)
+    payload[i] = static_cast<char>(payload[i] ^ (i % 4 + 1));
   CHECK(payload == "\x03\xe9going away");
   tracker.start(Sender::client, false);
   CHECK(tracker.follow_frame(frame, masked) == masked);

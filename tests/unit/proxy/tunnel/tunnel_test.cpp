@@ -11,7 +11,9 @@ namespace {
 // What a tunnel lets through one way, byte for byte, with our Close as "<close>" and an end as "$".
 class Pipe {
  public:
-  explicit Pipe(bool websocket = true, bool extensions = false) { tunnel.begin(websocket, extensions); }
+  explicit Pipe(bool websocket = true, bool extensions = false) {
+    tunnel.begin(websocket, extensions);
+  }
   void bytes(Way way, const std::string& data) {
     take(way, tunnel.on_bytes(way, data.data(), data.size()), data);
     take(other(way), tunnel.due(other(way)), "");
@@ -26,7 +28,7 @@ class Pipe {
     take(Way::to_client, tunnel.due(Way::to_client), "");
   }
   Tunnel tunnel;
-  std::string server, client;   // what each has got
+  std::string server, client;  // what each has got
 
  private:
   void take(Way way, const Step& step, const std::string& data) {
@@ -62,20 +64,21 @@ TEST_CASE("until it is asked to close, a tunnel passes everything", "[tunnel]") 
   CHECK(pipe.tunnel.finished());
 }
 
-TEST_CASE("asked at a boundary, both ends are closed at once and their answers awaited", "[tunnel]") {
+TEST_CASE("asked at a boundary, both ends are closed at once and their answers awaited",
+          "[tunnel]") {
   const bool client_first = GENERATE(true, false);
   Pipe pipe;
   pipe.bytes(Way::to_server, hello_client);
   pipe.ask();
   CHECK(pipe.server == hello_client + "<close>");
   CHECK(pipe.client == "<close>");
-  pipe.bytes(Way::to_client, hello_server + hello_server);   // dropped: behind our Close
+  pipe.bytes(Way::to_client, hello_server + hello_server);  // dropped: behind our Close
   CHECK(pipe.client == "<close>");
   for (const bool client : {client_first, !client_first}) {
     CHECK_FALSE(pipe.tunnel.finished());
     if (client) {
       pipe.bytes(Way::to_server, hello_client + close_client + "behind");
-      CHECK(pipe.client == "<close>$");   // the server of the two ends the connection
+      CHECK(pipe.client == "<close>$");  // the server of the two ends the connection
       CHECK(pipe.tunnel.answered(Way::to_client));
     } else {
       pipe.bytes(Way::to_client, close_server);
@@ -95,14 +98,15 @@ TEST_CASE("asked within a frame, at every place, it closes behind that frame", "
         Pipe pipe;
         pipe.bytes(way, all.substr(0, cut));
         pipe.ask();
-        for (std::size_t at = cut; at < all.size(); at += piece) pipe.bytes(way, all.substr(at, piece));
+        for (std::size_t at = cut; at < all.size(); at += piece)
+          pipe.bytes(way, all.substr(at, piece));
         const std::size_t boundary = (cut + frame.size() - 1) / frame.size() * frame.size();
         const std::string& got = way == Way::to_server ? pipe.server : pipe.client;
         if (got != all.substr(0, boundary) + "<close>") {
           CAPTURE(cut, piece, got);
           FAIL("closed elsewhere");
         }
-        CHECK(pipe.tunnel.close_sent(other(way)));   // the other way did not wait for it
+        CHECK(pipe.tunnel.close_sent(other(way)));  // the other way did not wait for it
       }
     }
   }
@@ -157,7 +161,7 @@ TEST_CASE("a source that ends instead of answering is an answer", "[tunnel]") {
   Pipe pipe;
   pipe.ask();
   pipe.end(Way::to_client);
-  CHECK(pipe.client == "<close>");   // the client has its Close to answer still
+  CHECK(pipe.client == "<close>");  // the client has its Close to answer still
   CHECK_FALSE(pipe.tunnel.finished());
   pipe.end(Way::to_server);
   CHECK(pipe.tunnel.finished());
@@ -186,7 +190,7 @@ TEST_CASE("a way that broke the rules is ended, the other is closed", "[tunnel]"
   CHECK(pipe.client == "<close>");
   pipe.end(Way::to_server);
   pipe.bytes(Way::to_client, close_server);
-  CHECK_FALSE(pipe.tunnel.finished());   // nothing was sent that a Close would answer
+  CHECK_FALSE(pipe.tunnel.finished());  // nothing was sent that a Close would answer
   pipe.end(Way::to_client);
   CHECK(pipe.tunnel.finished());
 }

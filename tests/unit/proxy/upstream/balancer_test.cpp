@@ -45,8 +45,12 @@ struct Head {
   http::FieldTable table;
   http::RequestHead head;
   void add(std::string_view name, std::string_view value, http::FieldId id) {
-    table.fields[count++] = {name.data(), value.data(), static_cast<std::uint32_t>(value.size()),
-                             static_cast<std::uint16_t>(name.size()), id, false};
+    table.fields[count++] = {name.data(),
+                             value.data(),
+                             static_cast<std::uint32_t>(value.size()),
+                             static_cast<std::uint16_t>(name.size()),
+                             id,
+                             false};
     head.fields = {table.fields.data(), count};
   }
   std::size_t count = 0;
@@ -70,12 +74,14 @@ TEST_CASE("least requests prefers the emptier server, by weight") {
   servers[0]->in_flight = 100;
   servers[1]->in_flight = 100;
   std::map<std::size_t, int> picks;
-  for (int i = 0; i < 900; ++i) ++picks[index_in(servers, balancer.pick(servers, nullptr, nullptr))];
-  CHECK(picks[2] > 450);   // it wins every choice that it is part of: 5 of 9, and more by scans
+  for (int i = 0; i < 900; ++i)
+    ++picks[index_in(servers, balancer.pick(servers, nullptr, nullptr))];
+  CHECK(picks[2] > 450);  // it wins every choice that it is part of: 5 of 9, and more by scans
   Servers weighted = make({1, 3});
   weighted[0]->in_flight = 2;
-  weighted[1]->in_flight = 5;   // (5+1)/3 < (2+1)/1
-  for (int i = 0; i < 50; ++i) CHECK(balancer.pick(weighted, nullptr, nullptr) == weighted[1].get());
+  weighted[1]->in_flight = 5;  // (5+1)/3 < (2+1)/1
+  for (int i = 0; i < 50; ++i)
+    CHECK(balancer.pick(weighted, nullptr, nullptr) == weighted[1].get());
 }
 
 TEST_CASE("round robin keeps to the weights exactly") {
@@ -130,9 +136,11 @@ TEST_CASE("the server that has just failed is avoided while another can") {
   }
 }
 
-TEST_CASE("a server that was not checked yet comes after those that passed, while they are enough") {
+TEST_CASE(
+    "a server that was not checked yet comes after those that passed, while they are enough") {
   using config::BalancePolicy;
-  for (const auto p : {BalancePolicy::least_requests, BalancePolicy::round_robin, BalancePolicy::hash}) {
+  for (const auto p :
+       {BalancePolicy::least_requests, BalancePolicy::round_robin, BalancePolicy::hash}) {
     CAPTURE(static_cast<int>(p));
     config::Balance balance = policy(p);
     balance.hash_source = config::HashSource::header;
@@ -150,10 +158,12 @@ TEST_CASE("a server that was not checked yet comes after those that passed, whil
       }
       return picks;
     };
-    const auto set = [&](std::size_t i, Health health) { servers[i]->shared->state->set_health(health); };
-    CHECK(counts().size() == 4);   // none was checked: as at the start
+    const auto set = [&](std::size_t i, Health health) {
+      servers[i]->shared->state->set_health(health);
+    };
+    CHECK(counts().size() == 4);  // none was checked: as at the start
     set(0, Health::healthy);
-    CHECK(counts().size() == 4);   // one of four would have to carry everything
+    CHECK(counts().size() == 4);  // one of four would have to carry everything
     set(1, Health::healthy);
     const auto half = counts();
     CHECK(half.size() == 2);
@@ -210,8 +220,9 @@ TEST_CASE("every policy shares by weight, in the distribution of picks") {
   balance.hash_name = "X-Key";
   Balancer balancer(seed);
   balancer.configure(balance);
-  const std::vector<double> weights = GENERATE(std::vector<double>{1, 1, 1}, std::vector<double>{1, 2, 7},
-                                               std::vector<double>{100, 1, 50, 49});
+  const std::vector<double> weights =
+      GENERATE(std::vector<double>{1, 1, 1}, std::vector<double>{1, 2, 7},
+               std::vector<double>{100, 1, 50, 49});
   Servers servers = make({weights.begin(), weights.end()});
   balancer.set_even(weights[0] == weights[1]);
   std::map<std::size_t, int> picks;
@@ -230,7 +241,7 @@ TEST_CASE("least requests shares by weight when requests last, as when they do n
   Balancer balancer(seed);
   Servers servers = make({1, 3, 4});
   std::map<std::size_t, int> picks;
-  for (int i = 0; i < 8000; ++i) {   // nothing ends: in flight must grow by weight
+  for (int i = 0; i < 8000; ++i) {  // nothing ends: in flight must grow by weight
     WorkerServer* server = balancer.pick(servers, nullptr, nullptr);
     ++server->in_flight;
     ++picks[index_in(servers, server)];
@@ -286,7 +297,8 @@ TEST_CASE("who is left shares evenly when one of equals is out") {
 }
 
 TEST_CASE("ejected servers are used when nobody else is left; failing ones never") {
-  const auto p = GENERATE(config::BalancePolicy::least_requests, config::BalancePolicy::round_robin);
+  const auto p =
+      GENERATE(config::BalancePolicy::least_requests, config::BalancePolicy::round_robin);
   Balancer balancer(5);
   balancer.configure(policy(p));
   Servers servers = make({1, 1, 1});

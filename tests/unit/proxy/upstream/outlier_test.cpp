@@ -28,9 +28,9 @@ struct Fixture {
     address.host = "127.0.0.1";
     address.port = static_cast<std::uint16_t>(9000 + members.size());
     address.text = "127.0.0.1:" + std::to_string(address.port);
-    members.push_back({std::make_shared<ServerShared>(
-                           std::make_shared<upstream::ServerState>(address), 2),
-                       weight});
+    members.push_back(
+        {std::make_shared<ServerShared>(std::make_shared<upstream::ServerState>(address), 2),
+         weight});
   }
   void configure() { pool.configure(service, members, now); }
   ServerShared& server(std::size_t i) { return *members[i].shared; }
@@ -74,11 +74,11 @@ TEST_CASE("each ejection in a row is longer, to ten times; behaving wears that o
     f.fail(0, 5);
     REQUIRE(f.out(0));
     CHECK(f.told.back().for_ns == std::min(row, 10) * 10 * second);
-    f.fail(0, 7);   // what was under way does not count
+    f.fail(0, 7);  // what was under way does not count
     f.now += f.told.back().for_ns;
     REQUIRE_FALSE(f.out(0));
   }
-  f.now += 35 * second;   // three ejection times of good behaviour
+  f.now += 35 * second;  // three ejection times of good behaviour
   f.fail(0, 5);
   CHECK(f.told.back().for_ns == 80 * second);
   f.now += 80 * second + 100 * second;
@@ -102,7 +102,7 @@ TEST_CASE("the share that may be out is rounded down, but one of two may") {
   CHECK_FALSE(f.out(2));
   CHECK(f.server(2).standing.withheld == 1);
   f.now += 11 * second;
-  f.fail(2, 5);   // now there is room again
+  f.fail(2, 5);  // now there is room again
   CHECK(f.out(2));
 }
 
@@ -153,26 +153,26 @@ TEST_CASE("slow start: back, new, and raised servers grow from a tenth to all; o
   f.service.health_check.slow_start = std::chrono::seconds(10);
   const Nanos slow = 10 * second;
   f.configure();
-  CHECK(f.server(0).share(f.now, slow) == 1000);   // was there from the start
+  CHECK(f.server(0).share(f.now, slow) == 1000);  // was there from the start
   f.fail(0, 5);
   f.now += 10 * second;
   CHECK(f.server(0).share(f.now, slow) == 100);
   f.now += 5 * second;
   CHECK(f.server(0).share(f.now, slow) == 550);
-  CHECK(f.server(0).share(f.now, 0) == 1000);      // without slow start: at once
+  CHECK(f.server(0).share(f.now, 0) == 1000);  // without slow start: at once
   f.now += 100 * second;
   f.add(1);
   f.members[0].weight = 4;
   f.members[1].weight = 1;
   f.configure();
-  CHECK(f.server(2).share(f.now, slow) == 100);    // new
-  CHECK(f.server(0).share(f.now, slow) == 250);    // goes on with what it had, a quarter
+  CHECK(f.server(2).share(f.now, slow) == 100);  // new
+  CHECK(f.server(0).share(f.now, slow) == 250);  // goes on with what it had, a quarter
   CHECK(f.server(1).share(f.now, slow) == 1000);
   f.now += 5 * second;
-  f.members[0].weight = 5;   // in the middle of a slow start: 4 * 625 of 5
+  f.members[0].weight = 5;  // in the middle of a slow start: 4 * 625 of 5
   f.configure();
   CHECK(f.server(0).share(f.now, slow) == 500);
-  f.members[0].weight = 2;   // lowered: at once, the rest of the growth goes on
+  f.members[0].weight = 2;  // lowered: at once, the rest of the growth goes on
   f.configure();
   CHECK(f.server(2).share(f.now, slow) == 550);
 }

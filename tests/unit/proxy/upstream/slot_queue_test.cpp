@@ -44,7 +44,8 @@ struct Fixture {
   explicit Fixture(unsigned limit, unsigned servers = 1, unsigned worker_count = 2,
                    std::size_t waiting = 100)
       : queue(worker_count), ports(worker_count) {
-    for (unsigned i = 0; i < servers; ++i) members.push_back({server_at(9000 + i, worker_count), 1});
+    for (unsigned i = 0; i < servers; ++i)
+      members.push_back({server_at(9000 + i, worker_count), 1});
     for (unsigned w = 0; w < worker_count; ++w) queue.attach(w, &ports[w]);
     queue.configure({limit, waiting, 0}, members, 0);
   }
@@ -67,7 +68,7 @@ TEST_CASE("a place that comes free goes to who waits first, and nobody overtakes
   REQUIRE(f.queue.take(f.server(), 1, false) == SlotQueue::Take::full);
   Waiter first, second;
   REQUIRE(f.wait(second, 0, 20));
-  REQUIRE(f.wait(first, 1, 10));   // it began to wait earlier: a flip brought it here
+  REQUIRE(f.wait(first, 1, 10));  // it began to wait earlier: a flip brought it here
   CHECK(f.queue.waiting() == 2);
   f.queue.closed(f.server(), 0);
   CHECK(f.ports[1].posted == 1);
@@ -80,7 +81,7 @@ TEST_CASE("a place that comes free goes to who waits first, and nobody overtakes
   CHECK(f.server().connections == 1);
   f.queue.closed(f.server(), 0);
   REQUIRE(f.queue.next(0) == &second);
-  f.queue.leave(second, 0);   // gone before it could use it
+  f.queue.leave(second, 0);  // gone before it could use it
   CHECK(f.server().connections == 0);
 }
 
@@ -91,7 +92,7 @@ TEST_CASE("a server that was not checked yet serves who waits when those that pa
   Waiter first, second;
   REQUIRE(f.wait(first, 0, 10));
   REQUIRE(f.queue.next(0) == &first);
-  CHECK(f.queue.accept(first).server == &f.server(0));   // though the other is emptier
+  CHECK(f.queue.accept(first).server == &f.server(0));  // though the other is emptier
   REQUIRE(f.wait(second, 0, 20));
   REQUIRE(f.queue.next(0) == &second);
   CHECK(f.queue.accept(second).server == &f.server(1));
@@ -111,7 +112,7 @@ TEST_CASE("a free connection is carried to who waits, on another worker too") {
   const Grant grant = f.queue.accept(waiter);
   CHECK(grant.fd == 77);
   CHECK(f.server().connections == 1);
-  CHECK(f.queue.offer(f.server(), 1, 77, 0) == SlotQueue::Offer::keep);   // nobody waits any more
+  CHECK(f.queue.offer(f.server(), 1, 77, 0) == SlotQueue::Offer::keep);  // nobody waits any more
   CHECK(f.server().idle[1] == 1);
   CHECK(f.server().connections == 1);
   f.queue.idle_ended(f.server(), 1);
@@ -130,7 +131,7 @@ TEST_CASE("an idle connection of another worker is asked back for who waits") {
   REQUIRE(f.queue.claim_wanted_back(f.server(), 0) == 1);
   CHECK(f.queue.offer(f.server(), 0, 5, 0) == SlotQueue::Offer::taken);
   REQUIRE(f.queue.next(1) == &waiter);
-  CHECK(f.queue.leave(waiter, 0) == 5);   // the socket comes back to be closed
+  CHECK(f.queue.leave(waiter, 0) == 5);  // the socket comes back to be closed
   CHECK(f.server().connections == 0);
 }
 
@@ -154,7 +155,7 @@ TEST_CASE("when no server is left, those who wait are told; when one comes back,
   Waiter waiter;
   f.server(1).state->set_health(Health::unreachable);
   REQUIRE(f.wait(waiter, 0, 1));
-  f.queue.closed(f.server(1), 0);   // room at a server that is down is none
+  f.queue.closed(f.server(1), 0);  // room at a server that is down is none
   CHECK(f.queue.next(0) == nullptr);
   f.server(1).state->set_health(Health::healthy);
   f.queue.poke(0);
@@ -187,7 +188,7 @@ TEST_CASE("a limit that is lifted lets everybody in; one that is lowered is reac
   CHECK(f.server().connections == 3);
   f.queue.configure({2, 100, 0}, f.members, 0);
   CHECK_FALSE(f.queue.keep(f.server(), 0));
-  CHECK(f.queue.offer(f.server(), 0, 9, 0) == SlotQueue::Offer::close);   // one too many
+  CHECK(f.queue.offer(f.server(), 0, 9, 0) == SlotQueue::Offer::close);  // one too many
   CHECK(f.queue.keep(f.server(), 0));
   f.queue.idle_ended(f.server(), 0);
   f.queue.closed(f.server(), 0);
@@ -210,12 +211,28 @@ class World {
     ++now_;
     const unsigned worker = below(workers), server = below(3);
     switch (below(10)) {
-      case 0: case 1: case 2: case 3: request(worker); break;
-      case 4: case 5: release(worker, server); break;
-      case 6: close_one(worker, server); break;
-      case 7: give_up(worker); break;
-      case 8: turn(worker); break;
-      default: rare(worker, server); break;
+      case 0:
+      case 1:
+      case 2:
+      case 3:
+        request(worker);
+        break;
+      case 4:
+      case 5:
+        release(worker, server);
+        break;
+      case 6:
+        close_one(worker, server);
+        break;
+      case 7:
+        give_up(worker);
+        break;
+      case 8:
+        turn(worker);
+        break;
+      default:
+        rare(worker, server);
+        break;
     }
     check();
   }
@@ -265,7 +282,7 @@ class World {
       const auto take = f_.queue.take(f_.server(s), worker, idle_[worker][s] > 0);
       if (take == SlotQueue::Take::behind_others) break;
       if (take == SlotQueue::Take::full) continue;
-      REQUIRE(f_.queue.waiting() == 0);   // nobody was overtaken
+      REQUIRE(f_.queue.waiting() == 0);  // nobody was overtaken
       if (take == SlotQueue::Take::idle) --idle_[worker][s];
       ++busy_[worker][s];
       ++served_;
@@ -303,7 +320,7 @@ class World {
     }
     f_.queue.closed(f_.server(s), now_);
   }
-  void give_up(unsigned worker) {   // its client went away
+  void give_up(unsigned worker) {  // its client went away
     for (auto& waiter : waiters_) {
       if (waiter->worker != worker || waiter->queue_state == QueueState::none) continue;
       f_.queue.leave(*waiter, now_);
@@ -328,10 +345,10 @@ class World {
         acquire(*called, worker, true);
         continue;
       }
-      REQUIRE(called->since >= before);   // in order, as far as one worker can see
+      REQUIRE(called->since >= before);  // in order, as far as one worker can see
       before = 0;
       const unsigned s = grant.server == &f_.server(0) ? 0 : grant.server == &f_.server(1) ? 1 : 2;
-      if (below(10) == 0) {   // a flip: it goes to the other color
+      if (below(10) == 0) {  // a flip: it goes to the other color
         f_.queue.give_back(*grant.server, grant.fd, now_);
       } else {
         ++busy_[worker][s];
@@ -345,17 +362,23 @@ class World {
         f_.server(server).state->set_health(Health::unreachable);
         unseen_ = true;
         break;
-      case 1: case 2:
+      case 1:
+      case 2:
         f_.server(server).state->set_health(Health::healthy);
-        unseen_ = true;   // until the next look
+        unseen_ = true;  // until the next look
         break;
-      case 3: f_.queue.recall(worker); break;
-      case 4: poke(); break;
+      case 3:
+        f_.queue.recall(worker);
+        break;
+      case 4:
+        poke();
+        break;
       case 5:
         f_.queue.configure({below(3) ? limit_ : 0, 12, 0}, f_.members, now_);
         unseen_ = false;
         break;
-      default: break;
+      default:
+        break;
     }
     if (below(4) == 0) poke();
   }
@@ -369,8 +392,8 @@ class World {
     for (const auto& waiter : waiters_) {
       waiting += waiter->queue_state == QueueState::waiting;
       for (unsigned s = 0; s < 3; ++s) {
-        promised[s] += waiter->queue_state == QueueState::called &&
-                       waiter->granted_server == &f_.server(s);
+        promised[s] +=
+            waiter->queue_state == QueueState::called && waiter->granted_server == &f_.server(s);
       }
     }
     REQUIRE(f_.queue.waiting() == waiting);
@@ -380,7 +403,7 @@ class World {
         real += busy_[w][s] + idle_[w][s];
         REQUIRE(f_.server(s).idle[w] == idle_[w][s]);
       }
-      REQUIRE(f_.server(s).connections == real);   // no place is lost, none is counted twice
+      REQUIRE(f_.server(s).connections == real);  // no place is lost, none is counted twice
     }
     if (waiting > 0 && !unseen_) nobody_forgotten(waiting);
     for (unsigned w = 0; w < workers; ++w) {
@@ -415,7 +438,7 @@ class World {
   std::array<std::unique_ptr<Waiter>, 24> waiters_;
   Nanos now_ = 0;
   std::uint64_t served_ = 0;
-  bool unseen_ = false;   // a server came or went, which nobody has told the queue
+  bool unseen_ = false;  // a server came or went, which nobody has told the queue
 };
 
 }  // namespace
