@@ -104,6 +104,18 @@ void Reactor::run_turn(bool may_wait) {
   running_ = outer;
 }
 
+void Reactor::run_turn_at(Nanos now_ns) {
+  SB_ASSERT(running_ != this);
+  Reactor* const outer = std::exchange(running_, this);
+  now_ns_ = now_ns;
+  ++turns_;
+  look_at_mailbox();
+  timers_.advance(now_ns_);
+  look_at_mailbox();
+  run_deferred();
+  running_ = outer;
+}
+
 int Reactor::wait_ms() const {
   if (deferred_.next_link != &deferred_ || mailbox_flag_.load(std::memory_order_relaxed)) return 0;
   const Nanos until_ns = timers_.until_next(now_ns_);

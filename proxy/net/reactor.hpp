@@ -98,6 +98,9 @@ class Reactor : public boost::asio::execution_context {
   // still runs. May be called again afterwards.
   void run();
   void run_turn(bool may_wait);           // one turn by hand; false: epoll is only asked
+  // For tests and simulations: a turn at a time of their own choice, with timers and deferred work,
+  // without events of the kernel. Do not mix with run().
+  void run_turn_at(Nanos now_ns);
   void stop();                            // any thread
   void post(std::function<void()> work);  // any thread; runs between two events, in order
   void post(PostedWork& work);            // the same without an allocation; takes it over
