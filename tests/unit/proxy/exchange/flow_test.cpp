@@ -52,6 +52,8 @@ TEST_CASE("body bytes that come before there is a server wait with the client") 
   stage.client.arrived = &arrived;
   stage.connected();
   CHECK(stage.blue.notes == Notes{"asks", "request POST /", "body abc", "end"});
+  stage.respond(200, "", true);
+  CHECK(stage.client.notes.back() == "finished reusable");
 }
 
 TEST_CASE("a 1xx that the client does not take holds back what follows it") {
