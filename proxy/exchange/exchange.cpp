@@ -26,7 +26,7 @@ void Exchange::reset(Downstream& downstream, const http::RequestHead& head) {
   request_ended_ =
       head.body == BodyKind::none || (head.body == BodyKind::length && head.content_length == 0);
   claimed_ = response_started_ = response_ended_ = upload_broken_ = wrote_ = false;
-  upstream_blocked_ = false;
+  upstream_blocked_ = client_blocked_ = repeat_waits_ = false;
   replayable_ = true;
   fresh_next_ = free_retry_used_ = preview_ = trusted_ = by_https_ = false;
   retries_ = counted_ = 0;

@@ -111,6 +111,7 @@ class Exchange final : public UpstreamUser,
   bool start_response(const http::ResponseHead& head);
   void attempt_failed(http::Reason reason, int error_number);
   bool try_again(http::Reason reason);
+  void begin_again();
   void drop_upstream(bool reusable);
   void arm(Deadline kind, config::Duration limit);
   void disarm_timer();
@@ -197,7 +198,8 @@ class Exchange final : public UpstreamUser,
   std::uint64_t bytes_in_ = 0, bytes_out_ = 0;
   tunnel::Tunnel tunnel_;
   http::Reason tunnel_reason_ = http::Reason::none;  // why it is being ended
-  bool client_blocked_ = false;  // in a tunnel: the client has not taken what it was given
+  bool client_blocked_ = false;  // it has not taken a 1xx, or in a tunnel what it was given
+  bool repeat_waits_ = false;    // for that 1xx to be taken
   bool tunnel_cut_ = false;
   bool tunnel_lost_ = false;  // counted
   std::array<char, 56> traceparent_;

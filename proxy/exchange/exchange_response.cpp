@@ -1,4 +1,6 @@
 // The response's half: heads and bodies from the server, failures, retries, own answers.
+#include <utility>
+
 #include "proxy/exchange/exchange.hpp"
 #include "proxy/http/field_names.hpp"
 
@@ -31,7 +33,8 @@ Flow Exchange::on_informational(const http::ResponseHead& head) {
     on_downstream_gone(Reason::client_reset);
     return Flow::over;
   }
-  return result == SendResult::blocked ? Flow::pause : Flow::proceed;
+  client_blocked_ = result == SendResult::blocked;
+  return client_blocked_ ? Flow::pause : Flow::proceed;
 }
 
 // False when the exchange ended here.
@@ -111,7 +114,12 @@ void Exchange::on_downstream_writable() {
     tunnel_writable(tunnel::Way::to_client);
     return;
   }
-  if (phase_ == Phase::requesting && up_) up_->resume_response();  // a 1xx was taken at last
+  client_blocked_ = false;  // a 1xx was taken at last
+  if (std::exchange(repeat_waits_, false)) {
+    begin_again();
+    return;
+  }
+  if (phase_ == Phase::requesting && up_) up_->resume_response();
   if (phase_ != Phase::responding) return;
   reader_took_all();
   if (response_ended_) {
@@ -182,6 +190,19 @@ bool Exchange::try_again(Reason reason) {
   ++retries_;
   color_stats().retries.add();
   runtime_->gate.retried(*this);
+  if (client_blocked_) {
+    // The next server's answer must not come before the lost one's 1xx has been taken.
+    phase_ = Phase::connecting;
+    repeat_waits_ = true;
+    arm(Deadline::write_idle, service().timeouts.write_idle);
+    return true;
+  }
+  begin_again();
+  return true;
+}
+
+// The attempt after one that failed, on the color that is active now.
+void Exchange::begin_again() {
   const route::ActiveWord word = runtime_->control->load();
   const Color now_wanted = preview_or(word.color, preview_);
   if (now_wanted != color()) {
@@ -192,7 +213,6 @@ bool Exchange::try_again(Reason reason) {
     last_server_ = nullptr;
   }
   attempt();
-  return true;
 }
 
 void Exchange::drop_upstream(bool reusable) {

@@ -136,3 +136,32 @@ TEST_CASE("an upgrade becomes a tunnel of raw bytes, both ways") {
   }
   CHECK(stage.runtime.gate.in_flight(Color::blue, drain::TrafficClass::tunnel) == 0);
 }
+
+TEST_CASE("a repeat waits until the client has taken the lost attempt's 1xx") {
+  Stage stage;
+  stage.blue.lots = {{.kept = true}, {}};
+  stage.get();
+  stage.client.next = SendResult::blocked;
+  CHECK(stage.respond(103, "", false) == Flow::pause);
+  stage.fail(Reason::server_reset);
+  CHECK(stage.blue.lent.size() == 1);
+  SECTION("it takes it") {
+    stage.client.next = SendResult::sent;
+    stage.exchange.on_downstream_writable();
+    CHECK(stage.blue.lent.size() == 2);
+    stage.respond(200, "", true);
+    CHECK(stage.client.notes == Notes{"1xx 103", "head 200", "end", "finished reusable"});
+  }
+  SECTION("a flip meanwhile sends the repeat to the new color") {
+    const auto record = stage.flip_to(Color::green);
+    stage.client.next = SendResult::sent;
+    stage.exchange.on_downstream_writable();
+    stage.respond(200, "", true, {}, Color::green);
+    CHECK(stage.client.notes == Notes{"1xx 103", "head 200", "end", "finished reusable"});
+    CHECK(Stage::count(*record, drain::Outcome::moved) == 1);
+  }
+  SECTION("it never does") {
+    stage.advance(stage.service.timeouts.write_idle + config::Duration(20));
+    CHECK(stage.client.notes == Notes{"1xx 103", "finished abort"});
+  }
+}
