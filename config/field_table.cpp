@@ -423,7 +423,7 @@ std::vector<Field> drain_and_trust_fields() {
   };
 }
 
-std::vector<Field> client_and_mirror_fields() {
+std::vector<Field> client_and_dns_fields() {
   return {
       member<&Clients::connections>("clients", "connections",
                                     "Open connections of one address; 0 is no limit.")
@@ -469,6 +469,11 @@ std::vector<Field> client_and_mirror_fields() {
                             "How long one question may take, with its repeats to all name servers.")
           .range(10, 60'000),
       choice<&Dns::family>("dns", "family", "Which addresses of a name are asked for and used."),
+  };
+}
+
+std::vector<Field> mirror_fields() {
+  return {
       member<&Mirror::percent>("mirror", "percent",
                                "Share of the requests that are copied to the standby, per cent.")
           .range(0, 100),
@@ -514,8 +519,8 @@ const std::vector<Field>& all_fields() {
     std::vector<Field> rows;
     for (auto part : {top_fields, listener_fields, tls_fields, service_fields, later_service_fields,
                       match_and_pool_fields, check_fields, timeout_fields, limit_fields,
-                      drain_and_trust_fields, client_and_mirror_fields, verify_fields, admin_fields,
-                      access_fields, log_fields, notify_fields}) {
+                      drain_and_trust_fields, client_and_dns_fields, mirror_fields, verify_fields,
+                      admin_fields, access_fields, log_fields, notify_fields}) {
       for (Field& field : part()) rows.push_back(std::move(field));
     }
     return rows;

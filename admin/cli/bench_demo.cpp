@@ -11,8 +11,8 @@
 #include <sstream>
 #include <thread>
 
-#include "admin/bench/child.hpp"
-#include "admin/bench/responder.hpp"
+#include "bench/switchover/child.hpp"
+#include "bench/switchover/responder.hpp"
 #include "admin/cli/exit_codes.hpp"
 #include "admin/cli/globals.hpp"
 #include "admin/cli/json_view.hpp"

@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <thread>
 
-#include "admin/bench/probe.hpp"
+#include "bench/switchover/probe.hpp"
 #include "admin/cli/exit_codes.hpp"
 #include "admin/cli/globals.hpp"
 #include "admin/cli/json_view.hpp"

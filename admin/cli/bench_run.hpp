@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "admin/bench/color_reader.hpp"
-#include "admin/bench/flipper.hpp"
-#include "admin/bench/load.hpp"
-#include "admin/bench/report.hpp"
+#include "bench/switchover/color_reader.hpp"
+#include "bench/switchover/flipper.hpp"
+#include "bench/switchover/load.hpp"
+#include "bench/switchover/report.hpp"
 
 namespace switchback::cli {
 

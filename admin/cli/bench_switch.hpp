@@ -9,7 +9,7 @@
 
 #include <string>
 
-#include "admin/bench/flipper.hpp"
+#include "bench/switchover/flipper.hpp"
 #include "admin/cli/session.hpp"
 
 namespace switchback::cli {

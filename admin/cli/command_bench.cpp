@@ -8,9 +8,9 @@
 #include <iostream>
 #include <memory>
 
-#include "admin/bench/driver.hpp"
-#include "admin/bench/plot.hpp"
-#include "admin/bench/responder.hpp"
+#include "bench/switchover/driver.hpp"
+#include "bench/switchover/plot.hpp"
+#include "bench/switchover/responder.hpp"
 #include "admin/cli/bench_demo.hpp"
 #include "admin/cli/bench_run.hpp"
 #include "admin/cli/bench_switch.hpp"

@@ -38,7 +38,8 @@ class Table {
   void print() const {
     if (rows_.empty()) return;
     std::printf(
-        "\nfault table: a rollback at full load, while …\n%-44s %5s %11s %9s %7s %9s %6s %5s  %s\n",
+        "\nfault table: a rollback at full load, while …\n"
+        "%-44s %5s %11s %9s %7s %9s %6s %5s  %s\n",
         "fault", "times", "switched ms", "answer ms", "durable", "answered", "failed", "stale",
         "reported | made good");
     for (const auto& [row, times] : rows_) {

@@ -31,8 +31,9 @@ const char* service_json =
     R"({"service":"shop","active":"blue","epoch":7,"releases":{"blue":"v1.2","green":"v1.3"},)"
     R"("pools":{},"last_flip":null})";
 const char* receipt_json =
-    R"({"flip":"01JD0000000000000000000000","kind":"promote","service":"shop","from":"blue","to":"green",)"
-    R"("epoch":8,"state":"drained","moved":true,"already":false,"durable":true,"stages_ms":{},"counts":{}})";
+    R"({"flip":"01JD0000000000000000000000","kind":"promote","service":"shop",)"
+    R"("from":"blue","to":"green","epoch":8,"state":"drained","moved":true,)"
+    R"("already":false,"durable":true,"stages_ms":{},"counts":{}})";
 
 // An admin plane that answers reads, and drops the first `lose` POSTs after reading them whole.
 class ForgetfulAdmin {

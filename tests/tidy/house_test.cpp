@@ -1,5 +1,7 @@
 // The house rules, kept on the tree itself. Each fault is a line that names the place.
+#include <algorithm>
 #include <iostream>
+#include <set>
 
 #include "tests/support/catch.hpp"
 #include "tests/support/places.hpp"
@@ -13,6 +15,7 @@ namespace {
 
 constexpr std::size_t file_lines_soft = 400;
 constexpr std::size_t file_lines_hard = 600;
+constexpr std::size_t line_columns = 100;
 constexpr std::size_t function_lines_hard = 70;
 
 const std::vector<File>& tree() {
@@ -34,7 +37,20 @@ const Modules& modules() {
 }
 
 bool product(const File& file) {
-  return file.in("config") || file.in("proxy") || file.in("admin");
+  return file.in("config") || file.in("proxy") || file.in("admin") || file.in("bench/switchover");
+}
+
+// tests/unit mirrors the sources: proxy/net/stream.cpp is tested by
+// tests/unit/proxy/net/stream_test.cpp.
+std::string twin_of(const std::string& source) {
+  return "tests/unit/" + source.substr(0, source.rfind('.')) + "_test.cpp";
+}
+
+// Characters, not bytes.
+std::size_t columns_of(const std::string& line) {
+  std::size_t columns = 0;
+  for (const char c : line) columns += (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+  return columns;
 }
 
 // All faults are shown at once, then the test fails.
@@ -101,6 +117,51 @@ TEST_CASE("files are short enough to be read") {
     if (file.lines > file_lines_hard) return {line};
     if (file.lines > file_lines_soft) std::cout << "long: " << line << '\n';
     return {};
+  });
+}
+
+TEST_CASE("sources without a test of their own are known, and become fewer") {
+  std::set<std::string> paths, listed;
+  for (const File& file : tree()) paths.insert(file.path);
+  for (const std::string& line : lines_of(file_at("tests/tidy/without_twin.txt").text)) {
+    if (!line.empty() && line.front() != '#') listed.insert(line);
+  }
+  std::vector<std::string> faults;
+  for (const std::string& path : listed) {
+    if (!paths.contains(path)) faults.push_back(path + ": is gone; take it off the list");
+    if (paths.contains(twin_of(path)))
+      faults.push_back(path + ": has a twin; take it off the list");
+  }
+  for (const File& file : tree()) {
+    if (!product(file) || !file.path.ends_with(".cpp") || file.path.ends_with("/main.cpp"))
+      continue;
+    if (paths.contains(twin_of(file.path)) || listed.contains(file.path)) continue;
+    faults.push_back(file.path + ": has no " + twin_of(file.path));
+  }
+  none(faults);
+}
+
+// Literals are text that somebody else reads, and may not be broken at will: they do not count.
+bool too_wide(const std::string& line, std::string code) {
+  // Behind the end of a raw string only its own code counts.
+  code.erase(code.find_last_not_of(' ') + 1);
+  code.erase(0, std::min(code.find_first_not_of(' '), code.size()));
+  const bool comment = line.find_first_not_of(' ') == line.find("//");
+  return columns_of(comment ? line : code) > line_columns;
+}
+
+TEST_CASE("lines of code have at most 100 columns") {
+  keep([](const File& file) -> std::vector<std::string> {
+    if (!file.cpp()) return {};
+    const std::vector<std::string> lines = lines_of(file.text),
+                                   code = lines_of(code_only(file.text));
+    std::vector<std::string> faults;
+    for (std::size_t i = 0; i < lines.size() && i < code.size(); ++i) {
+      if (too_wide(lines[i], code[i])) {
+        faults.push_back(file.path + ":" + std::to_string(i + 1) + ": more than 100 columns");
+      }
+    }
+    return faults;
   });
 }
 

@@ -1,4 +1,4 @@
-#include "admin/bench/percentiles.hpp"
+#include "bench/switchover/percentiles.hpp"
 
 #include <algorithm>
 #include <cmath>

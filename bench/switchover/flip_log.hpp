@@ -20,8 +20,8 @@
 #include <string>
 #include <vector>
 
-#include "admin/bench/percentiles.hpp"
-#include "admin/bench/timeline.hpp"
+#include "bench/switchover/percentiles.hpp"
+#include "bench/switchover/timeline.hpp"
 #include "proxy/base/clock.hpp"
 #include "proxy/base/color.hpp"
 

@@ -1,4 +1,4 @@
-#include "admin/bench/link.hpp"
+#include "bench/switchover/link.hpp"
 
 #include <netinet/tcp.h>
 #include <openssl/err.h>

@@ -1,4 +1,4 @@
-#include "admin/bench/load.hpp"
+#include "bench/switchover/load.hpp"
 
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -9,7 +9,7 @@
 #include <cstring>
 #include <ctime>
 
-#include "admin/bench/client_connection.hpp"
+#include "bench/switchover/client_connection.hpp"
 
 namespace switchback::bench {
 namespace {

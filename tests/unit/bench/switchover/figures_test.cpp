@@ -2,8 +2,8 @@
 #include <boost/json.hpp>
 #include <regex>
 
-#include "admin/bench/plot.hpp"
-#include "admin/bench/report.hpp"
+#include "bench/switchover/plot.hpp"
+#include "bench/switchover/report.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace switchback;

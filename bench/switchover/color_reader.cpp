@@ -1,4 +1,4 @@
-#include "admin/bench/color_reader.hpp"
+#include "bench/switchover/color_reader.hpp"
 
 #include <algorithm>
 #include <cctype>

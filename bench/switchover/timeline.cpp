@@ -1,4 +1,4 @@
-#include "admin/bench/timeline.hpp"
+#include "bench/switchover/timeline.hpp"
 
 #include <algorithm>
 

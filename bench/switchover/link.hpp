@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-#include "admin/bench/target.hpp"
+#include "bench/switchover/target.hpp"
 
 namespace switchback::bench {
 

@@ -1,4 +1,4 @@
-#include "admin/bench/child.hpp"
+#include "bench/switchover/child.hpp"
 
 #include <fcntl.h>
 #include <poll.h>

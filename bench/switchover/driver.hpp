@@ -18,8 +18,8 @@
 #include <string>
 #include <vector>
 
-#include "admin/bench/child.hpp"
-#include "admin/bench/flipper.hpp"
+#include "bench/switchover/child.hpp"
+#include "bench/switchover/flipper.hpp"
 
 namespace switchback::bench {
 

@@ -1,4 +1,4 @@
-#include "admin/bench/answer.hpp"
+#include "bench/switchover/answer.hpp"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/core/string.hpp>

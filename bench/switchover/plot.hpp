@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "admin/bench/report.hpp"
+#include "bench/switchover/report.hpp"
 
 namespace switchback::bench {
 

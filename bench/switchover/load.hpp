@@ -15,10 +15,10 @@
 #include <thread>
 #include <vector>
 
-#include "admin/bench/color_reader.hpp"
-#include "admin/bench/flip_log.hpp"
-#include "admin/bench/link.hpp"
-#include "admin/bench/target.hpp"
+#include "bench/switchover/color_reader.hpp"
+#include "bench/switchover/flip_log.hpp"
+#include "bench/switchover/link.hpp"
+#include "bench/switchover/target.hpp"
 
 namespace switchback::bench {
 

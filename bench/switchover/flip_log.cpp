@@ -1,4 +1,4 @@
-#include "admin/bench/flip_log.hpp"
+#include "bench/switchover/flip_log.hpp"
 
 #include <algorithm>
 #include <cstdio>

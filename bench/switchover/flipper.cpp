@@ -1,4 +1,4 @@
-#include "admin/bench/flipper.hpp"
+#include "bench/switchover/flipper.hpp"
 
 #include <chrono>
 #include <thread>

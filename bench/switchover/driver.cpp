@@ -1,4 +1,4 @@
-#include "admin/bench/driver.hpp"
+#include "bench/switchover/driver.hpp"
 
 #include <sstream>
 

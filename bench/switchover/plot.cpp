@@ -1,4 +1,4 @@
-#include "admin/bench/plot.hpp"
+#include "bench/switchover/plot.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "admin/bench/client_connection.hpp"
+#include "bench/switchover/client_connection.hpp"
 
 #include <array>
 

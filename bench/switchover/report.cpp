@@ -1,4 +1,4 @@
-#include "admin/bench/report.hpp"
+#include "bench/switchover/report.hpp"
 
 #include <array>
 #include <boost/json.hpp>

@@ -1,10 +1,10 @@
-#include "admin/bench/probe.hpp"
+#include "bench/switchover/probe.hpp"
 
 #include <poll.h>
 
 #include <array>
 
-#include "admin/bench/answer.hpp"
+#include "bench/switchover/answer.hpp"
 
 namespace switchback::bench {
 namespace {

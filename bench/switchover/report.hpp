@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "admin/bench/flip_log.hpp"
-#include "admin/bench/flipper.hpp"
+#include "bench/switchover/flip_log.hpp"
+#include "bench/switchover/flipper.hpp"
 
 namespace switchback::bench {
 

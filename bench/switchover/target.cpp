@@ -1,4 +1,4 @@
-#include "admin/bench/target.hpp"
+#include "bench/switchover/target.hpp"
 
 #include <netdb.h>
 #include <strings.h>

@@ -1,4 +1,4 @@
-#include "admin/bench/responder.hpp"
+#include "bench/switchover/responder.hpp"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -3,9 +3,9 @@
 
 #include <string>
 
-#include "admin/bench/color_reader.hpp"
-#include "admin/bench/link.hpp"
-#include "admin/bench/target.hpp"
+#include "bench/switchover/color_reader.hpp"
+#include "bench/switchover/link.hpp"
+#include "bench/switchover/target.hpp"
 #include "proxy/base/clock.hpp"
 
 namespace switchback::bench {

@@ -13,7 +13,7 @@
 #include <optional>
 #include <string>
 
-#include "admin/bench/flip_log.hpp"
+#include "bench/switchover/flip_log.hpp"
 
 namespace switchback::bench {
 

@@ -1,8 +1,8 @@
 // What is read from outside: answers, colors, targets, a driver's first line.
-#include "admin/bench/answer.hpp"
-#include "admin/bench/color_reader.hpp"
-#include "admin/bench/driver.hpp"
-#include "admin/bench/target.hpp"
+#include "bench/switchover/answer.hpp"
+#include "bench/switchover/color_reader.hpp"
+#include "bench/switchover/driver.hpp"
+#include "bench/switchover/target.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace switchback;

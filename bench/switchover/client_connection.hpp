@@ -6,10 +6,10 @@
 #include <optional>
 #include <string>
 
-#include "admin/bench/answer.hpp"
-#include "admin/bench/flip_log.hpp"
-#include "admin/bench/link.hpp"
-#include "admin/bench/load.hpp"
+#include "bench/switchover/answer.hpp"
+#include "bench/switchover/flip_log.hpp"
+#include "bench/switchover/link.hpp"
+#include "bench/switchover/load.hpp"
 
 namespace switchback::bench {
 
