@@ -8,6 +8,7 @@
 #include <exception>
 #include <string>
 
+#include "admin/cli/arguments.hpp"
 #include "admin/cli/exit_codes.hpp"
 #include "admin/cli/globals.hpp"
 #include "admin/cli/json_view.hpp"
@@ -107,8 +108,9 @@ int run(int argc, char** argv) {
       "  switchback init && switchback serve --config switchback.yaml\n"
       "  switchback flip shop --to green        send traffic to green\n"
       "  switchback rollback shop               and back\n"
-      "Every command has --help with an example. Exit codes: 0 done, 2 usage, 3 never reached,\n"
-      "4 not allowed, 5 sent but the answer was lost, 10-29 nothing moved, 30-39 moved, but.");
+      "Every command has --help with an example (or: switchback help COMMAND).\n"
+      "Exit codes: 0 done, 2 usage, 3 never reached, 4 not allowed, 5 sent but the answer was\n"
+      "lost, 10-29 nothing moved, 30-39 moved, but.");
   app.require_subcommand(1);
   app.fallthrough();
   app.set_version_flag("--version", std::string("switchback ") + SWITCHBACK_VERSION);
@@ -133,8 +135,13 @@ int run(int argc, char** argv) {
   add_events_command(app, action);
   add_bench_command(app, action);
   add_version_command(app, action);
+  Arguments arguments = with_help_first({argv + 1, argv + argc});
+  if (const std::string fault = unknown_command(app, arguments); !fault.empty()) {
+    std::fprintf(stderr, "switchback: %s\n", fault.c_str());
+    return exit_usage;
+  }
   try {
-    app.parse(argc, argv);
+    app.parse({arguments.rbegin(), arguments.rend()});  // CLI11 takes them from the back
   } catch (const CLI::ParseError& error) {
     // CLI11 has a number of its own for every kind of fault; a script needs to know one thing.
     return app.exit(error) == 0 ? exit_done : exit_usage;

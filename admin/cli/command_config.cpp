@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "admin/cli/arguments.hpp"
 #include "admin/cli/exit_codes.hpp"
 #include "admin/cli/globals.hpp"
 #include "admin/cli/json_view.hpp"
@@ -121,9 +122,13 @@ void add_config_commands(CLI::App& app, Action& action) {
   auto file = std::make_shared<std::string>();
   auto* verify = app.add_subcommand("check", "Say everything that is wrong with a configuration");
   verify->footer("Example:\n  switchback check --config switchback.yaml");
-  verify->add_option("--config", *file, "The configuration")->required()->type_name("FILE");
+  verify->add_option("FILE,--config", *file, "The configuration")
+      ->type_name("")
+      ->default_str("switchback.yaml here, else /etc/switchback/switchback.yaml");
   verify->callback([file, &action] {
-    action = [file](const Globals& globals) { return check(*file, globals); };
+    action = [file](const Globals& globals) {
+      return check(file->empty() ? default_config_file() : *file, globals);
+    };
   });
 
   auto folder = std::make_shared<std::string>(".");

@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <memory>
 
+#include "admin/cli/arguments.hpp"
 #include "admin/cli/exit_codes.hpp"
 #include "admin/cli/globals.hpp"
 #include "admin/cli/process.hpp"
@@ -207,9 +208,13 @@ void add_serve_command(CLI::App& app, Action& action) {
       "SIGHUP reads the configuration again, SIGUSR1 reopens the logs, SIGTERM drains for at most "
       "30 s\n"
       "and ends, a second SIGTERM ends at once.");
-  command->add_option("--config", *file, "The configuration")->required()->type_name("FILE");
+  command->add_option("FILE,--config", *file, "The configuration")
+      ->type_name("")
+      ->default_str("switchback.yaml here, else /etc/switchback/switchback.yaml");
   command->callback([file, &action] {
-    action = [file](const Globals& globals) { return serve(*file, globals); };
+    action = [file](const Globals& globals) {
+      return serve(file->empty() ? default_config_file() : *file, globals);
+    };
   });
 }
 
