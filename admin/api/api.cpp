@@ -159,7 +159,9 @@ asio::awaitable<web::Reply> Api::handle(std::shared_ptr<Api> api,
     api->people_.used(call.actor.principal(), wall_us());
     if (!call.actor.token_id.empty()) api->people_.tokens().used(call.actor.token_id, wall_us());
   }
-  if (const auto refused = refuse_unknown_query(*request, match.route->query)) {
+  // What probes add to their path ("/readyz?verbose") is theirs.
+  const bool probe = need.gate == Gate::open;
+  if (const auto refused = refuse_unknown_query(*request, match.route->query); refused && !probe) {
     co_return api->refuse(*request, *refused);
   }
   if (match.route->operation == Operation::audit_page) {
@@ -227,7 +229,7 @@ web::Reply Api::read(const Call& call) {
     case Operation::openapi:
       return openapi();
     case Operation::healthz:
-      return text_response("ok\n");
+      return healthz();
     case Operation::readyz:
       return readyz();
     case Operation::metrics:
@@ -235,11 +237,6 @@ web::Reply Api::read(const Call& call) {
     default:
       return status_page(call);
   }
-}
-
-web::Response Api::readyz() {
-  auto fault = not_ready(plane_);
-  return fault.empty() ? text_response("ready\n") : text_response("not ready\n" + fault, 503);
 }
 
 std::string Api::may_roll_back(const std::string& service) {

@@ -44,6 +44,10 @@ class Api : public std::enable_shared_from_this<Api> {
     server_counters_ = std::move(counters);
   }
 
+  // probing.cpp: all that an address of its own for probes answers.
+  web::Reply probe(const web::Request& request);
+  void leave() { leaving_ = true; }  // the process ends: /readyz says so from now on
+
   static boost::asio::awaitable<web::Reply> handle(std::shared_ptr<Api> api,
                                                    std::shared_ptr<const web::Request> request);
 
@@ -114,6 +118,7 @@ class Api : public std::enable_shared_from_this<Api> {
   web::Response status_page(const Call& call);
   web::Response openapi();
   web::Response metrics();
+  web::Response healthz();
   web::Response readyz();
   switchback::metrics::AdminCounts counts() const;
 
@@ -136,6 +141,7 @@ class Api : public std::enable_shared_from_this<Api> {
   std::uint64_t subscription_ = 0;
   bool subscribed_ = false;
   bool stopped_ = false;
+  bool leaving_ = false;
   Nanos refusals_since_ns_ = 0;  // of the log's own limit for refused changes
   unsigned refusals_logged_ = 0;
 };

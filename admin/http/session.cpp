@@ -229,6 +229,7 @@ asio::awaitable<bool> Session::answer_one(Parser& parser) {
   const bool keep_alive = head.keep_alive();
   const unsigned version = head.version();
   request->body = std::move(parser.get().body());
+  if (server_->client_rule && peer_.kind == Peer::Kind::tcp) server_->client_rule(*request);
   ++server_->counters.requests;
 
   stream_.expires_never();

@@ -38,6 +38,7 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
   std::vector<std::string> addresses;
   std::vector<std::string> socket_files;
   std::shared_ptr<ServerTls> tls;  // of TCP; null: cleartext
+  std::function<void(Request&)> client_rule;
 };
 
 class Session : public std::enable_shared_from_this<Session> {
