@@ -106,6 +106,7 @@ std::string AdminServer::start() {
     }
   }
   impl_->server.set_client_rule(client_rule(admin.forwarded));
+  impl_->api->show_metrics(admin.metrics);
   impl_->api->show_server([impl = impl_.get()] { return impl->server.counters(); });
   impl_->api->start();
   return "";
@@ -155,6 +156,7 @@ std::string AdminServer::check(const config::Admin& admin) const {
 std::string AdminServer::adopt(const config::Admin& admin) {
   if (auto fault = impl_->read_tls(admin); !fault.empty()) return fault;
   impl_->people.adopt(admin);
+  impl_->api->show_metrics(admin.metrics);
   impl_->server.set_client_rule(client_rule(admin.forwarded));
   impl_->say_warnings();
   return "";

@@ -104,13 +104,14 @@ class Downstream {
 };
 
 // What a PROXY header says of the client. Whom a trusted peer has named comes with the address that
-// the peer connected to, and with port 0 where none was named.
+// the peer connected to (none where that was a Unix socket), and with port 0 where none was named.
 inline net::Endpoints ends_of(const Downstream& client, const http::ClientAddress* named) {
   net::Endpoints ends = client.endpoints();
-  if (named) {
-    ends.source = named->ip;
-    ends.source_port = named->port;
-  }
+  if (!named) return ends;
+  ends.source = named->ip;
+  ends.source_port = named->port;
+  if (!ends.known && named->is_v4()) ends.destination[10] = ends.destination[11] = 0xff;
+  ends.known = true;
   return ends;
 }
 

@@ -23,6 +23,11 @@ namespace switchback::http {
 struct ClientAddress {
   std::array<std::uint8_t, 16> ip{};  // network order; IPv4 as ::ffff:a.b.c.d
   std::uint16_t port = 0;             // host order; 0: not told
+  bool is_v4() const {
+    for (std::size_t i = 0; i < 10; ++i)
+      if (ip[i] != 0) return false;
+    return ip[10] == 0xff && ip[11] == 0xff;
+  }
   friend bool operator==(const ClientAddress&, const ClientAddress&) = default;
 };
 

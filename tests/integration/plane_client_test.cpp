@@ -224,6 +224,26 @@ TEST_CASE("PROXY headers to servers name the client, and a connection is its cli
   CHECK(blue.named().size() == 4);
 }
 
+TEST_CASE("a balancer on a Unix socket has no address, its clients have", "[client]") {
+  TempDir folder;
+  ProxyLines blue;
+  config::Config config;
+  config.services.push_back(behind_balancer(blue.server.address()));
+  config.services[0].forwarded.trust = {conformance::network_of("::/128")};
+  config.services[0].blue.proxy_protocol = config::ProxyHeader::v1;
+  config::Listener listener;
+  listener.bind = address_of("unix:" + folder.file("in.sock"));
+  config.listeners.push_back(listener);
+  Plane plane(config, 1);
+  for (const char* ip : {"203.0.113.7", "2001:db8::7"}) {
+    RawClient balancer = plane.client();
+    balancer.send(get("/ok", from(ip)));
+    CHECK(balancer.read_response().status == 200);
+  }
+  CHECK(blue.named() == std::vector<std::string>{"PROXY TCP4 203.0.113.7 0.0.0.0 0 0",
+                                                 "PROXY TCP6 2001:db8::7 :: 0 0"});
+}
+
 TEST_CASE("a copy's PROXY header names the client as the original's does", "[client]") {
   TestServer blue(answering("blue", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));
   ProxyLines green;
