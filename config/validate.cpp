@@ -72,6 +72,7 @@ class Rules {
   void routes();
   void clients();
   void admin();
+  void health_bind(const std::map<std::string, std::string>& taken);
   void access_rules();
   void tokens();
   void admin_tls();
@@ -105,10 +106,31 @@ void Rules::listeners() {
     report_.error(places_.at("admin.bind"), "admin.bind is an address that a listener takes",
                   "give the admin plane an address of its own");
   }
+  health_bind(taken);
   if (!config_.admin.socket.empty() && places_.sound("admin.socket") &&
       taken.contains("unix:" + config_.admin.socket)) {
     report_.error(places_.at("admin.socket"), "admin.socket is a socket that a listener takes",
                   "give the admin plane a socket of its own");
+  }
+}
+
+void Rules::health_bind(const std::map<std::string, std::string>& taken) {
+  const auto& admin = config_.admin;
+  if (!admin.health_bind || !places_.sound("admin.health_bind")) return;
+  const Address& bind = *admin.health_bind;
+  if (bind.kind != AddressKind::tcp) {
+    report_.error(places_.at("admin.health_bind"), "admin.health_bind takes a TCP address",
+                  "over admin.socket and admin.bind probes are answered too");
+    return;
+  }
+  if (bind.port == 0) return;
+  if (admin.bind && endpoint(*admin.bind) == endpoint(bind)) {
+    report_.error(places_.at("admin.health_bind"), "admin.health_bind is admin.bind's address",
+                  "leave it out: probes are answered on admin.bind too");
+  } else if (taken.contains(endpoint(bind))) {
+    report_.error(places_.at("admin.health_bind"),
+                  "admin.health_bind is an address that a listener takes",
+                  "give probes an address of their own");
   }
 }
 
@@ -355,12 +377,11 @@ void Rules::routes() {
   }
 }
 
-// Behind a balancer all clients have one address. Who is trusted to say whom a request is from is
-// such a balancer.
+// Connections are counted before a byte was read, so those of a balancer are its own. Who is
+// trusted to say whom a request is from is such a balancer; requests are counted by that word.
 void Rules::clients() {
   const Clients& limits = config_.clients;
-  const bool counts = limits.connections != 0 || limits.connections_per_second != 0 ||
-                      limits.requests_per_second != 0;
+  const bool counts = limits.connections != 0 || limits.connections_per_second != 0;
   const bool by_peer =
       std::any_of(config_.listeners.begin(), config_.listeners.end(),
                   [](const Listener& listener) { return !listener.proxy_protocol; });
@@ -374,8 +395,8 @@ void Rules::clients() {
           });
       if (exempt) continue;
       report_.warning(places_.at("clients"),
-                      "all clients behind " + trusted.text + " (services." + service.name +
-                          ".forwarded.trust) count as one",
+                      "the connections of all clients behind " + trusted.text + " (services." +
+                          service.name + ".forwarded.trust) are counted as one client's",
                       "add " + trusted.text + " to clients.exempt");
     }
   }

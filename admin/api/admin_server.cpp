@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include "admin/api/api.hpp"
+#include "admin/api/client_rule.hpp"
 #include "admin/http/tls.hpp"
 
 namespace switchback::api {
@@ -14,7 +15,8 @@ struct AdminServer::Impl {
         own_people(given == nullptr ? std::make_unique<people::People>(admin) : nullptr),
         people(given == nullptr ? *own_people : *given),
         api(std::make_shared<Api>(io, people, controller, plane)),
-        server(io, handler_of(api), options) {}
+        server(io, handler_of(api), options),
+        health(io, probe_of(api), options) {}
 
   // The server may outlive its owner by a few connections; they must not keep the API alive.
   static web::Handler handler_of(const std::shared_ptr<Api>& api) {
@@ -22,14 +24,24 @@ struct AdminServer::Impl {
       return answer(weak.lock(), std::move(request));
     };
   }
+  static web::Handler probe_of(const std::shared_ptr<Api>& api) {
+    return [weak = std::weak_ptr<Api>(api)](std::shared_ptr<const web::Request> request) {
+      return answer_probe(weak.lock(), std::move(request));
+    };
+  }
+  static boost::asio::awaitable<web::Reply> answer_probe(
+      std::shared_ptr<Api> api, std::shared_ptr<const web::Request> request) {
+    co_return api ? api->probe(*request) : gone();
+  }
+  static web::Response gone() {
+    web::Response response;
+    response.status = 503;
+    response.close = true;
+    return response;
+  }
   static boost::asio::awaitable<web::Reply> answer(std::shared_ptr<Api> api,
                                                    std::shared_ptr<const web::Request> request) {
-    if (!api) {
-      web::Response gone;
-      gone.status = 503;
-      gone.close = true;
-      co_return gone;
-    }
+    if (!api) co_return gone();
     web::Reply reply = co_await Api::handle(std::move(api), std::move(request));
     co_return reply;
   }
@@ -56,6 +68,7 @@ struct AdminServer::Impl {
   people::People& people;
   std::shared_ptr<Api> api;
   web::Server server;
+  web::Server health;  // admin.health_bind: plain HTTP, nothing but probes
   bool stopped = false;
 };
 
@@ -85,6 +98,15 @@ std::string AdminServer::start() {
       return "admin.bind " + fault;
     }
   }
+  if (admin.health_bind) {
+    const auto fault = impl_->health.listen_tcp(admin.health_bind->host, admin.health_bind->port);
+    if (!fault.empty()) {
+      impl_->server.stop();
+      return "admin.health_bind " + fault;
+    }
+  }
+  impl_->server.set_client_rule(client_rule(admin.forwarded));
+  impl_->api->show_metrics(admin.metrics);
   impl_->api->show_server([impl = impl_.get()] { return impl->server.counters(); });
   impl_->api->start();
   return "";
@@ -96,10 +118,19 @@ void AdminServer::stop() {
   impl_->api->stop();
   impl_->api->show_server({});
   impl_->server.stop();
+  impl_->health.stop();
 }
 
 std::vector<std::string> AdminServer::addresses() const {
   return impl_->server.addresses();
+}
+
+std::vector<std::string> AdminServer::health_addresses() const {
+  return impl_->health.addresses();
+}
+
+void AdminServer::leave() {
+  impl_->api->leave();
 }
 
 std::string AdminServer::bound_address() const {
@@ -125,6 +156,8 @@ std::string AdminServer::check(const config::Admin& admin) const {
 std::string AdminServer::adopt(const config::Admin& admin) {
   if (auto fault = impl_->read_tls(admin); !fault.empty()) return fault;
   impl_->people.adopt(admin);
+  impl_->api->show_metrics(admin.metrics);
+  impl_->server.set_client_rule(client_rule(admin.forwarded));
   impl_->say_warnings();
   return "";
 }

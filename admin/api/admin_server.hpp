@@ -38,6 +38,10 @@ class AdminServer {
   // start().
   std::string bound_address() const;
   std::vector<std::string> addresses() const;
+  std::vector<std::string> health_addresses() const;  // admin.health_bind
+
+  // The process will end: /readyz says so, and all else goes on.
+  void leave();
 
   // What else there is to show; before start().
   void set_rooms(const Rooms& rooms);

@@ -10,10 +10,6 @@
 
 #include "admin/api/body.hpp"
 #include "admin/api/views.hpp"
-#include "admin/metrics/notify.hpp"
-#include "admin/metrics/readiness.hpp"
-#include "admin/metrics/releases.hpp"
-#include "admin/metrics/verification.hpp"
 
 namespace switchback::api {
 
@@ -159,12 +155,18 @@ asio::awaitable<web::Reply> Api::handle(std::shared_ptr<Api> api,
     api->people_.used(call.actor.principal(), wall_us());
     if (!call.actor.token_id.empty()) api->people_.tokens().used(call.actor.token_id, wall_us());
   }
-  if (const auto refused = refuse_unknown_query(*request, match.route->query)) {
+  // What probes add to their path ("/readyz?verbose") is theirs.
+  const bool probe = need.gate == Gate::open;
+  if (const auto refused = refuse_unknown_query(*request, match.route->query); refused && !probe) {
     co_return api->refuse(*request, *refused);
   }
   if (match.route->operation == Operation::audit_page) {
     web::Response page = co_await api->audit_page(call);
     co_return page;
+  }
+  if (match.route->operation == Operation::metrics) {
+    web::Response text = co_await metrics(std::move(api));
+    co_return text;
   }
   if (!need.change) co_return api->read(call);
   web::Response response = co_await api->change(call);
@@ -227,19 +229,12 @@ web::Reply Api::read(const Call& call) {
     case Operation::openapi:
       return openapi();
     case Operation::healthz:
-      return text_response("ok\n");
+      return healthz();
     case Operation::readyz:
       return readyz();
-    case Operation::metrics:
-      return metrics();
     default:
       return status_page(call);
   }
-}
-
-web::Response Api::readyz() {
-  auto fault = not_ready(plane_);
-  return fault.empty() ? text_response("ready\n") : text_response("not ready\n" + fault, 503);
 }
 
 std::string Api::may_roll_back(const std::string& service) {
@@ -256,20 +251,6 @@ std::string Api::may_roll_back(const std::string& service) {
   const auto decision = authenticator_.decide(request, need, monotonic_ns());
   const auto* refused = std::get_if<Refusal>(&decision);
   return refused ? refused->problem.code + ": " + refused->problem.title : "";
-}
-
-web::Response Api::metrics() {
-  auto text = switchback::metrics::prometheus_text(plane_, controller_, counts());
-  if (rooms_.releases != nullptr && rooms_.null_flips != nullptr)
-    text += switchback::metrics::release_text(plane_, controller_, *rooms_.releases,
-                                              *rooms_.null_flips);
-  if (rooms_.verifier != nullptr)
-    text += switchback::metrics::verification_text(plane_, *rooms_.verifier);
-  if (rooms_.readiness != nullptr) text += switchback::metrics::readiness_text(*rooms_.readiness);
-  if (rooms_.notifier != nullptr) text += switchback::metrics::notify_text(*rooms_.notifier);
-  auto response = text_response(std::move(text));
-  response.content_type = "text/plain; version=0.0.4; charset=utf-8";
-  return response;
 }
 
 }  // namespace switchback::api

@@ -44,6 +44,11 @@ class Api : public std::enable_shared_from_this<Api> {
     server_counters_ = std::move(counters);
   }
 
+  // probing.cpp: all that an address of its own for probes answers.
+  web::Reply probe(const web::Request& request);
+  void show_metrics(const config::Metrics& shown) { shown_ = shown; }
+  void leave() { leaving_ = true; }  // the process ends: /readyz says so from now on
+
   static boost::asio::awaitable<web::Reply> handle(std::shared_ptr<Api> api,
                                                    std::shared_ptr<const web::Request> request);
 
@@ -113,7 +118,9 @@ class Api : public std::enable_shared_from_this<Api> {
   web::Response whoami(const Call& call);
   web::Response status_page(const Call& call);
   web::Response openapi();
-  web::Response metrics();
+  static boost::asio::awaitable<web::Response> metrics(std::shared_ptr<Api> api);  // measuring.cpp
+  void measure_room(unsigned room, switchback::metrics::Exposition& out);
+  web::Response healthz();
   web::Response readyz();
   switchback::metrics::AdminCounts counts() const;
 
@@ -133,9 +140,12 @@ class Api : public std::enable_shared_from_this<Api> {
   std::shared_ptr<EventHub> hub_;
   std::function<web::ServerCounters()> server_counters_;
   std::map<std::pair<std::string, std::string>, std::uint64_t> flips_;
+  config::Metrics shown_;
+  switchback::metrics::Moved moved_;  // from scrape to scrape
   std::uint64_t subscription_ = 0;
   bool subscribed_ = false;
   bool stopped_ = false;
+  bool leaving_ = false;
   Nanos refusals_since_ns_ = 0;  // of the log's own limit for refused changes
   unsigned refusals_logged_ = 0;
 };

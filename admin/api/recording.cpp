@@ -73,6 +73,7 @@ void Api::record(const Call& call, const web::Response& response) {
   json::object body = outcome(answer, response.status);
   body["request"] = asked(call.request.body);
   body["call"] = call.request.method + " " + call.request.path.substr(0, 200);
+  if (!call.request.peer.via.empty()) body["via"] = call.request.peer.via;
   const bool idle = response.status >= 400 || is_true(answer, "already");
   // Proven hands: who has really moved traffic, by whichever call.
   const bool operated = is_true(answer, "moved") && !is_true(answer, "already") &&
@@ -100,6 +101,7 @@ void Api::record_refusal(const web::Request& request, const Need& need, const Re
                     {"result", "refused"},
                     {"moved", false},
                     {"call", request.method + " " + request.path.substr(0, 200)}};
+  if (!peer.via.empty()) body["via"] = peer.via;
   ledger::AuditEntry entry{
       wall_us(),       known ? refused.actor : nobody, known ? refused.auth : "none",
       source_of(peer), action_of(need.action),         canonical_json(body)};

@@ -37,6 +37,7 @@ void keep_what_needs_restart(const config::Config& running, config::Config& fres
   fresh.workers = running.workers;
   fresh.admin.socket = running.admin.socket;
   fresh.admin.bind = running.admin.bind;
+  fresh.admin.health_bind = running.admin.health_bind;
   fresh.log.access = running.log.access;
   fresh.log.path = running.log.path;
 }
@@ -76,6 +77,9 @@ class Serve {
     }
     for (const auto& address : server_.admin_addresses()) {
       std::fprintf(stderr, "switchback: admin on %s\n", address.c_str());
+    }
+    for (const auto& address : server_.health_addresses()) {
+      std::fprintf(stderr, "switchback: probes on %s\n", address.c_str());
     }
     for (const auto& name : server_.plane().services()) {
       const auto view = server_.plane().view(name);

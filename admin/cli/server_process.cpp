@@ -209,6 +209,10 @@ std::vector<std::string> ServerProcess::admin_addresses() const {
   return impl_->admin->addresses();
 }
 
+std::vector<std::string> ServerProcess::health_addresses() const {
+  return impl_->admin->health_addresses();
+}
+
 const config::Config& ServerProcess::config() const {
   return impl_->config;
 }
@@ -274,6 +278,7 @@ void ServerProcess::shut_down(config::Duration limit, std::function<void()> done
   // The guard keeps the control thread running until the workers have said that they are done.
   auto guard = std::make_shared<asio::executor_work_guard<asio::io_context::executor_type>>(
       impl_->io.get_executor());
+  impl_->admin->leave();
   impl_->plane->shut_down(limit, [this, guard, done = std::move(done)]() mutable {
     asio::post(impl_->io, [this, guard, done = std::move(done)] {
       impl_->admin->stop();

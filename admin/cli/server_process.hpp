@@ -37,6 +37,7 @@ class ServerProcess {
   std::string start();
 
   std::vector<std::string> listener_addresses() const;  // "http://127.0.0.1:8080"
+  std::vector<std::string> health_addresses() const;    // of probes alone
   std::vector<std::string> admin_addresses() const;     // "unix:/run/…", "http://127.0.0.1:9900"
   const config::Config& config() const;                 // the one in force
   worker::DataPlane& plane();

@@ -44,6 +44,7 @@ struct Peer {
   // tcp
   std::string address;  // "127.0.0.1:50312"
   std::string ip;       // "127.0.0.1"
+  std::string via;      // ip of the proxy that said so; empty: the connection did
   bool loopback = false;
   bool tls = false;
   // The client certificate, when one was shown. `fault` empty: it leads to admin.client_ca and is

@@ -201,6 +201,10 @@ std::shared_ptr<ServerTls> Server::tls() const {
   return state_->tls;
 }
 
+void Server::set_client_rule(std::function<void(Request&)> rule) {
+  state_->client_rule = std::move(rule);
+}
+
 void Server::stop() {
   if (state_->stopped) return;
   state_->stopped = true;

@@ -11,6 +11,7 @@
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -59,6 +60,9 @@ class Server {
   // opened under another context end with their next answer.
   void set_tls(std::shared_ptr<ServerTls> tls);
   std::shared_ptr<ServerTls> tls() const;
+  // Called for every request over TCP before its handler: who it is from, behind a proxy. Empty:
+  // whom the connection is from.
+  void set_client_rule(std::function<void(Request&)> rule);
   // Closes listeners and connections; answers being written are cut. Removes the socket file.
   void stop();
 

@@ -5,6 +5,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/error.hpp>
@@ -15,6 +16,7 @@
 #include <boost/json/value.hpp>
 #include <ctime>
 
+#include "admin/http/compress.hpp"
 #include "admin/http/framing.hpp"
 
 namespace switchback::web {
@@ -26,6 +28,19 @@ using boost::system::error_code;
 namespace {
 
 constexpr auto tuple = asio::as_tuple(asio::use_awaitable);
+
+constexpr unsigned most_compressing = 4;  // at once; further answers are sent as they are
+
+// One of those, to its end, however it comes.
+class Counted {
+ public:
+  explicit Counted(unsigned& count) : count_(count) { ++count_; }
+  ~Counted() { --count_; }
+  Counted(const Counted&) = delete;
+
+ private:
+  unsigned& count_;
+};
 
 std::string http_date() {
   char text[64];
@@ -229,6 +244,7 @@ asio::awaitable<bool> Session::answer_one(Parser& parser) {
   const bool keep_alive = head.keep_alive();
   const unsigned version = head.version();
   request->body = std::move(parser.get().body());
+  if (server_->client_rule && peer_.kind == Peer::Kind::tcp) server_->client_rule(*request);
   ++server_->counters.requests;
 
   stream_.expires_never();
@@ -245,10 +261,22 @@ asio::awaitable<bool> Session::answer_one(Parser& parser) {
     co_return false;
   }
   auto& response = std::get<Response>(reply);
+  if (worth_gzip(request->method, response)) co_await compress(*request, response);
   const bool again = keep_alive && !response.close && !stale && !server_->stopped;
   const bool sent = co_await send(std::move(response), head_only, again, version);
   if (sent && !again) co_await linger();
   co_return sent&& again;
+}
+
+// In slices, with everybody else's turns in between: this thread is the one that flips.
+asio::awaitable<void> Session::compress(const Request& request, Response& response) {
+  response.fields.emplace_back("Vary", "Accept-Encoding");
+  if (server_->compressing >= most_compressing || !accepts_gzip(request.fields)) co_return;
+  const Counted counted(server_->compressing);
+  Gzip gzip(std::move(response.body));
+  while (gzip.step()) co_await asio::post(server_->io, asio::use_awaitable);
+  response.body = gzip.sound() ? gzip.take() : gzip.original();
+  if (gzip.sound()) response.fields.emplace_back("Content-Encoding", "gzip");
 }
 
 asio::awaitable<void> Session::fail(unsigned status, std::string detail) {

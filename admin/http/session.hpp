@@ -38,6 +38,8 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
   std::vector<std::string> addresses;
   std::vector<std::string> socket_files;
   std::shared_ptr<ServerTls> tls;  // of TCP; null: cleartext
+  std::function<void(Request&)> client_rule;
+  unsigned compressing = 0;  // answers; each has a quarter of a megabyte of memory
 };
 
 class Session : public std::enable_shared_from_this<Session> {
@@ -68,6 +70,7 @@ class Session : public std::enable_shared_from_this<Session> {
   asio::awaitable<bool> answer_one(Parser& parser);
   asio::awaitable<void> fail(unsigned status, std::string detail);
   asio::awaitable<bool> send(Response response, bool head_only, bool keep_alive, unsigned version);
+  asio::awaitable<void> compress(const Request& request, Response& response);
   asio::awaitable<void> stream(StreamReply& reply, bool head_only, unsigned version);
   asio::awaitable<void> watch(std::shared_ptr<class SessionWriter> writer);
   asio::awaitable<void> linger();

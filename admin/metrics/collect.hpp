@@ -11,7 +11,9 @@
 #include <utility>
 #include <vector>
 
+#include "admin/metrics/exposition.hpp"
 #include "admin/release/controller.hpp"
+#include "config/model.hpp"
 #include "proxy/worker/data_plane.hpp"
 
 namespace switchback::metrics {
@@ -47,12 +49,34 @@ struct AdminCounts {
   PeopleCounts people;
 };
 
-std::string prometheus_text(const worker::DataPlane& plane, const release::Controller& controller,
-                            const AdminCounts& admin);
+// One scrape, in parts: between two of them others may have their turn on the control thread, a
+// reload among them. What is referred to outlives it.
+class Scrape {
+ public:
+  // `moved`: from scrape to scrape; null: as if there had been none.
+  Scrape(const worker::DataPlane& plane, const release::Controller& controller,
+         const AdminCounts& admin, const config::Metrics& shown = {}, Moved* moved = nullptr);
+  ~Scrape();
+  Scrape(const Scrape&) = delete;
 
-// The log-linear histogram has 208 buckets; a graph needs far fewer. Upper bounds in microseconds,
-// powers of two, so that each is exactly a sum of log-linear buckets: 64 µs .. 67 s.
-inline constexpr unsigned first_bound_log2 = 6;
-inline constexpr unsigned last_bound_log2 = 26;
+  bool step();  // writes the next part; false: that was the last
+  // For what others add.
+  Exposition& out() { return out_; }
+  std::string take() { return out_.take(); }
+
+ private:
+  const worker::DataPlane& plane_;
+  const release::Controller& controller_;
+  const AdminCounts admin_;
+  const config::Metrics shown_;
+  Exposition out_;
+  std::vector<worker::ServiceView> views_;
+  unsigned part_ = 0;
+};
+
+// All of it at once.
+std::string prometheus_text(const worker::DataPlane& plane, const release::Controller& controller,
+                            const AdminCounts& admin, const config::Metrics& shown = {},
+                            Moved* moved = nullptr);
 
 }  // namespace switchback::metrics

@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "admin/metrics/collect.hpp"
+#include "admin/metrics/histogram.hpp"
 
 namespace switchback::metrics {
 namespace {
@@ -27,7 +27,7 @@ void each_target(const All& all, Each each) {
 
 void counter(Exposition& out, const All& all, const char* name, const char* help,
              std::uint64_t mirror::CountsView::*member) {
-  out.family(name, "counter", help);
+  out.family(name, "counter", help, zero);
   each_target(all, [&](const std::string& service, std::string_view color, const auto& counts) {
     out.sample({{"service", service}, {"color", color}}, counts.*member);
   });
@@ -36,7 +36,7 @@ void counter(Exposition& out, const All& all, const char* name, const char* help
 template <class Enum, std::size_t N>
 void by_name(Exposition& out, const All& all, const char* name, const char* label, const char* help,
              std::array<std::uint64_t, N> mirror::CountsView::*member) {
-  out.family(name, "counter", help);
+  out.family(name, "counter", help, zero);
   each_target(all, [&](const std::string& service, std::string_view color, const auto& counts) {
     for (std::size_t i = 0; i < N; ++i) {
       out.sample(
@@ -46,50 +46,32 @@ void by_name(Exposition& out, const All& all, const char* name, const char* labe
   });
 }
 
-void latencies(Exposition& out, const All& all) {
-  out.family("switchback_mirror_first_byte_seconds", "histogram",
+void latencies(Exposition& out, const All& all, config::MetricsHistograms kind) {
+  out.family("switchback_mirror_first_byte_seconds", histogram_type(kind),
              "From the whole request to the head of its answer, where both sides were compared.");
   each_target(all, [&](const std::string& service, std::string_view color, const auto& counts) {
     for (std::size_t side = 0; side < 2; ++side) {
       const std::string_view name = side == 0 ? "active" : "standby";
       const mirror::LatencyView& latency = counts.latency[side];
-      std::size_t next = 0;
-      std::uint64_t cumulative = 0;
-      for (unsigned log2 = first_bound_log2; log2 <= last_bound_log2; ++log2) {
-        const std::uint64_t bound_us = std::uint64_t{1} << log2;
-        while (next < latency.buckets.size() &&
-               stats::Histogram::upper_bound_us(next) <= bound_us) {
-          cumulative += latency.buckets[next++];
-        }
-        out.sample("_bucket",
-                   {{"service", service},
-                    {"color", color},
-                    {"side", name},
-                    {"le", number_text(static_cast<double>(bound_us) / 1e6)}},
-                   cumulative);
-      }
-      const std::uint64_t count = latency.count();
-      out.sample("_bucket",
-                 {{"service", service}, {"color", color}, {"side", name}, {"le", "+Inf"}}, count);
-      out.sample("_sum", {{"service", service}, {"color", color}, {"side", name}},
-                 static_cast<double>(latency.sum_us) / 1e6);
-      out.sample("_count", {{"service", service}, {"color", color}, {"side", name}}, count);
+      histogram(out, {{"service", service}, {"color", color}, {"side", name}}, latency.buckets,
+                latency.sum_us, kind);
     }
   });
 }
 
 }  // namespace
 
-void mirror_metrics(Exposition& out, const worker::DataPlane& plane) {
+void mirror_metrics(Exposition& out, const worker::DataPlane& plane,
+                    config::MetricsHistograms kind) {
   All all;
   for (const std::string& name : plane.services()) {
     if (auto view = plane.mirror_view(name, 0)) all.push_back({name, std::move(*view)});
   }
-  out.family("switchback_mirror_percent", "gauge", "Share of requests that are copied.");
+  out.family("switchback_mirror_percent", "gauge", "Share of requests that are copied.", zero);
   for (const Mirrored& m : all) {
     out.sample({{"service", m.service}}, std::uint64_t{m.view.percent});
   }
-  out.family("switchback_mirror_in_flight", "gauge", "Copies under way.");
+  out.family("switchback_mirror_in_flight", "gauge", "Copies under way.", zero);
   for (const Mirrored& m : all) out.sample({{"service", m.service}}, m.view.in_flight);
   counter(out, all, "switchback_mirror_sampled_total", "Requests chosen to be copied.",
           &mirror::CountsView::sampled);
@@ -108,7 +90,7 @@ void mirror_metrics(Exposition& out, const worker::DataPlane& plane) {
           &mirror::CountsView::slower);
   counter(out, all, "switchback_mirror_bytes_total", "Body bytes of copies' answers, thrown away.",
           &mirror::CountsView::bytes);
-  latencies(out, all);
+  latencies(out, all, kind);
 }
 
 }  // namespace switchback::metrics

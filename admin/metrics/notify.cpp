@@ -1,13 +1,10 @@
 #include "admin/metrics/notify.hpp"
 
-#include "admin/metrics/exposition.hpp"
-
 namespace switchback::metrics {
 
-std::string notify_text(const notify::Notifier& notifier) {
+void notify_metrics(Exposition& out, const notify::Notifier& notifier) {
   const auto targets = notifier.targets();
-  if (targets.empty()) return "";
-  Exposition out;
+  if (targets.empty()) return;
   const auto family = [&](const char* name, const char* type, const char* help, auto value) {
     out.family(name, type, help);
     for (const auto& one : targets)
@@ -29,7 +26,6 @@ std::string notify_text(const notify::Notifier& notifier) {
          [](const View& one) { return one.stats.queued; });
   family("switchback_notify_failing", "gauge", "1 while the newest attempt has failed.",
          [](const View& one) { return one.stats.failing_since_wall_us != 0; });
-  return out.take();
 }
 
 }  // namespace switchback::metrics

@@ -1,12 +1,11 @@
 // How messages to others fare, in Prometheus text.
 #pragma once
 
-#include <string>
-
+#include "admin/metrics/exposition.hpp"
 #include "admin/notify/notifier.hpp"
 
 namespace switchback::metrics {
 
-std::string notify_text(const notify::Notifier& notifier);
+void notify_metrics(Exposition& out, const notify::Notifier& notifier);
 
 }  // namespace switchback::metrics

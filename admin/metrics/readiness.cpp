@@ -1,14 +1,11 @@
 #include "admin/metrics/readiness.hpp"
 
-#include "admin/metrics/exposition.hpp"
-
 namespace switchback::metrics {
 
-std::string readiness_text(const readiness::Keeper& readiness) {
-  Exposition out;
+void readiness_metrics(Exposition& out, const readiness::Keeper& room) {
   out.family("switchback_ready", "gauge",
              "1 while the question of the rollback plan is answered (warnings included).");
-  for (const auto& [service, grades] : readiness.grades()) {
+  for (const auto& [service, grades] : room.grades()) {
     for (std::size_t i = 0; i < grades.size(); ++i) {
       const auto question = static_cast<readiness::Question>(i);
       out.sample({{"service", service}, {"question", readiness::to_string(question)}},
@@ -17,9 +14,8 @@ std::string readiness_text(const readiness::Keeper& readiness) {
   }
   out.family("switchback_ready_share_30d", "gauge",
              "Share of the watched time, within 30 days, in which a fit way back stood.");
-  for (const auto& [service, grades] : readiness.grades())
-    out.sample({{"service", service}}, readiness.summary(service).share);
-  return out.take();
+  for (const auto& [service, grades] : room.grades())
+    out.sample({{"service", service}}, room.summary(service).share);
 }
 
 }  // namespace switchback::metrics

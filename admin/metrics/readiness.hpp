@@ -1,12 +1,11 @@
 // switchback_ready*: whether a way back stands, by service and question.
 #pragma once
 
-#include <string>
-
+#include "admin/metrics/exposition.hpp"
 #include "admin/readiness/keeper.hpp"
 
 namespace switchback::metrics {
 
-std::string readiness_text(const readiness::Keeper& readiness);
+void readiness_metrics(Exposition& out, const readiness::Keeper& room);
 
 }  // namespace switchback::metrics

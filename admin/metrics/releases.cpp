@@ -1,6 +1,5 @@
 #include "admin/metrics/releases.hpp"
 
-#include "admin/metrics/exposition.hpp"
 #include "admin/release/durations.hpp"
 #include "proxy/base/clock.hpp"
 
@@ -54,7 +53,7 @@ void null_flips(Exposition& out, const Names& names, const NullFlips& flips) {
     const auto totals = flips.totals(name);
     out.sample({{"service", name}, {"result", "good"}}, totals.good);
     out.sample({{"service", name}, {"result", "failed"}}, totals.failed);
-    out.sample({{"service", name}, {"result", "dropped"}}, totals.dropped);
+    if (totals.dropped != 0) out.sample({{"service", name}, {"result", "dropped"}}, totals.dropped);
   }
   out.family("switchback_null_flip_last_seconds", "gauge", "How long the newest good one took.");
   for (const auto& name : names)
@@ -103,7 +102,7 @@ void durations(Exposition& out, const Names& names, const release::Controller& c
                       {"quantile", quantile}},
                      ms / 1000);
       }
-  out.family("switchback_switch_runs", "gauge", "How many runs stand behind them.");
+  out.family("switchback_switch_runs", "gauge", "How many runs stand behind them.", zero);
   for (std::size_t i = 0; i < names.size(); ++i)
     for (const auto& kind : kinds)
       out.sample({{"service", names[i]}, {"kind", kind.name}},
@@ -112,15 +111,14 @@ void durations(Exposition& out, const Names& names, const release::Controller& c
 
 }  // namespace
 
-std::string release_text(const worker::DataPlane& plane, const release::Controller& controller,
-                         const Releases& room, const NullFlips& flips) {
-  Exposition out;
+void release_metrics(Exposition& out, const worker::DataPlane& plane,
+                     const release::Controller& controller, const Releases& room,
+                     const NullFlips& flips) {
   const auto names = plane.services();
   states(out, names, plane, room);
   capacity(out, names, room);
   null_flips(out, names, flips);
   durations(out, names, controller);
-  return out.take();
 }
 
 }  // namespace switchback::metrics

@@ -2,8 +2,7 @@
 // going back takes. Behind prometheus_text() on the same page; no family is in both.
 #pragma once
 
-#include <string>
-
+#include "admin/metrics/exposition.hpp"
 #include "admin/release/controller.hpp"
 #include "admin/releases/null_flips.hpp"
 #include "admin/releases/releases.hpp"
@@ -11,7 +10,8 @@
 
 namespace switchback::metrics {
 
-std::string release_text(const worker::DataPlane& plane, const release::Controller& controller,
-                         const releases::Releases& releases, const releases::NullFlips& null_flips);
+void release_metrics(Exposition& out, const worker::DataPlane& plane,
+                     const release::Controller& controller, const releases::Releases& room,
+                     const releases::NullFlips& flips);
 
 }  // namespace switchback::metrics

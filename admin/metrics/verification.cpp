@@ -1,10 +1,9 @@
 #include "admin/metrics/verification.hpp"
 
-#include "admin/metrics/exposition.hpp"
-
 namespace switchback::metrics {
 
-std::string verification_text(const worker::DataPlane& plane, const verify::Verifier& verifier) {
+void verification_metrics(Exposition& out, const worker::DataPlane& plane,
+                          const verify::Verifier& verifier) {
   using verify::Value;
   struct Known {
     std::string service;
@@ -16,7 +15,6 @@ std::string verification_text(const worker::DataPlane& plane, const verify::Veri
     Known known{name, verifier.standing(name), verifier.verdict(name)};
     if (known.standing.planned) all.push_back(std::move(known));
   }
-  Exposition out;
   out.family("switchback_verification_checks", "gauge", "Checks of the standby, by result.");
   for (const auto& k : all) {
     out.sample({{"service", k.service}, {"result", "passed"}}, std::uint64_t{k.standing.passed});
@@ -46,7 +44,6 @@ std::string verification_text(const worker::DataPlane& plane, const verify::Veri
     for (const auto& stream : k.verdict.streams)
       out.sample({{"service", k.service}, {"stream", stream.name}}, stream.log10_e);
   }
-  return out.take();
 }
 
 }  // namespace switchback::metrics

@@ -63,6 +63,8 @@ class Host final : public net::Deferred {
   guard::ClientGuard& guard() { return guard_; }
   // False: one connection too many of that address (counted and logged); the caller closes it.
   bool admit(const net::IpBytes& ip, std::string_view text, guard::Visit& visit);
+  // A request of a client that a trusted peer has named. False: one too many.
+  bool admit_request_of(const net::IpBytes& ip);
   HandshakeQueue& handshakes() { return handshakes_; }
   tls::Workspace& tls_workspace() { return tls_workspace_; }
   char* scratch() { return scratch_.get(); }

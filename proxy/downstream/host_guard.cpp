@@ -39,6 +39,12 @@ bool Host::admit(const net::IpBytes& ip, std::string_view text, guard::Visit& vi
   return false;
 }
 
+bool Host::admit_request_of(const net::IpBytes& ip) {
+  const auto verdict = guard_.admit_request_of(ip, reactor().now_ns());
+  if (verdict == guard::ClientGuard::Verdict::uncounted) context_.stats->uncounted_clients.add();
+  return verdict != guard::ClientGuard::Verdict::over_limit;
+}
+
 void Host::record_refused(std::string_view client) {
   const Nanos now = reactor().now_ns();
   if (now - refusals_since_ns_ >= second_ns) {

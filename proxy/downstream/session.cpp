@@ -375,7 +375,8 @@ bool Session::admit() {
   return false;
 }
 
-bool Session::admit_request() {
+bool Session::admit_request(const http::ClientAddress* named) {
+  if (named) return host_.admit_request_of(named->ip);
   return host_.guard().admit_request(visit_, host_.reactor().now_ns());
 }
 

@@ -84,7 +84,7 @@ class Session final : public exchange::Downstream,
   net::Endpoints endpoints() const override {
     return told_ends_ ? *told_ends_ : net::endpoints_of(stream_.fd());
   }
-  bool admit_request() override;
+  bool admit_request(const http::ClientAddress* named) override;
   std::uint64_t taken_bytes() const override { return stream_.taken(); }
 
   exchange::TlsFacts tls() const override;

@@ -28,7 +28,7 @@ void Exchange::reset(Downstream& downstream, const http::RequestHead& head) {
   claimed_ = response_started_ = response_ended_ = upload_broken_ = wrote_ = false;
   upstream_blocked_ = client_blocked_ = repeat_waits_ = false;
   replayable_ = true;
-  fresh_next_ = free_retry_used_ = preview_ = trusted_ = by_https_ = false;
+  fresh_next_ = free_retry_used_ = preview_ = trusted_ = named_ = by_https_ = false;
   retries_ = counted_ = 0;
   status_ = 0;
   error_number_ = 0;
@@ -67,7 +67,7 @@ bool Exchange::redirect_to_https() {
 
 // What is answered before a color is claimed.
 bool Exchange::refuse_early() {
-  if (context_.limits_requests && !down_->admit_request()) {
+  if (context_.limits_requests && !down_->admit_request(named())) {
     rest_after_429();
     if (phase_ == Phase::connecting) answer(Reason::rate_limited);
     return true;
@@ -90,9 +90,7 @@ bool Exchange::refuse_early() {
 }
 
 void Exchange::choose_identity() {
-  trusted_ = runtime_ && !service().forwarded.trust.empty() &&
-             http::trusted(service().forwarded.trust,
-                           *reinterpret_cast<const std::uint8_t(*)[16]>(down_->client_ip16()));
+  if (runtime_ && runtime_->naming) know_client();
   const http::Field* sent = trusted_ ? head_->find(FieldId::x_request_id) : nullptr;
   if (sent && http::valid_request_id(sent->value())) {
     request_id_view_ = sent->value();
@@ -104,6 +102,18 @@ void Exchange::choose_identity() {
     traceparent_view_ = {};
   } else {
     traceparent_view_ = http::begin_traceparent(traceparent_.data(), context_.request_ids.random());
+  }
+}
+
+// Only where somebody is trusted at all.
+void Exchange::know_client() {
+  const auto& trust = service().forwarded.trust;
+  const auto& peer = *reinterpret_cast<const std::uint8_t(*)[16]>(down_->client_ip16());
+  trusted_ = http::trusted(trust, peer);
+  if (trusted_) {
+    named_ = http::find_client(*head_, *runtime_->naming, trust, peer, client_);
+  } else {
+    http::drop_client_field(*head_, *runtime_->naming);
   }
 }
 
@@ -179,8 +189,14 @@ void Exchange::attempt(bool turn) {
   wrote_ = upstream_blocked_ = false;
   attempt_ns_ = context_.reactor.now_ns();
   UpstreamPool* pool = runtime_->pools[index_of(color())];
-  AcquireWish wish{fresh_next_,      last_server_,         head_, down_, this,
-                   queued_since_ns_, queued_since_ns_ != 0};
+  AcquireWish wish{.fresh = fresh_next_,
+                   .avoid = last_server_,
+                   .head = head_,
+                   .client = down_,
+                   .named = named(),
+                   .waiter = this,
+                   .queued_ns = queued_since_ns_,
+                   .admitted = queued_since_ns_ != 0};
   if (wish.queued_ns == 0) wish.queued_ns = attempt_ns_;
   Acquired got = turn ? pool->take_turn(*this, wish) : pool->acquire(*this, wish);
   if (got.status == AcquireStatus::ready && !can_repeat() && !got.upstream->verify_idle()) {

@@ -93,6 +93,9 @@ class Exchange final : public UpstreamUser,
   bool refuse_hop();
   bool count_hop();
   void choose_identity();
+  void know_client();
+  // Whom a trusted peer has named as the client; null: the peer is the client.
+  const http::ClientAddress* named() const { return named_ ? &client_ : nullptr; }
   void choose_color();
   void wait_at_door();
   void enter(Color color, std::uint64_t epoch);
@@ -184,6 +187,7 @@ class Exchange final : public UpstreamUser,
   bool fresh_next_ = false;
   bool free_retry_used_ = false;
   bool trusted_ = false;
+  bool named_ = false;  // client_ is this request's
   bool preview_ = false;
   bool by_https_ = false;     // known only where the service has rules about it
   std::uint8_t retries_ = 0;  // all extra attempts, for the record
@@ -202,6 +206,7 @@ class Exchange final : public UpstreamUser,
   bool repeat_waits_ = false;    // for that 1xx to be taken
   bool tunnel_cut_ = false;
   bool tunnel_lost_ = false;  // counted
+  http::ClientAddress client_;
   std::array<char, 56> traceparent_;
   std::array<char, 32> request_id_;
   std::string_view request_id_view_;

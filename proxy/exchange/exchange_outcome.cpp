@@ -30,7 +30,8 @@ void Exchange::note_outcome() {
   if (ring == nullptr || !verify || !verify->traffic) return;
   if (!counts(*verify->traffic, status_, reason_)) return;
   stats::BadOutcome outcome;
-  std::copy_n(down_->client_ip16(), outcome.client.size(), outcome.client.begin());
+  std::copy_n(named_ ? client_.ip.data() : down_->client_ip16(), outcome.client.size(),
+              outcome.client.begin());
   outcome.status = status_;
   outcome.reason = reason_;
   outcome.color = color();

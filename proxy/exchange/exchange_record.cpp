@@ -1,6 +1,8 @@
 // What is left of a request when it is over: counters, histograms, the access record.
 #include <array>
 #include <cstring>
+#include <optional>
+#include <utility>
 
 #include "proxy/exchange/exchange.hpp"
 
@@ -34,7 +36,12 @@ void Exchange::record_access(drain::Outcome outcome) {
   record.retries = retries_;
   record.minor_version = head_->minor_version;
   record.reason = reason_;
+  std::optional<net::IpText> named;
   record.client = down_->client_ip();
+  if (named_) [[unlikely]] {
+    named.emplace(client_.ip);
+    record.peer = std::exchange(record.client, named->view());
+  }
   const TlsFacts tls = down_->tls();
   record.tls_version = tls.version;
   record.tls_cipher = tls.cipher;

@@ -12,7 +12,9 @@ void Exchange::begin_tap() {
                            .epoch = epoch(),
                            .whole = request_ended_,
                            .preview = preview_,
-                           .waited = claimed_ns_ != begun_ns_};
+                           .waited = claimed_ns_ != begun_ns_,
+                           .client = down_,
+                           .named = named()};
   tap_ = runtime_->taps->begin(subject);
   if (tap_) tap_->hold(tap_);
 }

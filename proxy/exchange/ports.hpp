@@ -17,6 +17,7 @@
 
 #include "proxy/exchange/queue_waiter.hpp"
 #include "proxy/http/additions.hpp"
+#include "proxy/http/client_naming.hpp"
 #include "proxy/http/head.hpp"
 #include "proxy/http/reject.hpp"
 #include "proxy/net/endpoints.hpp"
@@ -89,7 +90,11 @@ class Downstream {
   // wants to be told (PROXY header). What a PROXY header from the client's side said goes first.
   virtual net::Endpoints endpoints() const { return {}; }
   // Asked only when limits are configured: whether the client's address may have one more request.
-  virtual bool admit_request() { return true; }
+  // `named`: the client that a trusted peer has named; null: it is the peer.
+  virtual bool admit_request(const http::ClientAddress* named) {
+    static_cast<void>(named);
+    return true;
+  }
   // Bytes of this connection that the client's machine has acknowledged so far.
   virtual std::uint64_t taken_bytes() const { return 0; }
   virtual TlsFacts tls() const { return {}; }
@@ -97,6 +102,18 @@ class Downstream {
  protected:
   ~Downstream() = default;
 };
+
+// What a PROXY header says of the client. Whom a trusted peer has named comes with the address that
+// the peer connected to (none where that was a Unix socket), and with port 0 where none was named.
+inline net::Endpoints ends_of(const Downstream& client, const http::ClientAddress* named) {
+  net::Endpoints ends = client.endpoints();
+  if (!named) return ends;
+  ends.source = named->ip;
+  ends.source_port = named->port;
+  if (!ends.known && named->is_v4()) ends.destination[10] = ends.destination[11] = 0xff;
+  ends.known = true;
+  return ends;
+}
 
 // The host to ask a server for (RFC 9112 §3.2) when the request names none. Behind a blank stands
 // the address that the server's name has at the moment.
@@ -162,10 +179,13 @@ struct AcquireWish {
   bool fresh = false;                       // a new connection, not a kept one
   const void* avoid = nullptr;              // a server that has just failed, if another can do it
   const http::RequestHead* head = nullptr;  // for hash balancing
-  const Downstream* client = nullptr;       // for PROXY headers; null: nobody's
-  QueueWaiter* waiter = nullptr;            // null: never waits; all servers full is then no_server
-  Nanos queued_ns = 0;                      // its rank among those who wait
-  bool admitted = false;  // it was in a queue before: one that is full takes it too
+  const Downstream* client = nullptr;       // for PROXY headers; null: ends tells, or nobody's
+  const net::Endpoints* ends = nullptr;     // instead of the client, which may have gone
+  // Whom a trusted peer has named as the client; null: nobody, so it is the peer.
+  const http::ClientAddress* named = nullptr;
+  QueueWaiter* waiter = nullptr;  // null: never waits; all servers full is then no_server
+  Nanos queued_ns = 0;            // its rank among those who wait
+  bool admitted = false;          // it was in a queue before: one that is full takes it too
 };
 
 // queued: the waiter hears on_turn. queue_full: too many wait already.
@@ -180,6 +200,8 @@ struct Acquired {
 class UpstreamPool {
  public:
   virtual Acquired acquire(UpstreamUser& user, const AcquireWish& wish) = 0;
+  // Connections to its servers name their client (PROXY header).
+  virtual bool names_clients() const { return false; }
   // Names of servers that have no address, and why; "" when there are none. Valid in this turn.
   virtual std::string_view unresolved() const { return {}; }
   // In on_turn: uses what wish.waiter was called for, or acquires (it may have to wait on).

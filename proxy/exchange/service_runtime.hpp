@@ -32,10 +32,11 @@ struct ServiceRuntime {
   const config::Service* config = nullptr;  // kept alive by the worker's snapshot
   route::ServiceControl* control = nullptr;
   stats::ServiceStats* stats = nullptr;
-  std::array<UpstreamPool*, 2> pools{};  // by Color
-  const HttpsRules* https = nullptr;     // kept alive as the configuration is
-  std::uint32_t retry_methods = 0;       // bit per http::Method
-  TapSource* taps = nullptr;             // who listens in on some; nullptr: nobody
+  std::array<UpstreamPool*, 2> pools{};        // by Color
+  const HttpsRules* https = nullptr;           // kept alive as the configuration is
+  const http::ClientNaming* naming = nullptr;  // likewise; null: nobody is trusted
+  std::uint32_t retry_methods = 0;             // bit per http::Method
+  TapSource* taps = nullptr;                   // who listens in on some; nullptr: nobody
   Door door;
   drain::DrainGate gate;
   std::uint32_t exchanges = 0;          // that point here, claimed or not

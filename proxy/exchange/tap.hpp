@@ -21,6 +21,8 @@ struct TapSubject {
   bool whole = false;    // no body follows
   bool preview = false;  // it reaches the standby on purpose
   bool waited = false;   // at a paused door
+  const Downstream* client = nullptr;
+  const http::ClientAddress* named = nullptr;  // as in AcquireWish
 };
 
 enum class TapEnd : std::uint8_t {

@@ -6,6 +6,21 @@
 #include "proxy/http/forwarded.hpp"
 
 namespace switchback::guard {
+namespace {
+
+ClientGuard::Verdict verdict_of(ClientTable::Verdict verdict) {
+  switch (verdict) {
+    case ClientTable::Verdict::counted:
+      return ClientGuard::Verdict::welcome;
+    case ClientTable::Verdict::over_limit:
+      return ClientGuard::Verdict::over_limit;
+    case ClientTable::Verdict::no_room:
+      break;
+  }
+  return ClientGuard::Verdict::uncounted;
+}
+
+}  // namespace
 
 bool counts_addresses(const config::Clients& limits) {
   return limits.connections != 0 || limits.connections_per_second != 0 ||
@@ -31,15 +46,13 @@ ClientGuard::Verdict ClientGuard::admit(const net::IpBytes& ip, Visit& visit, Na
   const ClientTable::Admission got =
       table_->enter(counted_as(ip, limits_.ipv6_prefix), limits_.connections, connections_, now_ns);
   visit.entry = got.entry;
-  switch (got.verdict) {
-    case ClientTable::Verdict::counted:
-      return Verdict::welcome;
-    case ClientTable::Verdict::over_limit:
-      return Verdict::over_limit;
-    case ClientTable::Verdict::no_room:
-      break;
-  }
-  return Verdict::uncounted;
+  return verdict_of(got.verdict);
+}
+
+ClientGuard::Verdict ClientGuard::admit_request_of(const net::IpBytes& ip, Nanos now_ns) {
+  if (!table_ || exempt(ip)) return Verdict::welcome;
+  return verdict_of(
+      table_->take_request_of(counted_as(ip, limits_.ipv6_prefix), requests_, now_ns));
 }
 
 void ClientGuard::recount(const net::IpBytes& ip, Visit& visit, Nanos now_ns) {

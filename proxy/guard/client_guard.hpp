@@ -48,6 +48,8 @@ class ClientGuard {
   bool admit_request(Visit& visit, Nanos now_ns) {
     return !visit.entry || ClientTable::take_request(*visit.entry, requests_, now_ns);
   }
+  // A request of a client that is not the peer: its own address counts, and no connection of it.
+  Verdict admit_request_of(const net::IpBytes& ip, Nanos now_ns);
   void release(Visit& visit);
 
  private:

@@ -195,6 +195,15 @@ bool ClientTable::take_request(Entry& entry, Rate rate, Nanos now_ns) {
   return !rate.limited() || rate.take(entry.requests_paid_at, now_ns);
 }
 
+ClientTable::Verdict ClientTable::take_request_of(const net::IpBytes& counted_ip, Rate rate,
+                                                  Nanos now_ns) {
+  const Admission got = join(counted_ip, now_ns);
+  if (!got.entry) return got.verdict;
+  const bool taken = take_request(*got.entry, rate, now_ns);
+  leave(*got.entry);
+  return taken ? Verdict::counted : Verdict::over_limit;
+}
+
 unsigned ClientTable::connections(const net::IpBytes& counted_ip) const {
   const std::uint64_t hash = keyed_hash(key_, counted_ip);
   const auto tag = std::max<std::uint32_t>(1, static_cast<std::uint32_t>(hash >> 32));

@@ -74,6 +74,10 @@ class ClientTable {
   // A request on a connection that was counted.
   static bool take_request(Entry& entry, Rate rate, Nanos now_ns);
 
+  // A request of an address that may have no connection of its own (who named it has): a look into
+  // the table for each.
+  Verdict take_request_of(const net::IpBytes& counted_ip, Rate rate, Nanos now_ns);
+
   unsigned connections(const net::IpBytes& counted_ip) const;  // open now; for tests
   std::size_t capacity() const { return (mask_ + 1) * neighbourhood; }
 

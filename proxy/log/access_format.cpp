@@ -209,6 +209,7 @@ void format_json(const AccessRecord& r, std::string& out) {
   put_time(r.wall_us, out);
   out += '"';
   put_field(",\"client\":", r.client, out);
+  put_field(",\"peer\":", r.peer, out);
   put_field(",\"method\":", r.method, out);
   put_field(",\"host\":", r.host, out);
   put_field(",\"target\":", r.target, out);

@@ -12,7 +12,7 @@
 namespace switchback::log {
 namespace {
 
-constexpr std::size_t text_count = 14;
+constexpr std::size_t text_count = 15;
 using Texts = std::array<std::string_view, text_count>;
 
 // The numbers of a record; its texts follow in the order of texts_of().
@@ -55,7 +55,8 @@ Texts texts_of(const AccessRecord& r) {
           cut(r.server, max_text_bytes),        cut(r.request_id, max_text_bytes),
           cut(r.user_agent, max_text_bytes),    cut(r.referer, max_text_bytes),
           cut(r.detail, max_text_bytes),        cut(r.tls_version, max_text_bytes),
-          cut(r.tls_cipher, max_text_bytes),    cut(r.tls_name, max_text_bytes)};
+          cut(r.tls_cipher, max_text_bytes),    cut(r.tls_name, max_text_bytes),
+          cut(r.peer, max_text_bytes)};
 }
 
 }  // namespace
@@ -157,10 +158,10 @@ AccessRecord AccessRing::Impl::decode(const std::byte* at) {
   r.has_color = header.color != no_color;
   if (r.has_color) r.color = static_cast<Color>(header.color);
   const char* text = reinterpret_cast<const char*>(at) + sizeof header;
-  std::string_view* const texts[] = {&r.traffic_class, &r.client,  &r.method, &r.host,
-                                     &r.target,        &r.service, &r.server, &r.request_id,
-                                     &r.user_agent,    &r.referer, &r.detail, &r.tls_version,
-                                     &r.tls_cipher,    &r.tls_name};
+  std::string_view* const texts[] = {&r.traffic_class, &r.client,   &r.method, &r.host,
+                                     &r.target,        &r.service,  &r.server, &r.request_id,
+                                     &r.user_agent,    &r.referer,  &r.detail, &r.tls_version,
+                                     &r.tls_cipher,    &r.tls_name, &r.peer};
   static_assert(sizeof texts / sizeof *texts == text_count);
   for (std::size_t i = 0; i < text_count; ++i) {
     *texts[i] = {text, header.text_bytes[i]};

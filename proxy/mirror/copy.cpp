@@ -27,6 +27,10 @@ bool is_stream(const http::ResponseHead& head) {
 bool Copy::begin(const exchange::TapSubject& subject, std::shared_ptr<Run> run) {
   if (!request_.take(mirror_.buffers(), subject.head, subject.additions)) return false;
   run_ = std::move(run);
+  const bool told = subject.client && mirror_.pool(run_->target).names_clients();
+  ends_ = told ? exchange::ends_of(*subject.client, subject.named) : net::Endpoints{};
+  named_ = subject.named != nullptr;
+  if (named_) client_ = *subject.named;
   original_.reset();
   answer_.reset();
   up_ = nullptr;
@@ -70,6 +74,8 @@ void Copy::acquire() {
   exchange::UpstreamPool& pool = mirror_.pool(run_->target);
   exchange::AcquireWish wish;
   wish.head = &request_.head();
+  wish.ends = &ends_;
+  if (named_) wish.named = &client_;
   exchange::Acquired got = pool.acquire(*this, wish);
   if (got.status == exchange::AcquireStatus::ready && !got.upstream->verify_idle()) {
     // A copy is not repeated, and a connection that went stale is no fault of the release.

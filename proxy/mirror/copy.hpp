@@ -75,6 +75,9 @@ class Copy final : public exchange::Tap,
   Copy* previous_ = nullptr;  // among those whose turn to read has to come
   Copy* next_ = nullptr;
   RequestCopy request_;
+  net::Endpoints ends_;  // the client's, where the standby's connections name it
+  http::ClientAddress client_;
+  bool named_ = false;  // client_ is whom a trusted peer has named
   Answer original_, answer_;
   Nanos whole_ns_ = 0;    // when the request was whole: the original's latency counts from here
   Nanos started_ns_ = 0;  // and the copy's from here

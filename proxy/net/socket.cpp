@@ -77,6 +77,13 @@ IpText::IpText(const sockaddr* address) {
   length_ = static_cast<std::uint8_t>(std::strlen(text_.data()));
 }
 
+IpText::IpText(const IpBytes& ip) {
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  std::memcpy(&address.sin6_addr, ip.data(), ip.size());
+  *this = IpText(reinterpret_cast<const sockaddr*>(&address));
+}
+
 IpBytes ip_bytes(const sockaddr* address) {
   IpBytes bytes{};
   if (address->sa_family == AF_INET) {

@@ -31,6 +31,10 @@ int start_connect(const sockaddr* address, socklen_t length);
 // EPOLLOUT, EPOLLERR or EPOLLHUP, not before.
 int connect_result(int fd);
 
+// The address as 16 bytes: v6 as it is, v4 as ::ffff:a.b.c.d, so that both compare and hash alike.
+// All zero for other families.
+using IpBytes = std::array<std::uint8_t, 16>;
+
 // The peer's address without its port, for logs and X-Forwarded-For: "192.0.2.7" (also for a
 // v4-mapped v6 address), "2001:db8::1", or "unknown" for Unix sockets.
 class IpText {
@@ -39,6 +43,7 @@ class IpText {
   explicit IpText(const sockaddr* address);  // null: unknown
   explicit IpText(const sockaddr_storage& address)
       : IpText(reinterpret_cast<const sockaddr*>(&address)) {}
+  explicit IpText(const IpBytes& ip);  // as ip_bytes() gives it
   std::string_view view() const { return {text_.data(), length_}; }
   const char* c_str() const { return text_.data(); }
 
@@ -47,9 +52,6 @@ class IpText {
   std::uint8_t length_ = 0;
 };
 
-// The address as 16 bytes: v6 as it is, v4 as ::ffff:a.b.c.d, so that both compare and hash alike.
-// All zero for other families.
-using IpBytes = std::array<std::uint8_t, 16>;
 IpBytes ip_bytes(const sockaddr* address);
 std::uint16_t ip_port(const sockaddr* address);             // host order; 0 for other families
 std::string address_text(const sockaddr_storage& address);  // "192.0.2.7:80", "[2001:db8::1]:80"

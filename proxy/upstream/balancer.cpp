@@ -54,9 +54,10 @@ std::uint64_t Balancer::next_random() {  // xorshift64*
 }
 
 WorkerServer* Balancer::pick(const Servers& servers, const http::RequestHead* head,
-                             const void* avoid, Nanos now_ns) {
+                             const void* avoid, Nanos now_ns, const http::ClientAddress* named) {
   if (servers.size() == 1) return servers[0]->usable(now_ns, true) ? servers[0].get() : nullptr;
   now_ns_ = now_ns;
+  named_ = named;
   even_ejected_ = false;
   even_unknown_ = false;
   WorkerServer* chosen = pick_by_policy(servers, head, avoid);
@@ -85,23 +86,34 @@ void Balancer::count_unknown(const Servers& servers) {
   even_unknown_ = unknown > passed;
 }
 
+void Balancer::configure(const config::Balance& balance) {
+  balance_ = balance;
+  by_client_ = balance.policy == config::BalancePolicy::hash &&
+               balance.hash_source == config::HashSource::header &&
+               http::iequals(balance.hash_name, "X-Forwarded-For");
+}
+
+// Empty: the request has none.
+std::string_view Balancer::key_of(const http::RequestHead& head) const {
+  if (balance_.hash_source == config::HashSource::cookie) {
+    return cookie_value(head, balance_.hash_name);
+  }
+  if (by_client_ && named_) {
+    return {reinterpret_cast<const char*>(named_->ip.data()), named_->ip.size()};
+  }
+  for (const http::Field& field : head.fields) {
+    if (http::iequals(field.name(), balance_.hash_name)) return field.value();
+  }
+  return {};
+}
+
 WorkerServer* Balancer::pick_by_policy(const Servers& servers, const http::RequestHead* head,
                                        const void* avoid) {
   if (balance_.policy == config::BalancePolicy::round_robin) {
     return pick_round_robin(servers, avoid);
   }
   if (balance_.policy != config::BalancePolicy::hash || !head) return pick_least(servers, avoid);
-  std::string_view key;
-  if (balance_.hash_source == config::HashSource::cookie) {
-    key = cookie_value(*head, balance_.hash_name);
-  } else {
-    for (const http::Field& field : head->fields) {
-      if (http::iequals(field.name(), balance_.hash_name)) {
-        key = field.value();
-        break;
-      }
-    }
-  }
+  const std::string_view key = key_of(*head);
   return key.empty() ? pick_least(servers, avoid) : pick_hash(servers, key, avoid);
 }
 

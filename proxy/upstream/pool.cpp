@@ -101,7 +101,7 @@ Connection* Pool::kept(WorkerServer& server, const net::Endpoints& client) {
 exchange::Acquired Pool::acquire(exchange::UpstreamUser& user, const exchange::AcquireWish& wish) {
   if (__builtin_expect(limited_, 0)) return acquire_limited(user, wish);
   WorkerServer* server =
-      balancer_.pick(servers_, wish.head, wish.avoid, dialer_.reactor().now_ns());
+      balancer_.pick(servers_, wish.head, wish.avoid, dialer_.reactor().now_ns(), wish.named);
   if (!server) return {};
   const net::Endpoints client = client_of(*server, wish);
   if (Connection* connection = wish.fresh ? nullptr : kept(*server, client)) {
@@ -112,7 +112,9 @@ exchange::Acquired Pool::acquire(exchange::UpstreamUser& user, const exchange::A
 
 // Whom a connection to this server would have to name; empty where none names anybody.
 net::Endpoints Pool::client_of(const WorkerServer& server, const exchange::AcquireWish& wish) {
-  return server.link.per_client && wish.client ? wish.client->endpoints() : net::Endpoints{};
+  if (!server.link.per_client) return {};
+  if (wish.ends) return *wish.ends;
+  return wish.client ? exchange::ends_of(*wish.client, wish.named) : net::Endpoints{};
 }
 
 exchange::Acquired Pool::lend(Connection& connection, WorkerServer& server,

@@ -29,6 +29,9 @@ class Pool final : public exchange::UpstreamPool {
                              const exchange::AcquireWish& wish) override;
   // Before update: what bounds the requests that run at servers which leave.
   void set_drain(const config::Drain& limits) { drain_ = limits; }
+  bool names_clients() const override {
+    return !servers_.empty() && servers_.front()->link.per_client;
+  }
   void set_unresolved(const std::string& text) { unresolved_ = text; }
   std::string_view unresolved() const override { return unresolved_; }
   exchange::Acquired take_turn(exchange::UpstreamUser& user,

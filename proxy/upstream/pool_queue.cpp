@@ -73,7 +73,7 @@ Acquired Pool::acquire_limited(exchange::UpstreamUser& user, const AcquireWish& 
   const Nanos now = dialer_.reactor().now_ns();
   Acquired got;
   bool someone_full = false;
-  while (WorkerServer* server = balancer_.pick(servers_, wish.head, wish.avoid, now)) {
+  while (WorkerServer* server = balancer_.pick(servers_, wish.head, wish.avoid, now, wish.named)) {
     const net::Endpoints client = client_of(*server, wish);
     Connection* idle = wish.fresh ? nullptr : kept(*server, client);
     SlotQueue::Take take = shared_->slots().take(*server->shared, worker_, idle != nullptr);

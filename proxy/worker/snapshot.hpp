@@ -23,6 +23,7 @@ using ServerWires = std::array<std::vector<upstream::Wire>, 2>;
 struct ServiceShared {
   config::Service config;
   exchange::HttpsRules https;
+  http::ClientNaming naming;
   std::shared_ptr<route::ServiceControl> control;                   // goes on across reloads
   std::vector<std::shared_ptr<exchange::ServiceRuntime>> runtimes;  // one per worker; go on too
   std::vector<std::shared_ptr<stats::ServiceStats>> stats;          // one per worker; go on too

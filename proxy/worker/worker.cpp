@@ -140,6 +140,7 @@ void Worker::update_service(Service& service, const std::shared_ptr<const Servic
   }
   runtime.config = &config;
   runtime.https = &shared->https;
+  runtime.naming = config.forwarded.trust.empty() ? nullptr : &shared->naming;
   runtime.control = shared->control.get();
   runtime.stats = shared->stats[index_].get();
   runtime.retry_methods = exchange::method_mask(config.retries.methods);

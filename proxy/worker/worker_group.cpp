@@ -74,6 +74,7 @@ std::shared_ptr<const ServiceShared> WorkerGroup::build_service(
   auto service = std::make_shared<ServiceShared>();
   service->config = config;
   service->https = exchange::https_rules_of(config, https_port_);
+  service->naming = http::client_naming_of(config.forwarded.client_header);
   const ServiceShared* before = find(config.name);
   const auto names = name_table();
   for (const Color color : {Color::blue, Color::green}) {

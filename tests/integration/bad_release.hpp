@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -14,8 +15,11 @@ namespace switchback::test {
 // One request after another over kept connections, until it is told to end.
 class Traffic {
  public:
-  Traffic(std::string address, std::string target)
-      : thread_([this, address = std::move(address), target = std::move(target)] {
+  using Fields = std::function<std::string(std::uint64_t number)>;  // further lines of a request
+
+  Traffic(std::string address, std::string target, Fields fields = {})
+      : fields_(std::move(fields)),
+        thread_([this, address = std::move(address), target = std::move(target)] {
           while (!ended_) run(address, target);
         }) {}
   ~Traffic() {
@@ -29,13 +33,15 @@ class Traffic {
   void run(const std::string& address, const std::string& target) {
     RawClient client(address);
     while (!ended_) {
-      client.send("GET " + target + " HTTP/1.1\r\nHost: shop\r\n\r\n");
+      client.send("GET " + target + " HTTP/1.1\r\nHost: shop\r\n" +
+                  (fields_ ? fields_(answered_) : std::string()) + "\r\n");
       const auto response = client.read_response();
       if (response.status == 0) return;
       ++answered_;
       if (response.status >= 500) ++failed_;
     }
   }
+  const Fields fields_;
   std::atomic<bool> ended_{false};
   std::atomic<std::uint64_t> answered_{0}, failed_{0};
   std::thread thread_;

@@ -9,24 +9,27 @@ namespace {
 constexpr std::chrono::seconds long_patience{60};
 
 struct Shop {
-  explicit Shop(const std::string& mode, const std::string& verify_more = "") {
+  explicit Shop(const std::string& mode, const std::string& verify_more = "",
+                const std::string& traffic_more = "", const std::string& service_more = "",
+                Traffic::Fields fields = {}) {
     InstanceOptions options;
     options.blue = {blue.address()};
     options.green = {green.address()};
-    options.service_more =
-        "    outlier: { consecutive_failures: 0 }\n"
-        "    verify:\n"
-        "      probes: [{name: user, get: /ok, expect: {status: 200}}]\n" +
-        verify_more +
-        "      traffic:\n"
-        "        baseline: {min_requests: 100}\n"
-        "        burst_guard: 1s\n"
-        "        streams: {error: {bad: [5xx], floor: 0.2%, tolerate: 1%}}\n"
-        "    bake: {for: 10m, mode: " +
-        mode + "}\n";
+    options.service_more = service_more +
+                           "    outlier: { consecutive_failures: 0 }\n"
+                           "    verify:\n"
+                           "      probes: [{name: user, get: /ok, expect: {status: 200}}]\n" +
+                           verify_more +
+                           "      traffic:\n"
+                           "        baseline: {min_requests: 100}\n"
+                           "        burst_guard: 1s\n" +
+                           traffic_more +
+                           "        streams: {error: {bad: [5xx], floor: 0.2%, tolerate: 1%}}\n"
+                           "    bake: {for: 10m, mode: " +
+                           mode + "}\n";
     instance = std::make_unique<Instance>(options);
     instance->wait_until_checked();
-    traffic = std::make_unique<Traffic>(instance->address, "/ok");
+    traffic = std::make_unique<Traffic>(instance->address, "/ok", std::move(fields));
     events = std::make_unique<Process>(
         std::vector<std::string>{switchback_program(), "events", "--admin", instance->socket()});
   }
@@ -180,4 +183,19 @@ TEST_CASE("mode auto: a release that fails as often as the one before stays") {
   CHECK(shop.bake().at("outcome").as_string() == "watching");
   CHECK(shop.events->out().find("bake.blocked") == std::string::npos);
   CHECK(shop.traffic->failed() > 80);
+}
+
+// One broken client must not condemn a release, so few bad outcomes of each count; behind a
+// balancer all would be one, and a release that fails for everybody would look like that client.
+TEST_CASE("behind a balancer a release that fails one request in ten is found") {
+  Shop shop("advise", "", "        per_source_cap: 1/s\n",
+            "    forwarded: { trust: [127.0.0.0/8] }\n", [](std::uint64_t number) {
+              return "X-Forwarded-For: 198.51.100.1, 203.0." + std::to_string(number / 250 % 250) +
+                     "." + std::to_string(number % 250 + 1) + "\r\n";
+            });
+  shop.promote();
+  REQUIRE(shop.answered_more(500));
+  shop.green.fail_every(10);
+  shop.event("bake.would_go_back");
+  CHECK(shop.alarm_says("regressed:shop", "To go back: switchback rollback shop"));
 }

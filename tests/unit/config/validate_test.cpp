@@ -151,10 +151,12 @@ TEST_CASE("limits of clients behind a balancer are warned of") {
                  clients + " }\n");
   };
   CHECK(about_limits("connections: 10") ==
-        "f:3:1: warning: all clients behind 10.0.0.0/8 (services.a.forwarded.trust) count as one "
+        "f:3:1: warning: the connections of all clients behind 10.0.0.0/8 "
+        "(services.a.forwarded.trust) are counted as one client's "
         "(add 10.0.0.0/8 to clients.exempt)\n");
-  CHECK_THAT(about_limits("requests_per_second: 10, exempt: [10.1.0.0/16]"),
-             ContainsSubstring("count as one"));
+  CHECK_THAT(about_limits("connections_per_second: 10, exempt: [10.1.0.0/16]"),
+             ContainsSubstring("counted as one client's"));
+  CHECK(about_limits("requests_per_second: 10") == "");  // counted by whom the balancer names
   CHECK(about_limits("connections: 10, exempt: [10.0.0.0/8]") == "");
   CHECK(about_limits("connections: 10, exempt: [0.0.0.0/0]") == "");
   CHECK(about_limits("max_connections: 10") == "");
@@ -199,4 +201,18 @@ TEST_CASE("name servers are literal addresses, each once, and TTLs have an order
   std::string many;
   for (int i = 1; i <= 9; ++i) many += "\"10.0.0." + std::to_string(i) + ":53\", ";
   CHECK_THAT(with_dns("{ servers: [" + many + "] }"), ContainsSubstring("more than 8"));
+}
+
+TEST_CASE("an address for probes alone is a TCP address of its own") {
+  const auto about_probes = [](const std::string& health, const std::string& bind = "") {
+    return about(listener + "services: { a: { blue: { servers: [\"127.0.0.1:1\"] } } }\nadmin: { " +
+                 bind + "health_bind: \"" + health + "\" }\n");
+  };
+  CHECK(about_probes("0.0.0.0:9901") == "");
+  CHECK(about_probes("127.0.0.1:0") == "");
+  CHECK_THAT(about_probes("unix:/run/a.sock"), ContainsSubstring("takes a TCP address"));
+  CHECK_THAT(about_probes("127.0.0.1:9900", "bind: \"127.0.0.1:9900\", "),
+             ContainsSubstring("is admin.bind's address"));
+  CHECK_THAT(about_probes("127.0.0.1:8080"),
+             ContainsSubstring("is an address that a listener takes"));
 }

@@ -15,7 +15,9 @@ struct Metrics {
     for (auto& worker : workers) plane.stats_view.workers.push_back(&worker);
     plane.stats_view.services.push_back({"shop", {&shards[0], &shards[1]}});
   }
-  std::string text() const { return metrics::prometheus_text(plane, controller, admin); }
+  std::string text() const {
+    return metrics::prometheus_text(plane, controller, admin, shown, &moved);
+  }
   // Value by the whole name with its labels; the test fails where a line is there twice.
   std::map<std::string, double> samples() const {
     std::map<std::string, double> out;
@@ -32,6 +34,8 @@ struct Metrics {
   test::FakePlane plane;
   test::FakeController controller;
   metrics::AdminCounts admin;
+  config::Metrics shown;
+  mutable metrics::Moved moved;
   std::array<stats::WorkerStats, 2> workers;
   std::vector<stats::ServiceStats> shards;
 };
@@ -100,7 +104,8 @@ TEST_CASE("histograms: cumulative, exact at their bounds, nothing lost at the en
   const double sum =
       s.at("switchback_request_duration_seconds_sum{service=\"shop\",color=\"blue\"}");
   CHECK((sum > 500.0011269 && sum < 500.0011271));
-  CHECK(s.at("switchback_request_duration_seconds_count{service=\"shop\",color=\"green\"}") == 0);
+  CHECK(s.count("switchback_request_duration_seconds_count{service=\"shop\",color=\"green\"}") ==
+        0);
 }
 
 TEST_CASE("what the views and the controller say") {
@@ -148,6 +153,86 @@ TEST_CASE("each family is declared once, before its samples") {
     }
   }
   CHECK(declared.size() > 40);
+}
+
+TEST_CASE("what has never moved is left out, but for what alerts are made of") {
+  Metrics m;
+  const auto s = m.samples();
+  const std::string shop = "{service=\"shop\"";
+  for (const char* color : {"blue", "green"}) {
+    const std::string of = shop + ",color=\"" + color + "\"";
+    CHECK(s.at("switchback_requests_total" + of + ",code=\"2xx\"}") == 0);
+    CHECK(s.at("switchback_requests_total" + of + ",code=\"5xx\"}") == 0);
+    CHECK(s.at("switchback_server_connect_failures_total" + of + "}") == 0);
+    CHECK(s.count("switchback_requests_total" + of + ",code=\"4xx\"}") == 0);
+    for (const char* name : {"requests_begun", "retries", "queued_requests", "tunnels",
+                             "request_body_bytes", "tunnel_violations"}) {
+      INFO(name);
+      CHECK(s.count("switchback_" + std::string(name) + "_total" + of + "}") == 0);
+    }
+  }
+  CHECK(s.at("switchback_flips_total" + shop + ",kind=\"promote\"}") == 0);
+  CHECK(s.at("switchback_flips_total" + shop + ",kind=\"rollback\"}") == 0);
+  CHECK(s.count("switchback_paused_requests_total" + shop + "}") == 0);
+  CHECK(s.at("switchback_reasons_total{reason=\"rate_limited\"}") == 0);
+  for (const auto& [series, value] : s) {
+    INFO(series);
+    CHECK(series.find("_bucket") == std::string::npos);
+  }
+}
+
+TEST_CASE("every family is declared, whether it has a series or not") {
+  Metrics m;
+  const auto text = m.text();
+  for (const char* name : {"switchback_tunnels_cut_total", "switchback_queue_wait_seconds",
+                           "switchback_server_ejected", "switchback_paused"}) {
+    CHECK_THAT(text, ContainsSubstring("# TYPE " + std::string(name) + " "));
+    CHECK_THAT(text, ContainsSubstring("# HELP " + std::string(name) + " "));
+  }
+}
+
+TEST_CASE("a gauge that was seen to move stays when it is back at rest") {
+  Metrics m;
+  const std::string paused = "switchback_paused{service=\"shop\"}";
+  m.plane.views[0].paused = false;
+  CHECK(m.samples().count(paused) == 0);
+  m.plane.views[0].paused = true;
+  CHECK(m.samples().at(paused) == 1);
+  m.plane.views[0].paused = false;
+  CHECK(m.samples().at(paused) == 0);
+}
+
+TEST_CASE("admin.metrics.servers: false leaves out every single server") {
+  Metrics m;
+  CHECK_THAT(m.text(), ContainsSubstring("server=\"127.0.0.1:9001\""));
+  m.shown.servers = false;
+  CHECK(m.text().find("server=\"") == std::string::npos);
+}
+
+TEST_CASE("admin.metrics.histograms: full, coarse, off") {
+  Metrics m;
+  m.shards[0].color[0].total.record(1'000'000);  // 1 ms
+  const auto buckets = [&] {
+    std::size_t count = 0;
+    for (const auto& [series, value] : m.samples())
+      count += series.find("switchback_request_duration_seconds_bucket") == 0;
+    return count;
+  };
+  const std::string of = "{service=\"shop\",color=\"blue\"}";
+  CHECK(buckets() == 22);
+  m.shown.histograms = config::MetricsHistograms::coarse;
+  CHECK(buckets() == 8);
+  const auto coarse = m.samples();
+  const std::string le =
+      "switchback_request_duration_seconds_bucket{service=\"shop\",color=\"blue\",le=";
+  CHECK(coarse.at(le + "\"0.000512\"}") == 0);
+  CHECK(coarse.at(le + "\"0.004096\"}") == 1);
+  CHECK(coarse.at(le + "\"+Inf\"}") == 1);
+  m.shown.histograms = config::MetricsHistograms::off;
+  CHECK(buckets() == 0);
+  CHECK(m.samples().at("switchback_request_duration_seconds_count" + of) == 1);
+  CHECK(m.samples().at("switchback_request_duration_seconds_sum" + of) == 0.001);
+  CHECK_THAT(m.text(), ContainsSubstring("# TYPE switchback_request_duration_seconds summary\n"));
 }
 
 }  // namespace
