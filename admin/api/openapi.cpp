@@ -300,7 +300,7 @@ constexpr char document[] =
       "Requests that wait for a connection to a server."}, "servers":
      {"type": "array", "items": {"type": "object", "required": ["address", "healthy", "health",
      "weight", "share", "in_flight", "connections", "ejected_ms", "ejection", "ejections",
-     "reason"], "properties": {"address": {"type": "string"}, "healthy":
+     "failures", "last_failure", "reason"], "properties": {"address": {"type": "string"}, "healthy":
      {"type": "boolean"}, "health": {"enum": ["unknown", "healthy", "failing", "unreachable"]},
      "weight": {"type": "integer", "minimum": 0}, "share": {"type": "integer", "minimum": 0,
      "maximum": 100, "description":
@@ -309,6 +309,9 @@ constexpr char document[] =
       "Of all workers, idle ones included."}, "ejected_ms": {"type": "integer", "minimum": 0, "description":
       "How long it stays out for failing real requests; 0: it is not ejected."}, "ejection": {"type": "string",
      "description": "Why it is ejected."}, "ejections": {"type": "integer", "minimum": 0},
+     "failures": {"type": "integer", "minimum": 0, "description": "Of real requests, in a row."},
+     "last_failure": {"type": "string", "description":
+      "What real requests last failed for, with the place in the answer where it was malformed."},
      "reason": {"type": "string", "description": "Of the last failed check."}}}}, "names": {"type":
       "array", "description": "DNS names that stand for servers here.", "items": {"$ref":
       "#/components/schemas/Name"}}}},

@@ -48,6 +48,8 @@ std::string server_html(const worker::ServerView& server) {
     out += " <span class=\"bad\">ejected</span> <span class=\"dim\">" +
            escape_html(server.ejection) + ", back in " +
            std::to_string((server.ejected_for.count() + 999) / 1000) + " s</span>";
+  } else if (server.failures_in_row > 0) {
+    out += " <span class=\"dim\">last failure: " + escape_html(server.last_failure) + "</span>";
   } else if (fine && server.share_percent < 100) {
     out += " <span class=\"dim\">" + std::string(server.weight == 0 ? "weight 0" : "slow start, ") +
            (server.weight == 0 ? "" : std::to_string(server.share_percent) + " %") + "</span>";

@@ -43,6 +43,8 @@ json::object pool_object(const worker::PoolView& pool) {
                                    {"ejected_ms", server.ejected_for.count()},
                                    {"ejection", server.ejection},
                                    {"ejections", server.ejections},
+                                   {"failures", server.failures_in_row},
+                                   {"last_failure", server.last_failure},
                                    {"reason", server.reason}});
   }
   json::array names;

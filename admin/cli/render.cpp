@@ -115,6 +115,12 @@ std::string describe_standing(const json::object& server) {
     return address + "  EJECTED: " + printable(text_of(server, "ejection")) + ", back in " +
            std::to_string((out_ms + 999) / 1000) + " s\n";
   }
+  const std::string failure = printable(text_of(server, "last_failure"));
+  if (const std::uint64_t failures = count_of(server, "failures"); failures > 0) {
+    return address + "  " + std::to_string(failures) +
+           (failures == 1 ? " request" : " requests in a row") + " failed, the last: " + failure +
+           "\n";
+  }
   const std::uint64_t share = count_of(server, "share"), weight = count_of(server, "weight");
   if (!server.contains("share") || share == 100) return "";
   if (weight == 0) return address + "  weight 0: takes no new requests\n";

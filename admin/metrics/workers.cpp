@@ -56,6 +56,14 @@ void workers(Exposition& out, const worker::StatsView& stats) {
   out.family("switchback_log_lines_dropped_total", "counter",
              "Lines of the program's own log that found no room, since nobody reads stderr.");
   out.sample({}, log::dropped_program_log_lines());
+  out.family(
+      "switchback_server_lapses_total", "counter",
+      "Answers of servers that broke a rule and were set right, by what (answers: lenient).");
+  for (std::size_t i = 0; i < http::lapse_count; ++i) {
+    std::uint64_t total = 0;
+    for (const auto* shard : stats.workers) total += shard->lapses[i].read();
+    out.sample({{"lapse", http::name_of(static_cast<http::Lapse>(i))}}, total);
+  }
   out.family("switchback_reasons_total", "counter", "Own answers and early ends, by reason.");
   for (std::size_t r = 1; r < static_cast<std::size_t>(http::Reason::count_); ++r) {
     std::uint64_t total = 0;

@@ -10,11 +10,11 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <map>
 #include <thread>
 
+#include "proxy/upstream/answer_reader.hpp"
 #include "proxy/upstream/probe_link.hpp"
 
 namespace switchback::verify {
@@ -27,9 +27,7 @@ using upstream::ProbeLink;
 using Clock = ProbeLink::Clock;
 
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t head_limit = 64 * 1024;
 constexpr std::size_t idle_per_server = 4, idle_servers = 256;
-constexpr int most_interim = 8;
 
 // One question on one connection, and what came of it.
 struct Exchange {
@@ -61,45 +59,51 @@ std::string lower(std::string_view text) {
   return out;
 }
 
+void take_fields(std::string_view lines, ProbeAnswer& out) {
+  while (!lines.empty()) {
+    const std::size_t colon = lines.find(": "), end = lines.find("\r\n");
+    out.headers.emplace(lower(lines.substr(0, colon)),
+                        std::string(lines.substr(colon + 2, end - colon - 2)));
+    lines.remove_prefix(end + 2);
+  }
+}
+
+// By the decoders and rules of traffic: what traffic would be refused for is no answer.
 template <class Stream>
-asio::awaitable<void> read_answer(Stream& stream, const ProbePlan& probe, Exchange& out,
-                                  error_code& ec) {
-  boost::beast::flat_buffer buffer(head_limit + max_body_bytes);
-  for (int interim = 0; interim <= most_interim; ++interim) {
-    http::response_parser<http::string_body> parser;
-    parser.header_limit(head_limit);
-    parser.body_limit(boost::none);
-    if (probe.method == "HEAD") parser.skip(true);
-    auto [head_ec, head_bytes] =
-        co_await http::async_read_header(stream, buffer, parser, as_result);
-    out.got_some = out.got_some || buffer.size() > 0 || parser.got_some();
-    if ((ec = head_ec)) co_return;
-    const unsigned status = parser.get().result_int();
-    if (status >= 100 && status < 200 && status != 101) continue;
-    while (!parser.is_done() && parser.get().body().size() <= max_body_bytes) {
-      auto [body_ec, bytes] = co_await http::async_read_some(stream, buffer, parser, as_result);
-      if ((ec = body_ec)) co_return;
-    }
-    out.answer.status = status;
-    for (const auto& field : parser.get())
-      out.answer.headers.emplace(lower(field.name_string()), std::string(field.value()));
-    out.reusable = parser.is_done() && parser.keep_alive() && buffer.size() == 0 && status != 101;
-    out.answer.body_cut = !parser.is_done();
-    out.answer.body = std::move(parser.get().body());
-    if (out.answer.body.size() > max_body_bytes) out.answer.body.resize(max_body_bytes);
+asio::awaitable<void> read_answer(Stream& stream, const ProbeLink& link, const ProbePlan& probe,
+                                  const upstream::Wire& wire, Exchange& out, error_code& ec) {
+  upstream::AnswerReader answer(switchback::http::method_of(probe.method), wire, max_body_bytes,
+                                true);
+  for (bool more = true; more && !ec;) {
+    auto [read_ec, bytes] =
+        co_await stream.async_read_some(asio::buffer(answer.room(), answer.room_size()), as_result);
+    if (bytes > 0) more = answer.received(bytes);
+    if (more && read_ec) ec = read_ec;
+  }
+  if (ec && !link.timed_out) answer.ended();
+  out.got_some = answer.any();
+  if (!answer.fault().empty()) {
+    out.failure = "traffic would be refused: " + answer.fault();
     co_return;
   }
-  ec = http::error::bad_status;
+  if (answer.whole()) ec = {};  // its end was the connection's
+  if (answer.status() == 0 || ec) co_return;
+  out.answer.status = answer.status();
+  take_fields(answer.fields(), out.answer);
+  out.reusable = answer.reusable();
+  out.answer.body_cut = !answer.whole();
+  out.answer.body = answer.body();
 }
 
 template <class Stream>
 asio::awaitable<void> exchange(Stream& stream, const ProbeLink& link, const ProbePlan& probe,
-                               const std::string& host, Exchange& out) {
+                               const std::string& host, const upstream::Wire& wire, Exchange& out) {
   const auto request = request_of(probe, host);
   auto [write_ec, written] = co_await http::async_write(stream, request, as_result);
   error_code read_ec;
   // A server may answer, and close, before it read the request; the answer decides.
-  co_await read_answer(stream, probe, out, read_ec);
+  co_await read_answer(stream, link, probe, wire, out, read_ec);
+  if (!out.failure.empty()) co_return;
   if (out.answer.status == 0 || read_ec) {
     out.failure = upstream::describe_failure(link, write_ec ? write_ec : read_ec,
                                              config::Duration(probe.timeout_ms));
@@ -173,9 +177,9 @@ asio::awaitable<ProbeAnswer> Prober::Impl::answer(const ProbePlan& probe,
     }
     out = {};
     if (link->secure) {
-      co_await exchange(*link->secure, *link, probe, target.host, out);
+      co_await exchange(*link->secure, *link, probe, target.host, target.wire, out);
     } else {
-      co_await exchange(link->socket, *link, probe, target.host, out);
+      co_await exchange(link->socket, *link, probe, target.host, target.wire, out);
     }
     // A connection that was kept may have been given up by the server meanwhile.
     const bool stale = !out.failure.empty() && reused && !out.got_some && !link->timed_out;

@@ -25,7 +25,7 @@ void Session::open(int fd, const sockaddr_storage& peer, const ListenerRuntime& 
   state_ = State::idle;
   scanned_ = discarded_ = 0;
   parsing_ = body_wanted_ = close_ = head_only_ = tunnel_ = tunnel_ended_ = hung_up_ = false;
-  any_byte_ = https_ = false;
+  any_byte_ = utf8_target_ = https_ = false;
   since_ns_ = host_.reactor().now_ns();
   if (!stream_.open(host_.reactor(), fd, *this)) {
     close();
@@ -151,10 +151,7 @@ bool Session::parse() {
       break;
     }
     active_ = &host_.take_request();
-    std::size_t scanned = scanned_;
-    const http1::DecodeResult got = http1::decode_request_head(
-        in_.data(), in_.size(), host_.limits().head, scanned, active_->fields, active_->head);
-    scanned_ = static_cast<std::uint32_t>(scanned);
+    const http1::DecodeResult got = decode_head();
     if (got.status == DecodeStatus::complete) {
       active_->head.head_bytes = static_cast<std::uint32_t>(got.consumed);
       in_.consume(got.consumed);
@@ -179,7 +176,26 @@ bool Session::parse() {
   return turn <= requests_per_turn;
 }
 
+// Bytes above ASCII in a target are percent-encoded where they lie, and the head is read again.
+http1::DecodeResult Session::decode_head() {
+  for (;;) {
+    std::size_t scanned = scanned_;
+    const http1::DecodeResult got = http1::decode_request_head(
+        in_.data(), in_.size(), host_.limits().head, scanned, active_->fields, active_->head);
+    scanned_ = static_cast<std::uint32_t>(scanned);
+    if (got.reason != Reason::bad_target) [[likely]]
+      return got;
+    const std::size_t raw = http1::count_raw_target_bytes(in_.data(), in_.size());
+    if (raw == 0 || !in_.prepare_more(host_.reactor().buffers(), 2 * raw)) return got;
+    http1::encode_raw_target(in_.data(), in_.size(), raw);
+    in_.commit(2 * raw);
+    scanned_ = 0;
+    utf8_target_ = true;
+  }
+}
+
 void Session::start_exchange() {
+  active_->head.utf8_target = std::exchange(utf8_target_, false);
   const http::RequestHead& head = active_->head;
   scanned_ = 0;
   any_byte_ = false;

@@ -105,6 +105,7 @@ class Session final : public exchange::Downstream,
   void exchanging_event(std::uint32_t events);
   void read_head();
   bool parse();
+  http1::DecodeResult decode_head();
   void start_exchange();
   void reject(http::Reason reason);
   void record_reject(http::Reason reason, unsigned status, std::string_view detail = {});
@@ -148,8 +149,9 @@ class Session final : public exchange::Downstream,
   bool tunnel_ = false;
   bool tunnel_ended_ = false;  // towards the client
   bool hung_up_ = false;
-  bool any_byte_ = false;  // of the head being read
-  bool https_ = false;     // by TLS to us, or to the balancer whose PROXY header says so
+  bool any_byte_ = false;     // of the head being read
+  bool utf8_target_ = false;  // bytes of its target were percent-encoded
+  bool https_ = false;        // by TLS to us, or to the balancer whose PROXY header says so
 };
 
 }  // namespace switchback::downstream

@@ -33,6 +33,7 @@ void Exchange::reset(Downstream& downstream, const http::RequestHead& head) {
   status_ = 0;
   error_number_ = 0;
   cause_ = nullptr;
+  cause_place_ = {};
   begun_ns_ = claimed_ns_ = attempt_ns_ = context_.reactor.now_ns();
   connect_ns_ = first_byte_ns_ = 0;
   queued_since_ns_ = queue_wait_ns_ = 0;
@@ -77,6 +78,10 @@ bool Exchange::refuse_early() {
     return true;
   }
   if (runtime_->https->redirect && redirect_to_https()) return true;
+  if (head_->utf8_target && service().utf8_targets == config::Utf8Targets::refuse) [[unlikely]] {
+    answer(Reason::bad_target);
+    return true;
+  }
   const config::Limits& limits = service().limits;
   if (head_->head_bytes > limits.head || head_->fields.size() > limits.fields) {
     answer(head_->head_bytes > limits.head ? Reason::head_too_large : Reason::too_many_fields);

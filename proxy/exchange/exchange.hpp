@@ -112,7 +112,7 @@ class Exchange final : public UpstreamUser,
   void remember(const BodyPiece& piece);
   void after_request_bytes(SendResult result);
   bool start_response(const http::ResponseHead& head);
-  void attempt_failed(http::Reason reason, int error_number);
+  void attempt_failed(http::Reason reason, int error_number, http::Fault fault = http::Fault::none);
   bool try_again(http::Reason reason);
   void begin_again();
   void drop_upstream(bool reusable);
@@ -195,6 +195,7 @@ class Exchange final : public UpstreamUser,
   std::uint16_t status_ = 0;
   int error_number_ = 0;
   const char* cause_ = nullptr;  // static text; of the last failed attempt
+  http::Place cause_place_;      // of what it names, in the server's answer
   Nanos queued_since_ns_ = 0;    // rank in the queue; 0: in none yet
   Nanos queue_entered_ns_ = 0, queue_wait_ns_ = 0;
   Nanos begun_ns_ = 0, claimed_ns_ = 0, connect_ns_ = 0, first_byte_ns_ = 0, attempt_ns_ = 0;

@@ -64,9 +64,11 @@ void Exchange::record_access(drain::Outcome outcome) {
   if (const http::Field* referer = head_->find(http::FieldId::referer)) {
     record.referer = referer->value();
   }
-  std::array<char, 128> cause;
+  std::array<char, 192> cause;
   if (error_number_ != 0) record.detail = ::strerror_r(error_number_, cause.data(), cause.size());
-  if (cause_ != nullptr) record.detail = cause_;
+  if (cause_ != nullptr) {
+    record.detail = http::describe(cause_, cause_place_, cause.data(), cause.size());
+  }
   if (phase_ == Phase::tunnel && record.detail.empty()) record.detail = tunnel_detail();
   if (reason_ == http::Reason::no_server) {
     record.detail = runtime_->pools[index_of(color())]->unresolved();

@@ -42,7 +42,7 @@ bool Exchange::start_response(const http::ResponseHead& head) {
   // Not asked for; or before the server had the request, whose rest nobody could tell from the
   // tunnel's bytes (RFC 9110 §7.8).
   if (head.status == 101 && (!agreed_upgrade(head) || !request_ended_ || upstream_blocked_)) {
-    attempt_failed(Reason::bad_response, 0);
+    attempt_failed(Reason::bad_response, 0, http::Fault::unasked_switch);
     return false;
   }
   // A kept connection that the server gave up, saying so when our request was on its way
@@ -147,9 +147,11 @@ void Exchange::on_upstream_failed(Reason reason, int error_number) {
   attempt_failed(reason, error_number);
 }
 
-void Exchange::attempt_failed(Reason reason, int error_number) {
+void Exchange::attempt_failed(Reason reason, int error_number, http::Fault fault) {
   error_number_ = error_number;
   cause_ = up_ ? up_->cause() : nullptr;
+  cause_place_ = up_ ? up_->cause_place() : http::Place();
+  if (fault != http::Fault::none) cause_ = http::text_of(fault).data();
   if (phase_ == Phase::tunnel) {
     tunnel_server_gone(reason);
     return;

@@ -18,6 +18,7 @@
 #include "proxy/exchange/queue_waiter.hpp"
 #include "proxy/http/additions.hpp"
 #include "proxy/http/client_naming.hpp"
+#include "proxy/http/fault.hpp"
 #include "proxy/http/head.hpp"
 #include "proxy/http/reject.hpp"
 #include "proxy/net/endpoints.hpp"
@@ -143,6 +144,7 @@ class Upstream {
   // More about what went wrong than an errno can say ("certificate has expired"), or null. Static
   // text. Ask before release().
   virtual const char* cause() const { return nullptr; }
+  virtual http::Place cause_place() const { return {}; }  // of it, in the server's answer
 
  protected:
   ~Upstream() = default;

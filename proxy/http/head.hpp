@@ -10,6 +10,8 @@
 #include <span>
 #include <string_view>
 
+#include "proxy/http/lapse.hpp"
+
 namespace switchback::http {
 
 enum class Method : std::uint8_t {
@@ -115,6 +117,7 @@ struct RequestHead {
   bool upgrade = false;       // Upgrade and Connection: upgrade both there
   bool te_trailers = false;   // TE: trailers
   bool https_target = false;  // absolute-form with https:
+  bool utf8_target = false;   // bytes above ASCII in the target were percent-encoded
   std::string_view upgrade_protocol;
   BodyKind body = BodyKind::none;
   std::uint64_t content_length = 0;
@@ -136,6 +139,7 @@ struct ResponseHead {
   std::span<Field> fields;
   std::uint64_t present = 0;  // as in RequestHead
   std::uint64_t named = 0;    // as in RequestHead
+  Lapses lapses = 0;          // what was forgiven
   const Field* find(FieldId id) const;
 };
 

@@ -12,6 +12,8 @@
 
 namespace switchback::http1 {
 
+using http::Fault;
+using http::Lapse;
 using http::Reason;
 
 struct BodyDecoder::Cursor {
@@ -35,8 +37,9 @@ bool is_text(char c) {  // what a quoted string may hold
 }  // namespace
 
 void BodyDecoder::start(http::BodyKind kind, std::uint64_t content_length, const HeadLimits& limits,
-                        std::uint64_t named) {
+                        std::uint64_t named, Sender sender) {
   *this = BodyDecoder();
+  sender_ = sender;
   limits_ = limits;
   named_ = named;
   switch (kind) {
@@ -125,10 +128,12 @@ void BodyDecoder::decode_chunked(char* data, std::size_t size, Result& result,
     }
   }
   result.consumed = static_cast<std::size_t>(at.p - data);
+  offset_ += result.consumed;
   if (reason != Reason::none) {
     state_ = State::failed;
     result.status = DecodeStatus::rejected;
     result.reason = reason;
+    result.fault = fault_;
   } else if (state_ == State::finished) {
     result.status = DecodeStatus::complete;
   }
@@ -137,10 +142,18 @@ void BodyDecoder::decode_chunked(char* data, std::size_t size, Result& result,
 Reason BodyDecoder::read_size(Cursor& at) {
   for (; at.p < at.end; ++at.p) {
     const int digit = http::hex_value(*at.p);
+    if (digit < 0 && size_digits_ == 0 && forgives() && http::is_ows(*at.p) &&
+        ++extension_total_ <= max_extension_total) {
+      note(Lapse::chunk_line);
+      continue;
+    }
     if (digit < 0) return end_size() != Reason::none ? Reason::bad_chunk : read_extension(at);
     // Seven bits fewer than fit would do for any body; the top bit alone keeps sums signed.
     constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-    if (++size_digits_ > max_size_digits || remaining_ > most >> 4) return Reason::bad_chunk;
+    if (++size_digits_ > max_size_digits || remaining_ > most >> 4) {
+      fault_ = Fault::chunk_size;
+      return Reason::bad_chunk;
+    }
     remaining_ = remaining_ << 4 | static_cast<std::uint64_t>(digit);
   }
   return Reason::none;
@@ -148,6 +161,7 @@ Reason BodyDecoder::read_size(Cursor& at) {
 
 // The first byte behind the digits is read as the beginning of an extension, or its absence.
 Reason BodyDecoder::end_size() {
+  fault_ = Fault::chunk_size;
   if (size_digits_ == 0) return Reason::bad_chunk;
   state_ = State::extension;
   extension_ = Extension::semicolon;
@@ -158,20 +172,34 @@ Reason BodyDecoder::end_size() {
 Reason BodyDecoder::read_extension(Cursor& at) {
   for (; at.p < at.end; ++at.p) {
     const char c = *at.p;
-    if (c == '\n') return Reason::bare_cr_or_lf;
+    fault_ = extension_bytes_ == 0 ? Fault::chunk_size : Fault::chunk_line;
+    if (c == '\n') {
+      fault_ = Fault::line_feed;
+      if (!forgives()) return Reason::bare_cr_or_lf;
+      return read_line_feed(at);
+    }
     if (c == '\r') {
-      const bool may_end = extension_ == Extension::name || extension_ == Extension::value ||
-                           extension_ == Extension::after_quoted || extension_bytes_ == 0;
-      if (!may_end) return Reason::bad_chunk;
+      if (!may_end_size_line() && !forgives()) return Reason::bad_chunk;
+      if (!may_end_size_line()) note(Lapse::chunk_line);
       ++at.p;
       state_ = State::size_lf;
       return Reason::none;
     }
-    if (++extension_bytes_ > max_extension_bytes || ++extension_total_ > max_extension_total ||
-        !step_extension(c))
+    if (++extension_bytes_ > max_extension_bytes || ++extension_total_ > max_extension_total)
       return Reason::bad_chunk;
+    if (step_extension(c)) continue;
+    // Beside a size only what cannot be more of it: nobody reads extensions, and none goes on.
+    if (!forgives() || extension_ == Extension::semicolon || !is_text(c)) return Reason::bad_chunk;
+    note(Lapse::chunk_line);
+    extension_ = Extension::odd;
   }
   return Reason::none;
+}
+
+// By the grammar: at once, or behind a name or a value.
+bool BodyDecoder::may_end_size_line() const {
+  return extension_ == Extension::name || extension_ == Extension::value ||
+         extension_ == Extension::after_quoted || extension_bytes_ == 0;
 }
 
 // One byte of *( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] ); false: not that.
@@ -202,12 +230,18 @@ bool BodyDecoder::step_extension(char c) {
       return go(is_text(c), Extension::quoted);
     case Extension::after_quoted:
       return go(space, Extension::semicolon) || go(c == ';', Extension::before_name);
+    case Extension::odd:
+      return is_text(c);
   }
   return false;
 }
 
 Reason BodyDecoder::read_line_feed(Cursor& at) {
-  if (*at.p != '\n') return Reason::bare_cr_or_lf;
+  if (*at.p != '\n') {
+    fault_ = Fault::bare_cr;
+    return Reason::bare_cr_or_lf;
+  }
+  if (state_ != State::size_lf) note(Lapse::line_feed);  // without its CR
   ++at.p;
   scanned_ = 0;
   state_ = remaining_ == 0 ? State::trailer : State::data;
@@ -237,17 +271,41 @@ bool BodyDecoder::take_data(Cursor& at, Result& result, iovec (&slices)[max_slic
 
 Reason BodyDecoder::read_data_end(Cursor& at) {
   if (state_ == State::data_cr) {
-    if (*at.p == '\n') return Reason::bare_cr_or_lf;
-    if (*at.p != '\r') return Reason::bad_chunk;
-    state_ = State::data_lf;
+    fault_ = *at.p == '\n' ? Fault::line_feed : Fault::chunk_end;
+    if (*at.p == '\n' && !forgives()) return Reason::bare_cr_or_lf;
+    if (*at.p != '\r' && *at.p != '\n') return Reason::bad_chunk;
+    if (*at.p == '\n') note(Lapse::line_feed);
+    state_ = *at.p == '\n' ? State::size : State::data_lf;
   } else {
+    fault_ = Fault::bare_cr;
     if (*at.p != '\n') return Reason::bare_cr_or_lf;
-    size_digits_ = 0;
     state_ = State::size;
   }
+  size_digits_ = 0;
   ++at.p;
   return Reason::none;
 }
+
+namespace {
+
+// Over what was read: a line of at most `next` bytes, returned is the end. Where a line that ended
+// with LF alone leaves no room for its CR, the space behind the colon goes, and then the line.
+char* write_trailer(char* out, const http::Field& field, const char* next) {
+  const auto gap = static_cast<std::size_t>(field.value_data - field.name_data) - field.name_size;
+  for (std::size_t space = std::min<std::size_t>(gap, 2); space > 0; --space) {
+    const std::size_t size = field.name_size + space + field.value_size + 2;
+    if (size > static_cast<std::size_t>(next - out)) continue;
+    std::memmove(out, field.name_data, field.name_size);
+    std::memcpy(out + field.name_size, ": ", space);
+    char* const value = out + field.name_size + space;
+    std::memmove(value, field.value_data, field.value_size);
+    std::memcpy(value + field.value_size, "\r\n", 2);
+    return out + size;
+  }
+  return out;
+}
+
+}  // namespace
 
 // The section is used up only as a whole, so that its lines lie in one piece of memory.
 DecodeStatus BodyDecoder::read_trailers(Cursor& at, Reason& reason) {
@@ -259,8 +317,8 @@ DecodeStatus BodyDecoder::read_trailers(Cursor& at, Reason& reason) {
   http::FieldTable table;
   FieldFacts facts;
   const unsigned limit = std::min<unsigned>(limits_.fields, http::max_fields);
-  const Progress step =
-      read_fields(at.p, at.p + std::min(there, limits_.head_bytes), limit, table, facts);
+  const Progress step = read_fields(at.p, at.p + std::min(there, limits_.head_bytes), limit, table,
+                                    facts, forgives() ? sender_ : Sender::client);
   if (step.status == DecodeStatus::need_more && there < limits_.head_bytes) {
     scanned_ = there;
     return DecodeStatus::need_more;
@@ -270,18 +328,19 @@ DecodeStatus BodyDecoder::read_trailers(Cursor& at, Reason& reason) {
                            step.reason == Reason::too_many_fields ||
                            step.reason == Reason::head_too_large;
     reason = too_large ? Reason::trailers_too_large : step.reason;
+    fault_ = too_large ? Fault::trailers_too_large : step.fault;
+    if (step.at != nullptr) at.p += step.at - at.p;
     return DecodeStatus::rejected;
   }
+  lapses_ = static_cast<http::Lapses>(lapses_ | facts.lapses);
+  if ((facts.lapses & bit_of(Lapse::folded_line)) != 0) join_folds(at.p, table, facts);
   char* out = at.p;
   for (std::size_t i = 0; i < facts.count; ++i) {
     const http::Field& field = table.fields[i];
     if (field.drop || !may_be_trailer(field.id, field.name())) continue;
     if (named_ != 0 && (named_ & http::name_bit(field.name())) != 0) continue;
-    const auto size =
-        static_cast<std::size_t>(field.value_data + field.value_size - field.name_data);
-    std::memmove(out, field.name_data, size);
-    std::memcpy(out + size, "\r\n", 2);
-    out += size + 2;
+    const bool last = i + 1 == facts.count;
+    out = write_trailer(out, field, last ? step.at : table.fields[i + 1].name_data);
   }
   trailers_size_ = static_cast<std::size_t>(out - at.p);
   trailers_ = trailers_size_ > 0 ? at.p : nullptr;

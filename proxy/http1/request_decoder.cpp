@@ -298,14 +298,17 @@ DecodeResult decode_request_head(const char* data, std::size_t size, const HeadL
   }
   out = {};
   const Progress start = skip_empty_lines(data, data + size);
-  if (start.status == DecodeStatus::rejected) return {DecodeStatus::rejected, start.reason};
+  if (start.status == DecodeStatus::rejected)
+    return {DecodeStatus::rejected, start.reason, start.fault};
   if (start.status == DecodeStatus::complete) {
     const auto there = static_cast<std::size_t>(data + size - start.at);
     const char* const end = start.at + std::min(there, limits.head_bytes);
     const Progress head = read_head(start.at, end, limits, table, out);
-    if (head.status == DecodeStatus::rejected) return {DecodeStatus::rejected, head.reason};
+    if (head.status == DecodeStatus::rejected)
+      return {DecodeStatus::rejected, head.reason, head.fault};
     if (head.status == DecodeStatus::complete)
-      return {DecodeStatus::complete, Reason::none, static_cast<std::size_t>(head.at - data)};
+      return {DecodeStatus::complete, Reason::none, http::Fault::none,
+              static_cast<std::size_t>(head.at - data)};
     if (there >= limits.head_bytes) return {DecodeStatus::rejected, Reason::head_too_large};
   }
   scanned = size;

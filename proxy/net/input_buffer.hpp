@@ -37,6 +37,18 @@ class InputBuffer {
     }
     return grow(pool);
   }
+  // The same for `bytes` at once. False: they do not fit into the largest buffer.
+  bool prepare_more(BufferPool& pool, std::size_t bytes) {
+    if (room_size() >= bytes) return true;
+    if (size() + bytes > large_buffer_bytes) return false;
+    if (begin_ > 0 && buffer_.unique() && size() + bytes <= buffer_.capacity()) {
+      std::memmove(buffer_.data(), data(), size());
+      end_ -= begin_;
+      begin_ = 0;
+      return true;
+    }
+    return grow(pool);
+  }
   char* room() const { return buffer_.data() + end_; }
   std::size_t room_size() const { return buffer_.capacity() - end_; }
   void commit(std::size_t bytes) { end_ += static_cast<std::uint32_t>(bytes); }

@@ -10,6 +10,7 @@
 
 #include "proxy/base/clock.hpp"
 #include "proxy/base/color.hpp"
+#include "proxy/http/lapse.hpp"
 #include "proxy/http/reject.hpp"
 #include "proxy/stats/outcome_ring.hpp"
 #include "proxy/tls/failure.hpp"
@@ -125,6 +126,7 @@ struct WorkerStats {
   Counter uncounted_clients;  // connections that found no room in the table of clients
   // Own answers and early ends, by http::Reason.
   std::array<Counter, static_cast<std::size_t>(http::Reason::count_)> reasons;
+  std::array<Counter, http::lapse_count> lapses;  // forgiven to servers, by http::Lapse
   TlsStats tls;
   Counter access_dropped;  // access records that did not fit
   Counter spliced_bytes;   // of bodies that passed through pipes

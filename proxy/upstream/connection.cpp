@@ -85,6 +85,8 @@ void Connection::begin_request(http::Method method) {
   head_done_ = response_complete_ = request_complete_ = false;
   keep_alive_ = paused_ = write_failed_ = tunnel_ = false;
   judged_ = true;
+  fault_ = http::Fault::none;
+  place_ = {};
 }
 
 void Connection::finish_dial() {
@@ -217,6 +219,19 @@ void Connection::on_timer() {
   } else {
     close();  // idle for too long
   }
+}
+
+// The answer is wrong, or ended too early: `cause()` says so from here on.
+void Connection::fail_answer(Reason reason, http::Fault fault, http::Place place) {
+  fault_ = fault;
+  place_ = place;
+  cause_ = fault == http::Fault::none ? nullptr : http::text_of(fault).data();
+  fail(reason, 0);
+}
+
+void Connection::count_lapses(http::Lapses lapses) {
+  for (std::size_t i = 0; i < http::lapse_count; ++i)
+    if ((lapses & (1u << i)) != 0) dialer_.stats().lapses[i].add();
 }
 
 void Connection::fail(Reason reason, int error_number) {

@@ -66,6 +66,7 @@ class Connection final : public exchange::Upstream,
   bool takes_pipe() const override;
   bool verify_idle() override;
   const char* cause() const override { return cause_; }
+  http::Place cause_place() const override { return place_; }
   void timed_out(http::Reason reason) override { note_failure(LastFailure(reason)); }
   void leave_unjudged() override { judged_ = false; }
   std::string_view server() const override { return server_->shared->state->identity; }
@@ -92,8 +93,10 @@ class Connection final : public exchange::Upstream,
   bool read_head(bool& again);
   bool deliver(const http::ResponseHead* head, bool& again);
   void peer_ended();
-  http::Reason lost_reason(http::Reason silent) const;
+  http::Reason lost_reason(http::Reason silent);
   void fail(http::Reason reason, int error_number);
+  void fail_answer(http::Reason reason, http::Fault fault, http::Place place);
+  void count_lapses(http::Lapses lapses);
   void keep();
   void detach_from_server();
   void note_failure(LastFailure what);
@@ -111,10 +114,12 @@ class Connection final : public exchange::Upstream,
   http1::BodyDecoder decoder_;
   http1::BodyFramer framer_;
   std::size_t scanned_ = 0;
-  std::uint64_t lent_turn_ = 0;   // of the loop
-  const char* cause_ = nullptr;   // of the last failure, where an errno does not say it
-  net::Endpoints client_;         // whom the PROXY header named
-  std::uint32_t generation_ = 0;  // of the server's link
+  std::uint64_t lent_turn_ = 0;            // of the loop
+  const char* cause_ = nullptr;            // of the last failure, where an errno does not say it
+  http::Place place_;                      // of that, in the answer
+  http::Fault fault_ = http::Fault::none;  // the same, of an answer
+  net::Endpoints client_;                  // whom the PROXY header named
+  std::uint32_t generation_ = 0;           // of the server's link
   int dial_error_ = 0;
   http::Method method_ = http::Method::get;
   State state_ = State::closed;

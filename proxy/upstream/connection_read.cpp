@@ -15,7 +15,6 @@ using http1::DecodeStatus;
 
 namespace {
 constexpr int reads_per_turn = 4;  // then others have their turn
-constexpr unsigned max_informational = 32;
 // With the head, a body of up to 64 KiB comes at once; of a larger one little is copied.
 constexpr std::size_t first_read_bytes = 72 * 1024;
 }  // namespace
@@ -115,9 +114,12 @@ void Connection::read_some() {
 
 // What it means that the server is gone. `silent`: without a byte of an answer, so that the request
 // may be sent again.
-Reason Connection::lost_reason(Reason silent) const {
-  if (head_done_) return Reason::response_truncated;
-  return in_.empty() && informational_ == 0 ? silent : Reason::bad_response;
+Reason Connection::lost_reason(Reason silent) {
+  if (!head_done_ && in_.empty() && informational_ == 0) return silent;
+  fault_ = head_done_ ? http::Fault::body_cut : http::Fault::head_cut;
+  place_ = head_done_ || in_.empty() ? http::Place() : http::place_in(in_.data(), in_.size());
+  cause_ = http::text_of(fault_).data();
+  return head_done_ ? Reason::response_truncated : Reason::bad_response;
 }
 
 // Works off what was received. False: stop reading (paused, failed, or given up).
@@ -132,18 +134,21 @@ bool Connection::process() {
 
 bool Connection::read_head(bool& again) {
   http::ResponseHead head;
-  const http1::DecodeResult got = http1::decode_response_head(
-      in_.data(), in_.size(), dialer_.head_limits(), scanned_, method_, dialer_.fields(), head);
+  const http1::DecodeResult got =
+      http1::decode_response_head(in_.data(), in_.size(), dialer_.head_limits(), scanned_, method_,
+                                  dialer_.fields(), head, server_->link.wire.answers);
   if (got.status == DecodeStatus::need_more) return true;
   if (got.status == DecodeStatus::rejected) {
-    fail(got.reason, 0);
+    fail_answer(got.reason, got.fault, http::place_in(in_.data(), got.consumed));
     return false;
   }
+  if (head.lapses != 0) [[unlikely]]
+    count_lapses(head.lapses);
   in_.consume(got.consumed);
   scanned_ = 0;
   if (head.status < 200 && head.status != 101) {
-    if (++informational_ > max_informational) {
-      fail(Reason::bad_response, 0);
+    if (++informational_ > http1::max_interim_answers) {
+      fail_answer(Reason::bad_response, http::Fault::interim_flood, {});
       return false;
     }
     const Flow flow = user_->on_informational(head);
@@ -156,7 +161,7 @@ bool Connection::read_head(bool& again) {
   head_done_ = true;
   keep_alive_ = head.keep_alive && head.body != BodyKind::until_close;
   decoder_.start(head.status == 101 ? BodyKind::until_close : head.body, head.content_length,
-                 dialer_.head_limits(), head.named);
+                 dialer_.head_limits(), head.named, server_->link.wire.answers);
   return deliver(&head, again);
 }
 
@@ -167,7 +172,7 @@ bool Connection::deliver(const http::ResponseHead* head, bool& again) {
   if (got.status == DecodeStatus::rejected) {
     // A head that was not passed on yet can still become a clean 502.
     if (head) head_done_ = false;
-    fail(Reason::bad_response, 0);
+    fail_answer(Reason::bad_response, got.fault, {0, decoder_.offset() + 1});
     return false;
   }
   in_.consume(got.consumed);
@@ -175,6 +180,8 @@ bool Connection::deliver(const http::ResponseHead* head, bool& again) {
   if (!head && !end && got.body_bytes == 0) return true;
   if (end) {
     response_complete_ = true;
+    if (decoder_.lapses() != 0) [[unlikely]]
+      count_lapses(decoder_.lapses());
     if (!in_.empty()) keep_alive_ = false;  // more than was asked for
   }
   BodyPiece piece{slices, got.slice_count, got.body_bytes, &in_.owner(), end, {}};
@@ -220,7 +227,7 @@ void Connection::peer_ended() {
     return;
   }
   if (decoder_.end_of_stream() != DecodeStatus::complete) {
-    fail(Reason::response_truncated, 0);
+    fail_answer(Reason::response_truncated, http::Fault::body_cut, {});
     return;
   }
   response_complete_ = true;

@@ -18,11 +18,17 @@ void Connection::note_failure(LastFailure what) {
 // The connection ended where an answer was wanted. One that was kept and is gone before a byte of
 // an answer is what a server's idle timeout looks like, and counts for nothing.
 void Connection::note_lost(Reason reason) {
-  if (head_done_) return;
+  const auto what = LastFailure::of_answer(reason, fault_, place_);
+  if (head_done_) {
+    if (fault_ != http::Fault::none && judged_) server_->shared->standing.remember(what);
+    return;
+  }
   const bool nothing_came = reason == Reason::server_reset || reason == Reason::server_closed ||
                             reason == Reason::server_write_failed;
   if ((nothing_came && !lent_) || reason == Reason::bad_response) {
-    note_failure(LastFailure(reason));
+    note_failure(what);
+  } else if (fault_ != http::Fault::none && judged_) {
+    server_->shared->standing.remember(what);
   }
 }
 

@@ -5,10 +5,10 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <memory>
 
+#include "proxy/upstream/answer_reader.hpp"
 #include "proxy/upstream/probe_link.hpp"
 
 namespace switchback::upstream {
@@ -18,7 +18,6 @@ namespace asio = boost::asio;
 namespace http = boost::beast::http;
 using boost::system::error_code;
 constexpr std::size_t max_answer_bytes = 64 * 1024;
-constexpr int max_interim_answers = 8;
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 
 // Ends the connection however the coroutine ends.
@@ -30,38 +29,23 @@ struct Closer {
   }
 };
 
-// Reads until a final head is there; returns its status, or 0 with `ec` set.
+// Reads until nothing more is wanted, or the connection ends; `ec` then says how.
 template <class Stream>
-asio::awaitable<unsigned> read_final_head(Stream& stream, error_code& ec) {
-  boost::beast::flat_buffer buffer(max_answer_bytes);
-  for (int interim = 0; interim <= max_interim_answers; ++interim) {
-    http::response_parser<http::string_body> parser;
-    parser.header_limit(max_answer_bytes);
-    parser.body_limit(boost::none);  // a large body is no fault; we stop reading it
-    auto [head_ec, head_bytes] =
-        co_await http::async_read_header(stream, buffer, parser, as_result);
-    if (head_ec) {
-      ec = head_ec;
-      co_return 0;
-    }
-    const unsigned status = parser.get().result_int();
-    if (status >= 100 && status < 200 && status != 101) continue;
-    // The body decides nothing: whatever ends its reading is good enough.
-    std::size_t read = 0;
-    while (status != 101 && !parser.is_done() && read < max_answer_bytes) {
-      auto [body_ec, bytes] = co_await http::async_read_some(stream, buffer, parser, as_result);
-      if (body_ec) break;
-      read += bytes;
-    }
-    co_return status;
+asio::awaitable<void> read_answer(Stream& stream, AnswerReader& answer, error_code& ec) {
+  for (bool more = true; more;) {
+    auto [read_ec, bytes] =
+        co_await stream.async_read_some(asio::buffer(answer.room(), answer.room_size()), as_result);
+    if (bytes > 0) more = answer.received(bytes);
+    if (!more || !read_ec) continue;
+    ec = read_ec;
+    co_return;
   }
-  ec = http::error::bad_status;
-  co_return 0;
 }
 
 template <class Stream>
 asio::awaitable<void> ask(Stream& stream, std::shared_ptr<ProbeLink> connection,
-                          config::HealthCheck check, std::string host_field, ProbeResult& result) {
+                          config::HealthCheck check, std::string host_field, const Wire& wire,
+                          ProbeResult& result) {
   const std::string what = "GET " + check.path + ": ";
   http::request<http::empty_body> request(http::verb::get, check.path, 11);
   request.set(http::field::host, host_field);
@@ -71,7 +55,15 @@ asio::awaitable<void> ask(Stream& stream, std::shared_ptr<ProbeLink> connection,
   auto [write_ec, written] = co_await http::async_write(stream, request, as_result);
   // A server may answer, and close, before it read the request; the answer decides.
   error_code read_ec;
-  const unsigned status = co_await read_final_head(stream, read_ec);
+  AnswerReader answer(switchback::http::Method::get, wire, max_answer_bytes, false);
+  co_await read_answer(stream, answer, read_ec);
+  // A body that takes longer than the check has is no fault; one that is cut is.
+  if (read_ec && !connection->timed_out) answer.ended();
+  const unsigned status = answer.status();
+  if (!answer.fault().empty()) {
+    result.reason = what + "traffic would be refused: " + answer.fault();
+    co_return;
+  }
   if (status == 0) {
     result.reason =
         what + describe_failure(*connection, write_ec ? write_ec : read_ec, check.timeout);
@@ -96,15 +88,17 @@ asio::awaitable<ProbeResult> probe_server(std::vector<ResolvedAddress> candidate
   const Closer closer{connection};
   co_await connect_link(connection, std::move(candidates), check.timeout, result);
   if (!result.connected) co_return result;
-  if (!co_await begin_link(connection, std::move(wire), std::move(server), check.timeout, result)) {
+  if (!co_await begin_link(connection, wire, std::move(server), check.timeout, result)) {
     co_return result;
   }
   if (check.path.empty()) {
     result.passed = true;
   } else if (connection->secure) {
-    co_await ask(*connection->secure, connection, std::move(check), std::move(host_field), result);
+    co_await ask(*connection->secure, connection, std::move(check), std::move(host_field), wire,
+                 result);
   } else {
-    co_await ask(connection->socket, connection, std::move(check), std::move(host_field), result);
+    co_await ask(connection->socket, connection, std::move(check), std::move(host_field), wire,
+                 result);
   }
   co_return result;
 }

@@ -21,10 +21,11 @@ struct ProbeResult {
   std::size_t address = 0;  // index of the candidate that accepted
 };
 
-// Tries the candidates in order until one accepts; all share check.timeout. Only the head of an
-// answer decides; at most 64 KiB of it and of its body are read, so that well-behaved servers do
-// not see their connection cut. Interim (1xx) answers are passed over. A TLS handshake is always
-// a full one, so that a certificate that has expired since is noticed; `server` is whom to expect.
+// Tries the candidates in order until one accepts; all share check.timeout. The answer is read by
+// the decoders and rules of traffic (AnswerReader): what traffic would be refused for fails the
+// check with that cause. At most 64 KiB of a body are looked at, and one that goes on when
+// check.timeout is over is no fault. A TLS handshake is always a full one, so that a certificate
+// that has expired since is noticed; `server` is whom to expect.
 boost::asio::awaitable<ProbeResult> probe_server(std::vector<ResolvedAddress> candidates,
                                                  config::HealthCheck check, std::string host_field,
                                                  Wire wire = {}, config::Address server = {});

@@ -33,9 +33,23 @@ bool server_at_fault(int connect_error) {
   }
 }
 
+LastFailure LastFailure::of_answer(http::Reason reason, http::Fault fault, http::Place place) {
+  LastFailure failure(reason);
+  failure.code_ |= static_cast<std::uint64_t>(fault) << 16;
+  failure.code_ |= std::min<std::uint64_t>(place.line, 0xffff) << 24;
+  failure.code_ |= std::min<std::uint64_t>(place.byte, 0xffffff) << 40;
+  return failure;
+}
+
 std::string LastFailure::text() const {
-  if (code_ >= 100) return "status " + std::to_string(code_);
-  return std::string(http::name_of(static_cast<http::Reason>(code_)));
+  const std::uint64_t code = code_ & 0xffff;
+  if (code == 0) return {};
+  if (code >= 100) return "status " + std::to_string(code);
+  const auto fault = static_cast<http::Fault>(code_ >> 16 & 0xff);
+  const std::string reason(http::name_of(static_cast<http::Reason>(code)));
+  if (fault == http::Fault::none) return reason;
+  const http::Place place{static_cast<std::uint32_t>(code_ >> 24 & 0xffff), code_ >> 40};
+  return reason + ": " + http::describe(http::text_of(fault), place);
 }
 
 unsigned ramp(Nanos since_ns, Nanos slow_start_ns, unsigned from) {

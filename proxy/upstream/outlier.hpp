@@ -12,6 +12,7 @@
 #include <string>
 
 #include "proxy/base/clock.hpp"
+#include "proxy/http/fault.hpp"
 #include "proxy/http/reject.hpp"
 
 namespace switchback::upstream {
@@ -45,23 +46,28 @@ class LastFailure {
     failure.code_ = static_cast<std::uint16_t>(status);
     return failure;
   }
-  std::uint16_t code() const { return code_; }
-  static LastFailure of_code(std::uint16_t code) {
+  // What was wrong with an answer, and where: places behind 65,535 lines or 16 MB are cut to that.
+  static LastFailure of_answer(http::Reason reason, http::Fault fault, http::Place place);
+  // All of it in one word, 0: nothing.
+  std::uint64_t code() const { return code_; }
+  static LastFailure of_code(std::uint64_t code) {
     LastFailure failure;
     failure.code_ = code;
     return failure;
   }
-  std::string text() const;  // "connect_refused", "status 503"
+  // "connect_refused", "status 503", "bad_response: a NUL byte (line 2, byte 20)"; "" for nothing.
+  std::string text() const;
 
  private:
-  std::uint16_t code_ = 0;  // below 100: a Reason
+  // From the lowest bit: 16 a Reason (below 100) or a status, 8 a Fault, 16 the line, 24 the byte.
+  std::uint64_t code_ = 0;
 };
 
 // A server's standing with the workers that send it requests. Goes on over reloads and flips.
 struct alignas(64) Standing {
   // Written by workers: failures in a row, and what the last one was.
   std::atomic<std::uint32_t> failures{0};
-  std::atomic<std::uint16_t> last_failure{0};
+  std::atomic<std::uint64_t> last_failure{0};
   // Written under the pool's mutex.
   std::atomic<Nanos> ejected_until_ns{0};       // 0: never was; in the past: it is back since then
   std::atomic<std::uint32_t> in_row{0};         // ejections, see next_in_row
@@ -75,6 +81,9 @@ struct alignas(64) Standing {
   bool ejected(Nanos now_ns) const {
     const Nanos until = ejected_until_ns.load(std::memory_order_relaxed);
     return until != 0 && now_ns < until;
+  }
+  void remember(LastFailure what) {  // without counting it
+    last_failure.store(what.code(), std::memory_order_relaxed);
   }
   void succeeded() {
     if (failures.load(std::memory_order_relaxed) != 0) {

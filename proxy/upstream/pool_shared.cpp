@@ -94,8 +94,9 @@ void PoolShared::failed(ServerShared& server, LastFailure what, Nanos now_ns) {
   Standing& standing = server.standing;
   const unsigned threshold = consecutive_failures_.load(std::memory_order_relaxed);
   // What was under way when it was ejected is no news.
-  if (threshold == 0 || standing.ejected(now_ns)) return;
-  standing.last_failure.store(what.code(), std::memory_order_relaxed);
+  if (standing.ejected(now_ns)) return;
+  standing.remember(what);
+  if (threshold == 0) return;
   const std::uint32_t failures = standing.failures.fetch_add(1, std::memory_order_relaxed) + 1;
   if (failures % threshold != 0) return;
   Ejection ejection;

@@ -1,4 +1,5 @@
-// How connections to the servers of a pool begin: PROXY header, then TLS, then HTTP.
+// How connections to the servers of a pool begin: PROXY header, then TLS, then HTTP; and by which
+// rules their answers are read, by traffic, checks and probes alike.
 //
 // Made on the control thread, one for each worker and one for the health checker; immutable.
 #pragma once
@@ -7,6 +8,7 @@
 #include <memory>
 
 #include "config/model.hpp"
+#include "proxy/http1/decoder.hpp"
 #include "proxy/net/endpoints.hpp"
 #include "proxy/proxy_protocol/encode.hpp"
 #include "proxy/tls/client_context.hpp"
@@ -17,6 +19,8 @@ struct Wire {
   std::shared_ptr<const tls::ClientContext> tls;  // null: cleartext
   config::PoolTls tls_settings;                   // with tls: whom to expect
   config::ProxyHeader proxy_header = config::ProxyHeader::off;
+  http1::Sender answers = http1::Sender::forgiven_server;
+  http1::HeadLimits head_limits;  // for checks and probes; traffic has the same from its worker
 
   bool bare() const { return !tls && proxy_header == config::ProxyHeader::off; }
   bool same(const Wire& other) const {
@@ -41,6 +45,8 @@ struct ServerLink {
 
   // True when connections begin differently from now on.
   bool adopt(const Wire& next, const config::Address& address) {
+    wire.answers = next.answers;
+    wire.head_limits = next.head_limits;
     if (wire.same(next)) return false;
     wire = next;
     bare = wire.bare();

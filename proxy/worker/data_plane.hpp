@@ -39,6 +39,7 @@ struct ServerView {
   std::uint64_t connections = 0;   // of all workers, kept ones included
   unsigned share_percent = 0;      // of its weight: less in slow start, 0 while it takes nothing
   unsigned failures_in_row = 0;    // of real requests
+  std::string last_failure;        // of a real request, "" when there was none
   config::Duration ejected_for{};  // until it is back; 0: not ejected
   std::string ejection;            // why: "5 failures in a row, the last: connect_refused"
   std::uint64_t ejections = 0;     // so far

@@ -15,13 +15,14 @@ ServerView server_view(const upstream::PoolMember& member, const upstream::PoolS
   view.in_flight = shared.in_flight();
   view.connections = shared.connections.load(std::memory_order_relaxed);
   view.failures_in_row = standing.failures.load(std::memory_order_relaxed);
+  const auto last =
+      upstream::LastFailure::of_code(standing.last_failure.load(std::memory_order_relaxed));
+  view.last_failure = last.text();
   view.ejections = standing.ejections.load(std::memory_order_relaxed);
   view.ejections_withheld = standing.withheld.load(std::memory_order_relaxed);
   if (standing.ejected(now_ns)) {
     const Nanos left = standing.ejected_until_ns.load(std::memory_order_relaxed) - now_ns;
     const auto failures = standing.ejected_after.load(std::memory_order_relaxed);
-    const auto last =
-        upstream::LastFailure::of_code(standing.last_failure.load(std::memory_order_relaxed));
     view.ejected_for = std::chrono::ceil<config::Duration>(std::chrono::nanoseconds(left));
     view.ejection = std::to_string(failures) + (failures == 1 ? " failure" : " failures in a row") +
                     ", the last: " + last.text();

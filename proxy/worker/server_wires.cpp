@@ -39,13 +39,17 @@ bool make_wires(const config::Pool& pool, std::size_t count,
 }  // namespace
 
 ServerWires make_server_wires(const config::Service& service, std::size_t count,
-                              const ServerWires& before) {
+                              const ServerWires& before, const http1::HeadLimits& limits) {
   ServerWires wires;
   std::string errors;
   for (const Color color : {Color::blue, Color::green}) {
     std::vector<tls::FileFault> faults;
     make_wires(pool_of(service, color), count, before[index_of(color)], wires[index_of(color)],
                faults);
+    for (upstream::Wire& wire : wires[index_of(color)]) {
+      if (service.answers == config::Answers::strict) wire.answers = http1::Sender::server;
+      wire.head_limits = limits;
+    }
     for (const tls::FileFault& fault : faults) {
       const std::string text = path_of(service, color) + "." + fault.key + ": " + fault.text();
       if (fault.warning) {

@@ -11,11 +11,11 @@
 
 namespace switchback::worker {
 
-// `count` for each color. Those of `before` come back when neither settings nor files have changed,
-// so that connections and sessions go on. Throws std::runtime_error with text that names key, file,
-// cause and mend.
+// `count` for each color; `limits`: of all services together, as traffic has them. Those of
+// `before` come back when neither settings nor files have changed, so that connections and sessions
+// go on. Throws std::runtime_error with text that names key, file, cause and mend.
 ServerWires make_server_wires(const config::Service& service, std::size_t count,
-                              const ServerWires& before);
+                              const ServerWires& before, const http1::HeadLimits& limits);
 
 // One line for each pool whose settings are the same and whose files are not.
 std::vector<std::string> renewed_wires(const std::map<std::string, ServerWires>& before,

@@ -10,6 +10,22 @@
 #include "proxy/worker/server_wires.hpp"
 
 namespace switchback::worker {
+namespace {
+
+// What holds for a head before its service is known: the widest of all services.
+http1::HeadLimits widest_limits(const config::Config& config) {
+  http1::HeadLimits limits;
+  bool first = true;
+  for (const config::Service& service : config.services) {
+    limits.head_bytes =
+        first ? service.limits.head : std::max(limits.head_bytes, service.limits.head);
+    limits.fields = first ? service.limits.fields : std::max(limits.fields, service.limits.fields);
+    first = false;
+  }
+  return limits;
+}
+
+}  // namespace
 
 unsigned WorkerGroup::count_workers(const config::Config& config) {
   if (config.workers > 0) return config.workers;
@@ -144,22 +160,20 @@ std::shared_ptr<const Snapshot> WorkerGroup::build(const config::Config& config,
     const Nanos idle = to_nanos(service.timeouts.idle);
     snapshot->request_head_ns = first ? head : widest(snapshot->request_head_ns, head);
     snapshot->client_idle_ns = first ? idle : widest(snapshot->client_idle_ns, idle);
-    http1::HeadLimits& limits = snapshot->head_limits;
-    limits.head_bytes =
-        first ? service.limits.head : std::max(limits.head_bytes, service.limits.head);
-    limits.fields = first ? service.limits.fields : std::max(limits.fields, service.limits.fields);
     first = false;
   }
+  snapshot->head_limits = widest_limits(config);
   snapshot->server_idle_ns = snapshot->client_idle_ns;
   return snapshot;
 }
 
 std::map<std::string, ServerWires> WorkerGroup::make_wires(const config::Config& config) const {
   std::map<std::string, ServerWires> wires;
+  const http1::HeadLimits limits = widest_limits(config);
   for (const config::Service& service : config.services) {
     const ServiceShared* before = find(service.name);
     wires.emplace(service.name, make_server_wires(service, worker_count_ + 1,
-                                                  before ? before->wires : ServerWires{}));
+                                                  before ? before->wires : ServerWires{}, limits));
   }
   return wires;
 }

@@ -29,6 +29,15 @@ std::string refusal(http::Reason reason) {
   return std::to_string(http::status_of(reason)) + " " + std::string(http::name_of(reason));
 }
 
+std::string names_of(http::Lapses lapses) {
+  std::string out;
+  for (std::size_t i = 0; i < http::lapse_count; ++i) {
+    const auto lapse = static_cast<http::Lapse>(i);
+    if ((lapses & http::bit_of(lapse)) != 0) out.append(http::name_of(lapse)).append(" ");
+  }
+  return out;
+}
+
 void flag(std::string& out, const char* name, bool value) {
   out += name;
   out += value ? "=yes " : "=no ";
@@ -46,12 +55,20 @@ struct Copy {
 // Takes one message off a stream of pieces.
 class Driver {
  public:
-  explicit Driver(const std::vector<std::string_view>& pieces) : pieces_(pieces) {}
+  explicit Driver(const std::vector<std::string_view>& pieces, bool request = false)
+      : pieces_(pieces), request_(request) {}
 
   // `decode(data, size)` until it does not want more; what it used up is taken off.
   template <class Decode>
   http1::DecodeResult head(Decode&& decode) {
     for (;;) {
+      // As a session does before it gives up.
+      if (const std::size_t raw = http1::count_raw_target_bytes(pending_.data(), pending_.size());
+          raw != 0 && request_) {
+        const std::size_t size = pending_.size();
+        pending_.resize(size + 2 * raw);
+        http1::encode_raw_target(pending_.data(), size, raw);
+      }
       Copy copy(pending_);
       const http1::DecodeResult result = decode(copy.data.get(), copy.size);
       if (result.status == DecodeStatus::complete) pending_.erase(0, result.consumed);
@@ -100,6 +117,7 @@ class Driver {
     return true;
   }
   const std::vector<std::string_view>& pieces_;
+  const bool request_;
   std::size_t next_ = 0;
   std::string pending_;
 };
@@ -116,7 +134,7 @@ std::string encoded(const Head& head, std::size_t size, Write&& write) {
 
 Outcome drive_request(const std::vector<std::string_view>& pieces, bool trusted) {
   Outcome out;
-  Driver driver(pieces);
+  Driver driver(pieces, true);
   http::FieldTable table;
   http::RequestHead head;
   http1::HeadLimits limits;
@@ -157,7 +175,8 @@ Outcome drive_request(const std::vector<std::string_view>& pieces, bool trusted)
 }
 
 Outcome drive_response(const std::vector<std::string_view>& pieces, http::Method asked_with,
-                       bool closes) {
+                       bool closes, bool strict) {
+  const http1::Sender sender = strict ? http1::Sender::server : http1::Sender::forgiven_server;
   Outcome out;
   Driver driver(pieces);
   http::FieldTable table;
@@ -165,9 +184,9 @@ Outcome drive_response(const std::vector<std::string_view>& pieces, http::Method
   http1::HeadLimits limits;
   http1::BodyDecoder body;
   std::size_t scanned = 0;
-  const auto result = driver.head([&](const char* data, std::size_t size) {
+  const auto result = driver.head([&](char* data, std::size_t size) {
     const auto step =
-        http1::decode_response_head(data, size, limits, scanned, asked_with, table, head);
+        http1::decode_response_head(data, size, limits, scanned, asked_with, table, head, sender);
     if (step.status != DecodeStatus::complete) return step;
     out.first = std::to_string(head.status) + " " + std::string(head.reason);
     flag(out.flags, "keep_alive", head.keep_alive);
@@ -188,8 +207,9 @@ Outcome drive_response(const std::vector<std::string_view>& pieces, http::Method
   if (result.status == DecodeStatus::need_more) out.verdict = "more";
   if (result.status == DecodeStatus::rejected) out.verdict = refusal(result.reason);
   if (result.status == DecodeStatus::complete) {
-    body.start(head.body, head.content_length, limits, head.named);
+    body.start(head.body, head.content_length, limits, head.named, sender);
     driver.body(body, closes, out);
+    out.lapses = names_of(head.lapses | body.lapses());
   }
   if (out.verdict == "ok") out.left = driver.rest();
   return out;

@@ -19,6 +19,7 @@ struct Outcome {
   std::string trailers;
   std::string left;       // bytes behind the message
   std::string forwarded;  // the head as it is sent on
+  std::string lapses;     // what was forgiven: names, each with a space behind it
   bool operator==(const Outcome&) const = default;
 };
 
@@ -26,7 +27,7 @@ struct Outcome {
 // that a sanitizer notices each byte read too far.
 Outcome drive_request(const std::vector<std::string_view>& pieces, bool trusted);
 Outcome drive_response(const std::vector<std::string_view>& pieces, http::Method asked_with,
-                       bool closes);
+                       bool closes, bool strict = false);
 
 // A chunked body alone.
 Outcome drive_chunked(const std::vector<std::string_view>& pieces);

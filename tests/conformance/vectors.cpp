@@ -14,7 +14,7 @@ constexpr std::string_view known_keys[] = {
     "rfc",        "expect",       "framing",    "body",     "method",          "target",
     "authority",  "keep_alive",   "upgrade",    "left",     "expect_continue", "te_trailers",
     "server-has", "server-lacks", "client-has", "trailers", "client-lacks",    "trusted",
-    "request",    "status",       "reason",     "closes",
+    "request",    "status",       "reason",     "closes",   "strict",          "lapses",
 };
 
 [[noreturn]] void fail(const std::string& where, const std::string& what) {
