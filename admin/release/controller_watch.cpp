@@ -115,7 +115,7 @@ void ControllerImpl::made_good(const std::string& service, std::uint64_t epoch) 
       owed.push_back(entry);
       continue;
     }
-    entry->receipt.durable = true;
+    note_persisted(*entry);
     record(*entry);
   }
 }
