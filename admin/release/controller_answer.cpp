@@ -1,4 +1,5 @@
 // What a call is answered, and who is told.
+#include <boost/asio/post.hpp>
 #include <utility>
 
 #include "admin/release/controller_impl.hpp"
@@ -17,11 +18,22 @@ void ControllerImpl::answer_moved(const Run& run) {
   // "draining" is for later readers; the answer says that the switch is done.
   Receipt receipt = entry.receipt;
   if (receipt.state == FlipState::draining) receipt.state = FlipState::switched;
+  run->telling = true;
   answer(run, receipt);
   reached("answered");
-  record(entry);
-  if (policy_) policy_->moved(receipt);
+  // On a turn of its own, behind the one in which the answer goes out: whoever asked does not wait
+  // for what is written down and told about it.
+  boost::asio::post(io_, [this, alive = std::weak_ptr(alive_), run, receipt] {
+    if (!alive.expired()) tell_moved(run, receipt);
+  });
+}
+
+void ControllerImpl::tell_moved(const Run& run, const Receipt& answered) {
+  run->telling = false;
+  record(*run->entry);
+  if (policy_) policy_->moved(answered);
   if (run->machine.phase == Phase::draining) announce_switched(run);
+  progress(run);
 }
 
 Receipt ControllerImpl::already_receipt(const Run& run) const {
@@ -82,8 +94,11 @@ void ControllerImpl::answer(const Run& run, const FlipAnswer& given) {
     follower->machine.phase = Phase::done;
     answer(follower, given);
   }
-  if (!request.idempotency_key.empty())
-    ledger_.put(keys_.row(request, run->rollback, given, wall_us()));
+  if (!request.idempotency_key.empty()) {
+    boost::asio::post(io_, [this, alive = std::weak_ptr(alive_), run, given, at = wall_us()] {
+      if (!alive.expired()) ledger_.put(keys_.row(run->request, run->rollback, given, at));
+    });
+  }
   if (const auto* problem = std::get_if<Problem>(&given))
     events_.emit("flip.refused", {{"service", request.service},
                                   {"kind", run->rollback ? "rollback" : "promote"},

@@ -105,6 +105,7 @@ class ControllerImpl : public Controller, private ControlObserver::Target {
 
   // controller_answer.cpp
   void answer_moved(const Run& run);
+  void tell_moved(const Run& run, const Receipt& answered);
   Receipt already_receipt(const Run& run) const;
   void answer(const Run& run, const FlipAnswer& answer);
 
