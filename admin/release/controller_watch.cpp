@@ -20,7 +20,8 @@ void ControllerImpl::progress(const Run& run) {
   const auto record = entry.record;
   if (!record) return;
   if (record->switched()) feed(run, FlipEvent::barrier);
-  if (run->telling) return;  // comes back here after that
+  // Answered first, then told: it comes back here after that.
+  if (run->telling || run->machine.phase == Phase::saving) return;
   if (!entry.told_first_new && record->first_new_ns() != 0) {
     entry.told_first_new = true;
     emit_flip("flip.first_new", entry);
