@@ -2,11 +2,11 @@
 // history. Lives on the control thread's io_context; every public method is called there, every
 // callback is called there.
 //
-// Order of a switch (product contract): decide (If-Match, fitness, idempotency) -> run slot (tmpfs)
-// -> state slot (lane of its own; promote waits 1 s and is refused on failure, rollback waits 50 ms
-// and goes on durable:false) -> store and barrier (250 ms, then answered as `switching`, exit 34)
-// -> answer -> ledger. Errors are values (Problem), each saying whether traffic moved and what to
-// type next.
+// Order of a promote: decide (If-Match, fitness, idempotency) -> run slot (tmpfs) -> state slot
+// (lane of its own; 1 s, refused on failure) -> store and barrier (250 ms, then answered as
+// `switching`, exit 34) -> answer -> ledger. Of a rollback: decide -> run slot -> store and
+// barrier, the state slot meanwhile (50 ms, then answered durable:false) -> answer -> ledger.
+// Errors are values (Problem), each saying whether traffic moved and what to type next.
 #pragma once
 
 #include <array>

@@ -1,7 +1,8 @@
 // The Controller behind make_controller: serialises the calls of a service, carries out what
 // FlipMachine says, and keeps receipts up to date. See controller.hpp for the contract.
 //
-// controller_impl.cpp: the public calls. controller_flip.cpp: one switch, from call to answer.
+// controller_impl.cpp: the public calls. controller_flip.cpp: a switch is asked for and judged.
+// controller_switch.cpp: it is carried out. controller_answer.cpp: it is answered.
 // controller_watch.cpp: what comes back from the data plane and the disk. controller_recover.cpp:
 // what an earlier life left in the ledger and the slots. rehearsal.cpp: null flips.
 #pragma once
@@ -81,20 +82,32 @@ class ControllerImpl : public Controller, private ControlObserver::Target {
     if (options_.on_point) options_.on_point(point);
   }
   void write_intent(const Run& run);
+  void leave_lane(const Run& run);
+  void advance(const std::string& service);
+
+  // controller_switch.cpp
   void feed(const Run& run, FlipEvent event);
   void act(const Run& run, FlipAction action);
   void probe(const Run& run);
   void write(const Run& run);
   void write_back(const Run& run);
-  void store(const Run& run);
+  void persist(const Run& run);
+  void on_disk(const Run& run, const std::string& error);
+  static void note_persisted(FlipEntry& entry);
+  void fall_behind(const Run& run);
+  bool store(const Run& run);
+  void give_up_gone(const Run& run);
+  void note_stored(const Run& run);
+  void arm_barrier(const Run& run);
   void arm(const Run& run, config::Duration limit);
-  void leave_lane(const Run& run);
-  void advance(const std::string& service);
-  void answer_moved(const Run& run);
-  Receipt already_receipt(const Run& run) const;
-  void answer(const Run& run, const FlipAnswer& answer);
   void write_run_slot(const std::string& service, const state::SlotValue& value);
   state::SlotValue restated(const Lane& lane, Color active) const;
+
+  // controller_answer.cpp
+  void answer_moved(const Run& run);
+  void tell_moved(const Run& run, const Receipt& answered);
+  Receipt already_receipt(const Run& run) const;
+  void answer(const Run& run, const FlipAnswer& answer);
 
   // controller_watch.cpp
   void on_switch_progress(const std::shared_ptr<drain::SwitchRecord>& record) override;

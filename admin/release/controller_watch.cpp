@@ -20,6 +20,8 @@ void ControllerImpl::progress(const Run& run) {
   const auto record = entry.record;
   if (!record) return;
   if (record->switched()) feed(run, FlipEvent::barrier);
+  // Answered first, then told: it comes back here after that.
+  if (run->telling || run->machine.phase == Phase::saving) return;
   if (!entry.told_first_new && record->first_new_ns() != 0) {
     entry.told_first_new = true;
     emit_flip("flip.first_new", entry);
@@ -115,7 +117,7 @@ void ControllerImpl::made_good(const std::string& service, std::uint64_t epoch) 
       owed.push_back(entry);
       continue;
     }
-    entry->receipt.durable = true;
+    note_persisted(*entry);
     record(*entry);
   }
 }

@@ -6,21 +6,26 @@ namespace {
 using A = FlipAction;
 using E = FlipEvent;
 
-A arm(const FlipMachine& m) {
-  return m.hurried ? A::arm_rollback : A::arm_promote;
+// Judged, and it may move.
+FlipActions go(FlipMachine& m) {
+  if (!m.hurried) {
+    m.phase = Phase::persisting;
+    return {A::write, A::persist, A::arm_promote};
+  }
+  m.phase = Phase::moving;
+  return {A::write, A::store, A::persist, A::arm_rollback};
 }
 
 FlipActions on_fresh(FlipMachine& m, FlipEvent event) {
   switch (event) {
     case E::go:
-      m.phase = Phase::persisting;
-      return {A::write, arm(m)};
+      return go(m);
     case E::probe:
       m.phase = Phase::probing;
       return {A::probe};
     case E::restate:
       m.phase = Phase::restating;
-      return {A::write, A::arm_rollback};
+      return {A::write, A::persist, A::arm_rollback};
     case E::already:
       m.phase = Phase::done;
       return {A::answer_already};
@@ -38,8 +43,7 @@ FlipActions on_fresh(FlipMachine& m, FlipEvent event) {
 FlipActions on_probing(FlipMachine& m, FlipEvent event) {
   switch (event) {
     case E::alive:
-      m.phase = Phase::persisting;
-      return {A::write, arm(m)};
+      return go(m);
     case E::dead:
     case E::timeout:
       m.phase = Phase::done;
@@ -59,23 +63,51 @@ FlipActions on_persisting(FlipMachine& m, FlipEvent event) {
   switch (event) {
     case E::state_ok:
       m.phase = Phase::switching;
-      return {A::store};
+      return {A::store, A::arm_barrier};
     case E::state_failed:
     case E::timeout:
-      if (!m.hurried) {
-        m.phase = Phase::done;
-        return {A::write_back, A::answer_not_durable};
-      }
-      m.phase = Phase::switching;
-      m.durable = false;
-      return {A::mark_behind, A::store};
+      m.phase = Phase::done;
+      return {A::write_back, A::answer_not_durable};
     case E::hasten:
-      if (m.hurried) return {};
       m.hurried = true;
-      return {A::arm_rollback};
+      m.phase = Phase::moving;
+      return {A::store, A::arm_rollback};
     case E::preempt:
       m.phase = Phase::done;
       return {A::answer_preempted};
+    default:
+      return {};
+  }
+}
+
+FlipActions on_moving(FlipMachine& m, FlipEvent event) {
+  switch (event) {
+    case E::state_ok:
+      m.phase = Phase::switching;
+      return {A::arm_barrier};
+    case E::state_failed:
+    case E::timeout:
+      m.phase = Phase::switching;
+      m.durable = false;
+      return {A::mark_behind, A::arm_barrier};
+    case E::barrier:
+      m.phase = Phase::saving;
+      return {};
+    default:
+      return {};
+  }
+}
+
+FlipActions on_saving(FlipMachine& m, FlipEvent event) {
+  switch (event) {
+    case E::state_ok:
+      m.phase = Phase::draining;
+      return {A::answer_moved};
+    case E::state_failed:
+    case E::timeout:
+      m.phase = Phase::draining;
+      m.durable = false;
+      return {A::mark_behind, A::answer_moved};
     default:
       return {};
   }
@@ -121,6 +153,10 @@ FlipActions step(FlipMachine& m, FlipEvent event) {
       return on_persisting(m, event);
     case Phase::restating:
       return on_restating(m, event);
+    case Phase::moving:
+      return on_moving(m, event);
+    case Phase::saving:
+      return on_saving(m, event);
     case Phase::switching:
       return on_switching(m, event);
     case Phase::lagging:
@@ -138,8 +174,8 @@ FlipActions step(FlipMachine& m, FlipEvent event) {
 }
 
 std::string_view to_string(Phase phase) {
-  constexpr std::string_view names[] = {"fresh",     "probing", "persisting", "restating",
-                                        "switching", "lagging", "draining",   "done"};
+  constexpr std::string_view names[] = {"fresh",  "probing",   "persisting", "restating", "moving",
+                                        "saving", "switching", "lagging",    "draining",  "done"};
   return names[static_cast<std::size_t>(phase)];
 }
 

@@ -35,6 +35,7 @@ struct FlipRun {
   boost::asio::steady_timer timer;
   std::uint64_t timer_turn = 0;  // a timer that was armed anew must not fire its old event
   bool announced = false;        // flip.switched was told
+  bool telling = false;          // answered; on the next turn it is recorded and told
   bool intent_written = false;
 };
 

@@ -36,6 +36,17 @@ void Rehearsals::begin(const std::string& service, Nanos begun_ns, Rehearsal so_
                        " ms";
     end(run);
   });
+  // As a rollback does: the word and the barrier at once, the disk meanwhile.
+  const bool known =
+      plane_.rehearse_switch(service, [this, alive = std::weak_ptr(alive_), &io = io_, run] {
+        boost::asio::post(io, [this, alive, run] {
+          if (!alive.expired()) passed(run);
+        });
+      });
+  if (!known) {
+    run->found.fault = "the service is gone";
+    return end(run);
+  }
   // Epochs of the scratch slot grow over restarts too, so that every write is a new one.
   state::SlotValue value;
   value.epoch = static_cast<std::uint64_t>(wall_us()) + ++numbers_;
@@ -56,20 +67,17 @@ void Rehearsals::written(const RunPtr& run, const std::string& error) {
     return end(run);
   }
   run->found.persisted = run->since_ms();
-  const bool known =
-      plane_.rehearse_switch(run->service, [this, alive = std::weak_ptr(alive_), &io = io_, run] {
-        boost::asio::post(io, [this, alive, run] {
-          if (!alive.expired()) passed(run);
-        });
-      });
-  if (known) return;
-  run->found.fault = "the service is gone";
-  end(run);
+  end_if_both(run);
 }
 
 void Rehearsals::passed(const RunPtr& run) {
   if (!run->done) return;
   run->found.switched = run->since_ms();
+  end_if_both(run);
+}
+
+void Rehearsals::end_if_both(const RunPtr& run) {
+  if (!run->found.persisted || !run->found.switched) return;
   run->found.ok = true;
   end(run);
 }

@@ -1,5 +1,6 @@
-// Null flips under way, at most one per service: the scratch slot, then the same table again and
-// the barrier. Nothing here waits on the control thread, and a real switch drops what is under way.
+// Null flips under way, at most one per service: the same word again and the barrier, and the
+// scratch slot meanwhile. Nothing here waits on the control thread, and a real switch drops what is
+// under way.
 //
 // Threads: the control thread (callbacks of disk and workers are carried over to it).
 #pragma once
@@ -32,6 +33,7 @@ class Rehearsals {
   using RunPtr = std::shared_ptr<Run>;
   void written(const RunPtr& run, const std::string& error);
   void passed(const RunPtr& run);
+  void end_if_both(const RunPtr& run);
   void end(const RunPtr& run);
 
   boost::asio::io_context& io_;

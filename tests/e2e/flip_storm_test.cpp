@@ -30,7 +30,7 @@ void check_receipt(const boost::json::object& receipt, bool rough) {
   CHECK((receipt.at("durable").as_bool() || !receipt.at("warnings").as_array().empty()));
   for (const auto& warning : receipt.at("warnings").as_array()) {
     // A rollback waits 50 ms for the disk, which a busy machine may need longer for.
-    CHECK((rough || warning.as_string().starts_with("not on disk when traffic moved")));
+    CHECK((rough || warning.as_string().starts_with("not on disk when this was answered")));
   }
   for (const auto& [name, counts] : receipt.at("counts").as_object()) {
     const auto n = [&](const char* key) { return counts.as_object().at(key).to_number<long>(); };

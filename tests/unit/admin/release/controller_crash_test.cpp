@@ -1,7 +1,7 @@
 // What survives: the process may die after any step, the disk may fail at any.
 #include <fstream>
 
-#include "tests/unit/admin/release/controller_world.hpp"
+#include "tests/unit/admin/release/remains.hpp"
 
 using namespace switchback;
 using namespace switchback::release;
@@ -9,20 +9,6 @@ using namespace switchback::release::test;
 namespace fs = std::filesystem;
 
 namespace {
-
-// What a kill at this instant would leave (with run_dir), or the loss of power (without).
-struct Remains {
-  explicit Remains(const World& w, bool with_run_dir = true) {
-    fs::create_directories(dir / "state/slots");
-    fs::copy(*w.dir / "state/id", dir / "state/id");
-    fs::copy(*w.dir / "state/slots", dir / "state/slots", fs::copy_options::recursive);
-    if (with_run_dir) fs::copy(*w.dir / "run", dir / "run", fs::copy_options::recursive);
-  }
-  worker::ServiceSeed seed() {
-    return state::StateStore::open(dir / "state", dir / "run")->seeds(config_of({"shop"})).at(0);
-  }
-  switchback::test::TempDir dir;
-};
 
 // The disk as if nothing had been written since the last sync: the lane has only just begun.
 std::string bytes_of(const std::string& path) {

@@ -253,6 +253,7 @@ struct World {
   }
   Pending finish(Pending pending) {
     run_until([&] { return pending.has(); });
+    poll();  // what was answered is recorded and told on the next turn
     return pending;
   }
   Pending promote(FlipRequest r) { return finish(begin_promote(std::move(r))); }

@@ -63,7 +63,7 @@ TEST_CASE("a rehearsal walks the whole way and changes nothing") {
   REQUIRE(found.persisted);
   REQUIRE(found.switched);
   CHECK(*found.decided <= *found.persisted);
-  CHECK(*found.persisted <= *found.switched);
+  CHECK(*found.decided <= *found.switched);
   CHECK(w.controller->history("shop", 10).size() == before);
   CHECK(w.plane->records.size() == 1);
   CHECK(w.active() == Color::green);
