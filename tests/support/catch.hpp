@@ -3,6 +3,7 @@
 
 #if __has_include(<catch2/catch_all.hpp>)
 #include <catch2/catch_all.hpp>
+using Catch::Approx;  // version 2 names it so by itself
 using Catch::Matchers::ContainsSubstring;
 #else
 #include <catch2/catch.hpp>
