@@ -80,7 +80,8 @@ TEST_CASE("a thousand slow heads are cut by their deadline", "[flood]") {
     return plane.reason_count(Reason::head_timeout) == count;
   }));
   if (memory_is_measured) CHECK(resident_bytes() < before + count * 24 * 1024);
-  CHECK(clients.front().read_response().status == 408);
+  // The last one: what the first has sent since its end may have cost it the answer (a reset).
+  CHECK(clients.back().read_response().status == 408);
   clients.clear();
   CHECK(all_gone(plane));
   CHECK(others_are_served(plane));
@@ -223,7 +224,10 @@ TEST_CASE("readers that do not read are cut, and hold little", "[flood]") {
   CHECK(others_are_served(plane));
   const std::size_t before = resident_bytes();
   std::vector<RawClient> clients = flood(plane, count, get("/"));
-  CHECK(until([&] { return plane.in_flight(Color::blue) == count; }));
+  // On a busy machine the first are cut before the last are there.
+  CHECK(until([&] {
+    return plane.in_flight(Color::blue) + plane.reason_count(Reason::client_too_slow) >= count;
+  }));
   CHECK(others_are_served(plane));
   // One buffer for each reader; a thread's stack for each server, which is this process too.
   if (memory_is_measured) CHECK(resident_bytes() < before + count * 256 * 1024 + 8 * mib);

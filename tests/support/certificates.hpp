@@ -51,15 +51,13 @@ class Authority {
                              std::string(wish.client ? "clientAuth" : "serverAuth") + "\n";
     if (!wish.names.empty()) extensions += "subjectAltName=" + wish.names + "\n";
     const std::string extension_file = folder_.write(base + ".ext", extensions);
-    std::vector<std::string> sign = {"x509",        "-req",
-                                     "-in",         request,
-                                     "-CA",         ca(),
-                                     "-CAkey",      folder_.file("ca.key"),
-                                     "-set_serial", std::to_string(1000 + issued_),
-                                     "-extfile",    extension_file,
-                                     "-out",        files.cert,
-                                     "-days",       wish.expired ? "-1" : "10"};
-    openssl(sign);
+    if (wish.expired) {
+      sign_for_yesterday(request, extension_file, files.cert);
+      return files;
+    }
+    openssl({"x509", "-req", "-in", request, "-CA", ca(), "-CAkey", folder_.file("ca.key"),
+             "-set_serial", std::to_string(1000 + issued_), "-extfile", extension_file, "-out",
+             files.cert, "-days", "10"});
     return files;
   }
 
@@ -70,6 +68,22 @@ class Authority {
   }
 
  private:
+  // A certificate that was good once: `openssl x509` takes a beginning only from version 3.4 on,
+  // and from then on refuses an end before the beginning; `openssl ca` takes both in every version.
+  void sign_for_yesterday(const std::string& request, const std::string& extension_file,
+                          const std::string& cert) {
+    const std::string database = folder_.write("ca.index", "");
+    folder_.write("ca.serial", "0" + std::to_string(1000 + issued_) + "\n");
+    const std::string settings = folder_.write(
+        "ca.conf",
+        "[ca]\ndefault_ca=test\n[test]\ndatabase=" + database +
+            "\nserial=" + folder_.file("ca.serial") + "\nnew_certs_dir=" + folder_.path() +
+            "\ndefault_md=sha256\npolicy=any\nemail_in_dn=no\n" + "[any]\ncommonName=supplied\n");
+    openssl({"ca", "-batch", "-notext", "-config", settings, "-in", request, "-cert", ca(),
+             "-keyfile", folder_.file("ca.key"), "-extfile", extension_file, "-startdate",
+             "20200101000000Z", "-enddate", "20200102000000Z", "-out", cert});
+  }
+
   TempDir folder_;
   int issued_ = 0;
 };

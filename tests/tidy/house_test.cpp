@@ -7,6 +7,7 @@
 #include "tests/support/places.hpp"
 #include "tests/tidy/functions.hpp"
 #include "tests/tidy/modules.hpp"
+#include "tests/tidy/programs.hpp"
 #include "tests/tidy/source_tree.hpp"
 #include "tests/tidy/words.hpp"
 
@@ -193,6 +194,17 @@ TEST_CASE("tests wait for events, never for time") {
 
 TEST_CASE("no file knows the machine it was written on") {
   keep(machine_names);
+}
+
+TEST_CASE("dev names the package of every program that tests and scripts start") {
+  const Packages packages(file_at("tests/tidy/programs.txt").text);
+  const Needs needs = needs_of(file_at("dev").text);
+  std::size_t starts = 0;
+  keep([&](const File& file) {
+    starts += starts_of(file).found.size();
+    return programs_not_named(file, packages, needs);
+  });
+  CHECK(starts > 100);  // the reading has found them at all
 }
 
 TEST_CASE("every header says what it is and is read once") {
