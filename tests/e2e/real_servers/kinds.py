@@ -68,6 +68,10 @@ class Nginx(Kind):
       listen 127.0.0.1:%d; root %s; add_header X-Color %s always; client_max_body_size 0;
       location /dav/ { dav_methods PUT DELETE MKCOL COPY MOVE; }
     }""" % (self.gzip_proxied, port, folder.file("site"), folder.color))
+        return self.command(folder)
+
+    @staticmethod
+    def command(folder):
         return [first_of("nginx"), "-p", folder.path, "-c", folder.file("nginx.conf"), "-e", "stderr"]
 
     @staticmethod
@@ -87,6 +91,7 @@ http {
 class Apache(Kind):
     programs, serves, check = ("apache2",), "files", "/page.html"
     modules = "/usr/lib/apache2/modules"
+    directives = ""
     names = ("mpm_event", "authz_core", "mime", "headers", "deflate", "filter", "dav", "dav_fs", "dir")
 
     def words(self, folder, port):
@@ -107,13 +112,14 @@ DocumentRoot %(here)s/site
 DavLockDB %(here)s/locks
 StartServers 1
 Header always set X-Color %(color)s
-<Directory %(here)s/site>
+%(more)s<Directory %(here)s/site>
   Require all granted
 </Directory>
 <Directory %(here)s/site/dav>
   Dav On
 </Directory>
-""" % dict(port=port, load=load, user=user, here=folder.path, color=folder.color))
+""" % dict(port=port, load=load, user=user, here=folder.path, color=folder.color,
+           more=self.directives))
         return [first_of("apache2"), "-X" if os.getuid() != 0 else "-DFOREGROUND", "-f",
                 folder.file("apache.conf")]
 
@@ -141,11 +147,11 @@ setenv.add-response-header = ("X-Color" => "%(color)s")
 
 
 class Gunicorn(Kind):
-    programs, options = ("gunicorn",), ()
+    programs, options, workers, application = ("gunicorn",), (), 2, "wsgi:application"
 
     def words(self, folder, port):
-        return [first_of("gunicorn"), "--bind", "127.0.0.1:%d" % port, "--workers", "2",
-                "--worker-tmp-dir", folder.path, *self.options, "wsgi:application"]
+        return [first_of("gunicorn"), "--bind", "127.0.0.1:%d" % port, "--workers", str(self.workers),
+                "--worker-tmp-dir", folder.path, *self.options, self.application]
 
 
 class Uvicorn(Kind):
@@ -159,7 +165,7 @@ class Uvicorn(Kind):
 class Uwsgi(Kind):
     """Without the field uWSGI closes after each answer and does not say so (docs/servers.md)."""
 
-    programs, options = ("uwsgi",), ("--add-header", "Connection: close")
+    programs, options, reads = ("uwsgi",), ("--add-header", "Connection: close"), "READ_CHUNKS"
 
     def words(self, folder, port):
         return [first_of("uwsgi"), "--plugin", "python3", "--http-socket", "127.0.0.1:%d" % port,
@@ -167,7 +173,7 @@ class Uwsgi(Kind):
                 "--pythonpath", APPS, "--module", "wsgi", *self.options]
 
     def environment(self, color):
-        return dict(super().environment(color), READ_CHUNKS="1")
+        return dict(super().environment(color), **({self.reads: "1"} if self.reads else {}))
 
 
 class Puma(Kind):
@@ -230,6 +236,7 @@ def behind_nginx(folder, words):
 
 
 class Tomcat(Kind):
+    valve = ""
     homes = ("/usr/share/tomcat10", "/usr/share/tomcat11")
 
     def missing(self):
@@ -242,8 +249,8 @@ class Tomcat(Kind):
         folder.write("conf/server.xml", """<Server port="-1"><Service name="s">
 <Connector port="%d" address="127.0.0.1" protocol="HTTP/1.1" maxThreads="20"/>
 <Engine name="e" defaultHost="h"><Host name="h" appBase="apps" autoDeploy="false">
-<Context path="" docBase="%s"/></Host></Engine></Service></Server>
-""" % (port, folder.file("apps/ROOT")))
+%s<Context path="" docBase="%s"/></Host></Engine></Service></Server>
+""" % (port, self.valve, folder.file("apps/ROOT")))
         folder.write("conf/web.xml", '<web-app xmlns="https://jakarta.ee/xml/ns/jakartaee" version="5.0"/>')
         with open(os.path.join(APPS, "app.jsp"), encoding="ascii") as page:
             folder.write("apps/ROOT/app.jsp", page.read())

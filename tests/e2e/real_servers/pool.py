@@ -4,7 +4,7 @@ from proxy import Proxy
 
 
 class Pool:
-    def __init__(self, program, kind, share=None, each=1, more=None):
+    def __init__(self, program, kind, share=None, each=1, more=None, check=None, **proxy):
         self.kind, self.servers, self.proxy = kind, [], None
         try:
             for color in ("blue", "green"):
@@ -13,7 +13,8 @@ class Pool:
             self.blue = self.servers[0].port
             self.proxy = Proxy(program, [s.port for s in self.servers[:each]],
                                [s.port for s in self.servers[each:]],
-                               kind.more if more is None else more, kind.check)
+                               kind.more if more is None else more,
+                               kind.check if check is None else check, **proxy)
         except BaseException:
             self.end()
             raise

@@ -83,9 +83,12 @@ class Process:
     def wait_for_port(self, port):
         self.wait_until(lambda: accepts(port), "port %d does not answer" % port)
 
-    def last_lines(self, count=40):
+    def text(self):
         with open(self.log, "rb") as text:
-            return "\n".join(text.read().decode("utf-8", "replace").splitlines()[-count:])
+            return text.read().decode("utf-8", "replace")
+
+    def last_lines(self, count=40):
+        return "\n".join(self.text().splitlines()[-count:])
 
     def end(self):
         for way in (signal.SIGTERM, signal.SIGKILL):

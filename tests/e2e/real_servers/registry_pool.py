@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 class Registry(Kind):
     programs, serves, check = ("docker-registry",), "registry", "/v2/"
+    own_secret = False
 
     def words(self, folder, port):
         # Uploads begun on one color go on on the other: same storage, same secret.
@@ -19,8 +20,8 @@ log: {level: error}
 storage:
   filesystem: {rootdirectory: %s}
   delete: {enabled: true}
-http: {addr: "127.0.0.1:%d", secret: shared, headers: {X-Color: [%s]}}
-""" % (folder.share, port, folder.color))
+http: {addr: "127.0.0.1:%d", secret: %s, headers: {X-Color: [%s]}}
+""" % (folder.share, port, folder.color if self.own_secret else "shared", folder.color))
         return [first_of("docker-registry"), "serve", folder.file("config.yml")]
 
 

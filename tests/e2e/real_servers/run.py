@@ -11,7 +11,8 @@ import time
 
 sys.dont_write_bytecode = True
 
-import compare          # noqa: E402  the settings above come first
+import advice           # noqa: E402  the settings above come first
+import compare          # noqa: E402
 import flips            # noqa: E402
 import git_pool         # noqa: E402
 import node_modules     # noqa: E402
@@ -50,17 +51,17 @@ class Report:
     def __init__(self):
         self.passed, self.failed = 0, 0
 
-    def case(self, kind, name, action, logs):
+    def case(self, group, name, action, logs=lambda: ""):
         began = time.monotonic()
         try:
             action()
         except Exception as wrong:   # whatever it was, it is this case's failure
             self.failed += 1
-            print("%s: %s: FAILED: %s: %s" % (kind.name, name, type(wrong).__name__, wrong))
+            print("%s: %s: FAILED: %s: %s" % (group, name, type(wrong).__name__, wrong))
             print(logs())
             return
         self.passed += 1
-        print("%s: %s: ok (%d ms)" % (kind.name, name, (time.monotonic() - began) * 1000))
+        print("%s: %s: ok (%d ms)" % (group, name, (time.monotonic() - began) * 1000))
         sys.stdout.flush()
 
 
@@ -103,11 +104,11 @@ def try_kind(kind, options, report):
         share = shared(kind)
         pool = Pool(options.switchback, kind, share.path if share else None)
         for name, action in all_cases(pool, options, share):
-            report.case(kind, name, action, logs)
+            report.case(kind.name, name, action, logs)
     except Exception as wrong:
         def again():
             raise wrong
-        report.case(kind, "start", again, logs)
+        report.case(kind.name, "start", again, logs)
     finally:
         for one in (pool,):
             if one:
@@ -129,13 +130,16 @@ def main():
     report = Report()
     chosen = [kind for kind in KINDS if kind.name in options.names or (
         not options.names and (options.all or kind.fast))]
-    if any(getattr(kind, "npm", False) or (options.all and kind.name == "uvicorn") for kind in chosen):
+    if options.all or "advice" in options.names or any(getattr(kind, "npm", False) for kind in chosen):
         fault = node_modules.prepare(os.path.abspath(options.work))
         if fault:
             print("npm: FAILED: " + fault)
             report.failed += 1
     for kind in chosen:
         try_kind(kind, options, report)
+    if options.all and not options.names or "advice" in options.names:
+        for name, action in advice.cases(options.switchback):
+            report.case("advice", name, action)
     print("%d passed, %d failed" % (report.passed, report.failed))
     return 1 if report.failed or not report.passed else 0
 

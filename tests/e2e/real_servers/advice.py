@@ -1,0 +1,179 @@
+"""What docs/servers.md says, sentence by sentence, on the servers it speaks of."""
+import os
+import ssl
+import threading
+
+from compare import length_and_sum
+from http_client import Client, Request, ask, pattern
+from kinds import Apache, Gunicorn, Nginx, Node, Puma, Tomcat, Uvicorn, Uwsgi
+from pool import Pool
+from processes import Folder, run
+from proxy import Proxy
+from registry_pool import Registry, expect
+
+
+class Strict(Nginx):
+    """Knows one name, and refuses every other as Django, Rails and virtual hosts do."""
+
+    check = "/page.html"
+
+    def words(self, folder, port):
+        folder.write("site/page.html", "here")
+        Nginx.configure(folder, """
+    server { listen 127.0.0.1:%d default_server; return 421; }
+    server { listen 127.0.0.1:%d; server_name site.test; root %s; }""" % (
+            port, port, folder.file("site")))
+        return super().command(folder)
+
+
+class Django(Gunicorn):
+    application, check = "django_site:application", "/fields"
+
+
+class OverHttps(Apache):
+    """mod_dav compares Destination's scheme with its own; this line makes them agree."""
+
+    directives = "RequestHeader edit Destination ^https: http: early\n"
+
+
+def gzip_and_via(program):
+    page = Request("GET", "/page.html", Accept_Encoding="gzip")
+    off = Nginx("nginx-gzip", gzip_proxied="off")
+    with Pool(program, off) as pool:
+        assert ask(pool.blue, page).field("content-encoding") == "gzip"
+        assert ask(pool.proxy.port, page).field("content-encoding") is None
+    with Pool(program, off, more="    forwarded: { via: false }\n") as pool:
+        assert ask(pool.proxy.port, page).field("content-encoding") == "gzip"
+
+
+def known_host(program, kind, target, refusal):
+    """Without `health_check.host` the check asks for the server's address, which the server refuses."""
+    with Pool(program, kind, wait=False) as pool:
+        pool.proxy.process.wait_until(
+            lambda: all(str(refusal) in server["reason"] for server in pool.proxy.servers()),
+            "the check is not refused")
+        assert not pool.proxy.healthy()
+    with Pool(program, kind, check_more="host: site.test, ") as pool:
+        expect(ask(pool.proxy.port, Request("GET", target)), 200, "a request")
+
+
+def destination(program):
+    over_tls = "https://site.test/dav/"
+    with Pool(program, Apache("apache-dav")) as pool:
+        port = pool.proxy.port
+        expect(ask(port, Request("PUT", "/dav/a.txt", b"text")), 201, "PUT")
+        refused = ask(port, Request("MOVE", "/dav/a.txt", Destination=over_tls + "b.txt"))
+        assert refused.status >= 400, "Apache takes it as it is: %d" % refused.status
+    with Pool(program, OverHttps("apache-dav-https")) as pool:
+        port = pool.proxy.port
+        expect(ask(port, Request("PUT", "/dav/a.txt", b"text")), 201, "PUT")
+        expect(ask(port, Request("MOVE", "/dav/a.txt", Destination=over_tls + "b.txt")), 201, "MOVE")
+
+
+def chunked_to_wsgi(program):
+    """uWSGI gives a request without a length to the application as one without a body."""
+    upload = Request("POST", "/echo", pattern(20000), True)
+    with Pool(program, Uwsgi("uwsgi-plain", reads="")) as pool:
+        for port in (pool.blue, pool.proxy.port):
+            assert ask(port, upload).body == length_and_sum(b"").encode(), "a body after all"
+
+
+def busy_worker(program):
+    """One sync worker that is busy: a connect is answered by the kernel, a request waits behind it."""
+    one = Gunicorn("gunicorn-one", workers=1)
+    folder = Folder("pipe")
+    pipe = folder.file("pipe")
+    os.mkfifo(pipe)
+    try:
+        with Pool(program, one) as pool:
+            answers = []
+            held = threading.Thread(target=lambda: answers.append(
+                ask(pool.proxy.port, Request("GET", "/wait?pipe=" + pipe))))
+            held.start()
+            with open(pipe, "wb") as end:   # the worker has opened its side: it is busy from here on
+                ports = [[server.port] for server in pool.servers]
+                try:
+                    Proxy(program, *ports).end()   # a connect is its check; it is ready, so both are healthy
+                    asks = Proxy(program, *ports, check=one.check, timeout="100ms", wait=False)
+                    asks.process.wait_until(lambda: [server["healthy"] for server in asks.servers()] ==
+                                            [False, True], "the busy one is not told from the idle one")
+                    asks.end()
+                finally:
+                    end.write(b"done")
+            held.join()
+            assert answers and answers[0].body == b"done"
+    finally:
+        folder.remove()
+
+
+def another_secret(program):
+    """An upload that moves to a registry with another `http.secret` ends there."""
+    share = Folder("images")
+    try:
+        with Pool(program, Registry("registry-secrets", own_secret=True), share.path) as pool:
+            begun = expect(ask(pool.proxy.port, Request("POST", "/v2/shop/blobs/uploads/", b"")), 202, "begin")
+            place = begun.field("location").split("site.test", 1)[1]
+            pool.proxy.flip("green")
+            piece = ask(pool.proxy.port, Request("PATCH", place, b"x" * 1000,
+                                                 Content_Type="application/octet-stream"))
+            assert piece.status >= 400, "status %d" % piece.status
+    finally:
+        share.remove()
+
+
+def secure(port):
+    client = Client(port)
+    context = ssl._create_unverified_context()   # the certificate of this run, made a moment ago
+    client.connection.connect()
+    client.connection.sock = context.wrap_socket(client.connection.sock, server_hostname="site.test")
+    return client
+
+
+def certificate(folder):
+    made = run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+                "-nodes", "-days", "2", "-subj", "/CN=site.test", "-addext", "subjectAltName=DNS:site.test",
+                "-keyout", folder.file("key.pem"), "-out", folder.file("cert.pem")])
+    assert made[0] == 0, made[1]
+
+
+def scheme(program, kind, expected):
+    """What the application takes for the scheme of a request that came by HTTPS, and what it is lied to."""
+    folder = Folder("certificate")
+    try:
+        certificate(folder)
+        known = "host: site.test, " if kind.name == "django" else ""
+        with Pool(program, kind, certificate=folder.path, check_more=known) as pool:
+            client = secure(pool.proxy.secure_port)
+            said = client.send(Request("GET", "/fields", X_Forwarded_Proto="http")).body.decode()
+            client.close()
+            assert "scheme=%s" % expected in said.splitlines(), said
+            lied = ask(pool.proxy.port, Request("GET", "/fields", X_Forwarded_Proto="https")).body.decode()
+            assert "scheme=http" in lied.splitlines(), lied
+    finally:
+        folder.remove()
+
+
+SCHEMES = (
+    (Gunicorn("gunicorn"), "https"),
+    (Gunicorn("gunicorn-distrust", options=("--forwarded-allow-ips", "192.0.2.1")), "http"),
+    (Uvicorn("uvicorn"), "https"),
+    (Django("django"), "https"),
+    (Puma("puma"), "https"),
+    (Node("express", script="express.js"), "https"),
+    (Tomcat("tomcat"), "http"),
+    (Tomcat("tomcat-valve", valve='<Valve className="org.apache.catalina.valves.RemoteIpValve" '
+            'protocolHeader="X-Forwarded-Proto"/>'), "https"),
+    (Uwsgi("uwsgi"), "https"),
+)
+
+
+def cases(program):
+    yield "nginx: gzip_proxied and Via", lambda: gzip_and_via(program)
+    yield "Host of checks: a virtual host", lambda: known_host(program, Strict("strict"), "/page.html", 421)
+    yield "Host of checks: Django", lambda: known_host(program, Django("django"), "/fields", 400)
+    yield "Apache: Destination behind TLS", lambda: destination(program)
+    yield "uWSGI: chunked uploads", lambda: chunked_to_wsgi(program)
+    yield "gunicorn: checks and a busy worker", lambda: busy_worker(program)
+    yield "docker-registry: another secret", lambda: another_secret(program)
+    for kind, expected in SCHEMES:
+        yield "scheme: " + kind.name, lambda kind=kind, expected=expected: scheme(program, kind, expected)
