@@ -1,4 +1,5 @@
 """What docs/servers.md says, sentence by sentence, on the servers it speaks of."""
+import json
 import os
 import ssl
 import threading
@@ -10,6 +11,7 @@ from pool import Pool
 from processes import Folder, run
 from proxy import Proxy
 from registry_pool import Registry, expect
+from sockets_pool import Script, SocketIo
 
 
 class Strict(Nginx):
@@ -39,11 +41,11 @@ class OverHttps(Apache):
 def gzip_and_via(program):
     page = Request("GET", "/page.html", Accept_Encoding="gzip")
     off = Nginx("nginx-gzip", gzip_proxied="off")
-    with Pool(program, off) as pool:
-        assert ask(pool.blue, page).field("content-encoding") == "gzip"
-        assert ask(pool.proxy.port, page).field("content-encoding") is None
-    with Pool(program, off, more="    forwarded: { via: false }\n") as pool:
-        assert ask(pool.proxy.port, page).field("content-encoding") == "gzip"
+    for more, compressed in (("", False), ("    forwarded: { via: false }\n", True)):
+        with Pool(program, off, more=more) as pool:
+            assert ask(pool.blue, page).field("content-encoding") == "gzip", "not even directly"
+            coding = ask(pool.proxy.port, page).field("content-encoding")
+            assert (coding == "gzip") == compressed, "%s: content-encoding is %s" % (more, coding)
 
 
 def known_host(program, kind, target, refusal):
@@ -121,6 +123,42 @@ def another_secret(program):
         share.remove()
 
 
+def registry_location(program):
+    """The registry says where an upload goes on, by Host and X-Forwarded-Proto."""
+    share, keys = Folder("images"), Folder("certificate")
+    try:
+        certificate(keys)
+        with Pool(program, Registry("registry-tls"), share.path, certificate=keys.path) as pool:
+            client = secure(pool.proxy.secure_port)
+            begun = expect(client.send(Request("POST", "/v2/shop/blobs/uploads/", b"")), 202, "begin")
+            client.close()
+            assert begun.field("location").startswith("https://site.test/"), begun.field("location")
+    finally:
+        share.remove()
+        keys.remove()
+
+
+def polling_without_hash(program):
+    """Two servers of socket.io, and nothing that keeps a session's requests on one of them."""
+    kind = SocketIo("socket.io-two")
+    with Pool(program, kind, each=2, more="    balance: round_robin\n") as two:
+        polling = "/socket.io/?EIO=4&transport=polling"
+        begun = expect(ask(two.proxy.port, Request("GET", polling)), 200, "handshake")
+        session = json.loads(begun.body[1:])["sid"]
+        went = [ask(two.proxy.port, Request("GET", polling + "&sid=" + session)).status for _ in range(4)]
+        assert 400 in went, "every request reached the session's server: %s" % went
+
+
+def tunnel_over_its_drain(program):
+    """A client of socket.io whose tunnel is ended by the drain goes on at the new color."""
+    kind = SocketIo("socket.io-drain")
+    with Pool(program, kind, more="    drain: { websocket: 100ms }\n") as pool:
+        client = Script(kind, "socketio_client.js", pool.proxy.port, 60, "websocket")
+        pool.proxy.flip("green", "drained")
+        figures = client.figures()
+        assert figures["messages"] == "60" and figures["colors"] == "blue,green", figures
+
+
 def secure(port):
     client = Client(port)
     context = ssl._create_unverified_context()   # the certificate of this run, made a moment ago
@@ -175,5 +213,8 @@ def cases(program):
     yield "uWSGI: chunked uploads", lambda: chunked_to_wsgi(program)
     yield "gunicorn: checks and a busy worker", lambda: busy_worker(program)
     yield "docker-registry: another secret", lambda: another_secret(program)
+    yield "docker-registry: Location behind TLS", lambda: registry_location(program)
+    yield "socket.io: polling on two servers", lambda: polling_without_hash(program)
+    yield "socket.io: a tunnel over its drain", lambda: tunnel_over_its_drain(program)
     for kind, expected in SCHEMES:
         yield "scheme: " + kind.name, lambda kind=kind, expected=expected: scheme(program, kind, expected)

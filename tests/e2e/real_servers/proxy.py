@@ -75,9 +75,9 @@ class Proxy:
     def active(self):
         return self.status()["active"]
 
-    def flip(self, color):
-        """Moves the traffic; returns when new requests go to `color`."""
-        code, said = self.cli("flip", "site", "--to", color, "--wait", "switched")
+    def flip(self, color, wait="switched"):
+        """Moves the traffic; returns when new requests go to `color`, or when the other has drained."""
+        code, said = self.cli("flip", "site", "--to", color, "--wait", wait)
         if code != 0:
             raise AssertionError("flip to %s: exit %d: %s" % (color, code, said))
 

@@ -21,6 +21,8 @@ def cases(pool):
         done("MOVE", "/dav/b.txt", (201, 204), Destination="http://site.test/dav/c.txt")
         assert done("GET", "/dav/c.txt", (200,)).body == b"text"
         done("GET", "/dav/b.txt", (404,))
+        other = Request("MOVE", "/dav/c.txt", Destination="http://other.test/dav/d.txt")
+        assert ask(port, other).status >= 400, "moved to another host"
         done("DELETE", "/dav/c.txt", (204,))
 
     yield "PUT", lambda: put(False)

@@ -32,7 +32,7 @@ async function numbers() {
   console.log('first');
   await new Promise((resolve) => process.stdin.once('data', resolve));
   for (let value = 1; value < Number(count); value += 1) await number(value);
-  console.log(`messages=${count} colors=${[...colors].sort()} connections=${connections} ` +
+  console.log(`messages=${count} colors=${[...colors].sort().join(',')} connections=${connections} ` +
     `errors=${errors} transport=${transport}`);
   process.exit(0);
 }
