@@ -22,7 +22,11 @@ def cases(pool):
         assert done("GET", "/dav/c.txt", (200,)).body == b"text"
         done("GET", "/dav/b.txt", (404,))
         other = Request("MOVE", "/dav/c.txt", Destination="http://other.test/dav/d.txt")
-        assert ask(port, other).status >= 400, "moved to another host"
+        if pool.kind.name == "nginx":   # which compares Destination with Host; mod_dav does not
+            assert ask(port, other).status >= 400, "moved to another host"
+        else:
+            done("MOVE", "/dav/c.txt", (201,), Destination=other.fields["Destination"])
+            done("MOVE", "/dav/d.txt", (201,), Destination="http://site.test/dav/c.txt")
         done("DELETE", "/dav/c.txt", (204,))
 
     yield "PUT", lambda: put(False)
