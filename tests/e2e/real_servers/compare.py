@@ -9,8 +9,10 @@ def differences(direct, passed):
     if direct.status != passed.status:
         found.append("status %d, through switchback %d" % (direct.status, passed.status))
     if direct.sum() != passed.sum():
-        found.append("body %s (%d bytes), through switchback %s (%d bytes)" % (
-            direct.sum(), len(direct.body), passed.sum(), len(passed.body)))
+        found.append(
+            "body %s (%d bytes), through switchback %s (%d bytes)"
+            % (direct.sum(), len(direct.body), passed.sum(), len(passed.body))
+        )
     straight, through = direct.compared(), passed.compared()
     found += ["field lost: %s: %s" % one for one in straight if one not in through]
     found += ["field added: %s: %s" % one for one in through if one not in straight]
@@ -35,6 +37,7 @@ def length_and_sum(body):
 
 def static_cases(pool):
     """What every server of files does: /page.html (text, 100 kB), /big.bin (5 MB)."""
+
     def conditional(field, of):
         value = ask(pool.blue, Request("GET", "/page.html")).field(of)
         assert value, "no " + of
@@ -54,11 +57,14 @@ def static_cases(pool):
     yield "range", lambda: same(pool, Request("GET", big, Range="bytes=100-4099"), 206)
     yield "two ranges", lambda: same(pool, Request("GET", big, Range="bytes=0-9,100-109"), 206)
     yield "last bytes", lambda: same(pool, Request("GET", big, Range="bytes=-500"), 206)
-    yield "range behind the end", lambda: same(pool, Request("GET", big, Range="bytes=9000000-"), 416)
+    yield "range behind the end", lambda: same(
+        pool, Request("GET", big, Range="bytes=9000000-"), 416
+    )
     yield "If-Range", resumed
     yield "If-None-Match", lambda: same(pool, conditional("If_None_Match", "etag"), 304)
     yield "If-Modified-Since", lambda: same(
-        pool, conditional("If_Modified_Since", "last-modified"), 304)
+        pool, conditional("If_Modified_Since", "last-modified"), 304
+    )
     yield "compressed", lambda: compressed(pool)
     yield "keep-alive", lambda: kept(pool, Request("GET", "/page.html"))
 
@@ -82,8 +88,9 @@ def kept(pool, request):
 
 
 def echoed(pool, body, chunked=False, known=True):
-    answer = same(pool, Request("POST", "/echo", body, chunked,
-                                Content_Type="application/octet-stream"))
+    answer = same(
+        pool, Request("POST", "/echo", body, chunked, Content_Type="application/octet-stream")
+    )
     if known:
         assert answer.status == 200, "status %d" % answer.status
         assert answer.body.decode().strip() == length_and_sum(body), answer.body[:200]
@@ -98,6 +105,7 @@ def told(pool):
 
 def application_cases(pool):
     """What every application of these tests does (README.md has the list)."""
+
     def exact(path, count):
         answer = same(pool, Request("GET", path % count), 200)
         assert answer.body == pattern(count), "%d bytes" % len(answer.body)

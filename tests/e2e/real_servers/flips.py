@@ -1,4 +1,4 @@
-"""Traffic on kept connections while it is moved from color to color: nothing may fail, nothing be stale."""
+"""Traffic on kept connections while it is moved: nothing may fail, nothing be stale."""
 import itertools
 import threading
 import time
@@ -7,12 +7,12 @@ from compare import length_and_sum
 from http_client import Client, Request, pattern
 
 CLIENTS = 4
-ANSWERS = 30    # of the new color, before the next flip
-SECONDS = 60    # the longest wait for them
+ANSWERS = 30  # of the new color, before the next flip
+SECONDS = 60  # the longest wait for them
 
 
 class Traffic:
-    """CLIENTS threads; each sends `requests` round and round, and each answer has to name its color.
+    """CLIENTS threads; each sends `requests` in turn, and each answer has to name its color.
 
     A request is (Request, check), where check(answer) returns the color that answered or raises.
     """
@@ -22,7 +22,10 @@ class Traffic:
         self.changed = threading.Condition()
         self.stopping = False
         self.epochs = itertools.count(1)
-        self.active = (0, "blue")   # counted, so that a color that came back is told from one that stayed
+        self.active = (
+            0,
+            "blue",
+        )  # counted, so that a color that came back is told from one that stayed
         self.answered = {"blue": 0, "green": 0}
         self.failures = []
         self.threads = [threading.Thread(target=self._client, args=(n,)) for n in range(CLIENTS)]
@@ -45,7 +48,7 @@ class Traffic:
             began, fault, color = self.active, None, None
             try:
                 color = check(client.send(request))
-            except Exception as wrong:   # any failure of any kind is what is counted here
+            except Exception as wrong:  # any failure of any kind is what is counted here
                 fault = "%s: %s: %s" % (request, type(wrong).__name__, wrong)
                 client.close()
             with self.changed:
@@ -61,7 +64,7 @@ class Traffic:
         client.close()
 
     def flip(self, proxy, color):
-        self.active = None   # while it is under way, both may answer
+        self.active = None  # while it is under way, both may answer
         proxy.flip(color)
         with self.changed:
             self.active = (next(self.epochs), color)
@@ -87,9 +90,14 @@ def flip_under(pool, requests, flips, answers=ANSWERS):
         if flips % 2 == 1:
             traffic.flip(pool.proxy, "blue")
     if traffic.failures:
-        raise AssertionError("%d of %d failed, first: %s" % (
-            len(traffic.failures), len(traffic.failures) + sum(traffic.answered.values()),
-            traffic.failures[0]))
+        raise AssertionError(
+            "%d of %d failed, first: %s"
+            % (
+                len(traffic.failures),
+                len(traffic.failures) + sum(traffic.answered.values()),
+                traffic.failures[0],
+            )
+        )
     return sum(traffic.answered.values())
 
 

@@ -1,17 +1,23 @@
-"""git over HTTP: `git http-backend` behind lighttpd, and behind nginx by fcgiwrap. Clone, push, fetch, flips.
+"""git over HTTP: `git http-backend` behind lighttpd, and behind nginx by fcgiwrap.
 
 Both colors serve the same repositories, as two releases of one service do.
 """
 import os
 import threading
 
-from http_client import pattern
-from kinds import Kind, Lighttpd, Nginx, behind_nginx, first_of
+from file_servers import Lighttpd, Nginx, behind_nginx
+from kinds import Kind, first_of
 from processes import Folder, run
 
-ENV = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0", "GIT_AUTHOR_NAME": "t",
-       "GIT_AUTHOR_EMAIL": "t@test", "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@test",
-       "GIT_CONFIG_GLOBAL": "/dev/null"}
+ENV = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_AUTHOR_NAME": "t",
+    "GIT_AUTHOR_EMAIL": "t@test",
+    "GIT_COMMITTER_NAME": "t",
+    "GIT_COMMITTER_EMAIL": "t@test",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+}
 
 
 def git(*words, cwd=None, settings=()):
@@ -31,7 +37,10 @@ $HTTP["url"] =~ "^/git" {
   cgi.assign = ("" => "")
   setenv.set-environment = ("GIT_PROJECT_ROOT" => "%s", "GIT_HTTP_EXPORT_ALL" => "")
 }
-""" % (first_of("git-http-backend"), folder.share)
+""" % (
+            first_of("git-http-backend"),
+            folder.share,
+        )
 
 
 class GitOverFcgiwrap(Kind):
@@ -39,7 +48,9 @@ class GitOverFcgiwrap(Kind):
 
     def words(self, folder, port):
         folder.write("site/page.html", "here")
-        Nginx.configure(folder, """
+        Nginx.configure(
+            folder,
+            """
     server {
       listen 127.0.0.1:%(port)d; root %(here)s/site; client_max_body_size 0;
       location ~ ^/git(/.*)$ {
@@ -48,12 +59,21 @@ class GitOverFcgiwrap(Kind):
         fastcgi_param GIT_PROJECT_ROOT %(share)s; fastcgi_param GIT_HTTP_EXPORT_ALL "";
         fastcgi_param QUERY_STRING $query_string; fastcgi_param REQUEST_METHOD $request_method;
         fastcgi_param CONTENT_TYPE $content_type; fastcgi_param CONTENT_LENGTH $content_length;
-        fastcgi_param REMOTE_ADDR $remote_addr; fastcgi_param HTTP_CONTENT_ENCODING $http_content_encoding;
+        fastcgi_param REMOTE_ADDR $remote_addr;
+        fastcgi_param HTTP_CONTENT_ENCODING $http_content_encoding;
         fastcgi_param HTTP_GIT_PROTOCOL $http_git_protocol;
       }
-    }""" % dict(port=port, here=folder.path, backend=first_of("git-http-backend"), share=folder.share))
-        return behind_nginx(folder, [first_of("fcgiwrap"), "-c", "2",
-                                     "-s", "unix:" + folder.file("wrap.sock")])
+    }"""
+            % dict(
+                port=port,
+                here=folder.path,
+                backend=first_of("git-http-backend"),
+                share=folder.share,
+            ),
+        )
+        return behind_nginx(
+            folder, [first_of("fcgiwrap"), "-c", "2", "-s", "unix:" + folder.file("wrap.sock")]
+        )
 
 
 def repositories():
@@ -79,13 +99,15 @@ class Clones:
         self.direct = "http://127.0.0.1:%d/git/shop.git" % direct
 
     def same_clone(self):
-        there = [git("clone", "-q", url, self.folder.file(name)) + git(
-            "rev-parse", "HEAD", cwd=self.folder.file(name)) for name, url in (
-                ("direct", self.direct), ("passed", self.url))]
+        there = [
+            git("clone", "-q", url, self.folder.file(name))
+            + git("rev-parse", "HEAD", cwd=self.folder.file(name))
+            for name, url in (("direct", self.direct), ("passed", self.url))
+        ]
         assert there[0] == there[1], "another commit: %r" % there
 
     def push(self, settings=()):
-        """A commit of a megabyte; with a small buffer git sends it chunked, first asking with a probe."""
+        """A commit of a megabyte; with a small buffer git sends it chunked, behind a probe."""
         work = self.folder.file("passed")
         with open(os.path.join(work, "more.bin"), "wb") as out:
             out.write(os.urandom(1_000_000))
@@ -126,8 +148,10 @@ def flips_under(pool, clones, flips):
     def clone(number):
         git("clone", "-q", clones.url, clones.folder.file("c%d" % number))
 
-    threads = [threading.Thread(target=over_and_over, args=(what,))
-               for what in (clone, lambda number: clones.push(("http.postBuffer=1000",)))]
+    threads = [
+        threading.Thread(target=over_and_over, args=(what,))
+        for what in (clone, lambda number: clones.push(("http.postBuffer=1000",)))
+    ]
     for thread in threads:
         thread.start()
     for number in range(flips):

@@ -4,7 +4,7 @@ import http.client
 import re
 
 SECONDS = 60
-PIECE = 7000   # bytes of one chunk of a chunked request
+PIECE = 7000  # bytes of one chunk of a chunked request
 
 # Fields that an intermediary writes itself, or that differ between any two requests.
 OF_THE_HOP = {"via", "date", "connection", "keep-alive", "transfer-encoding", "x-request-id"}
@@ -23,8 +23,11 @@ class Request:
         self.fields = {name.replace("_", "-"): value for name, value in fields.items()}
 
     def __str__(self):
-        how = "" if self.body is None else " %d bytes%s" % (
-            len(self.body), " chunked" if self.chunked else "")
+        how = (
+            ""
+            if self.body is None
+            else " %d bytes%s" % (len(self.body), " chunked" if self.chunked else "")
+        )
         more = "".join(" %s: %s" % one for one in self.fields.items())
         return self.method + " " + self.path + how + more
 
@@ -43,9 +46,12 @@ class Answer:
         return hashlib.sha256(body).hexdigest()[:16]
 
     def compared(self):
-        """The fields that have to be the same, sorted by name; those of one name keep their order."""
-        kept = [(name.lower(), re.sub(r"boundary=.*", "boundary", value))
-                for name, value in self.fields if name.lower() not in OF_THE_HOP]
+        """The fields that have to be the same, by name; those of one name keep their order."""
+        kept = [
+            (name.lower(), re.sub(r"boundary=.*", "boundary", value))
+            for name, value in self.fields
+            if name.lower() not in OF_THE_HOP
+        ]
         return sorted(kept, key=lambda field: field[0])
 
 
@@ -77,7 +83,7 @@ class Client:
             self.connection.send(request.body)
             return
         for at in range(0, len(request.body), PIECE):
-            piece = request.body[at:at + PIECE]
+            piece = request.body[at : at + PIECE]
             self.connection.send(b"%x\r\n%s\r\n" % (len(piece), piece))
         self.connection.send(b"0\r\n\r\n")
 

@@ -1,7 +1,7 @@
 """Servers as processes: each in a group of its own, with a folder, a free port and a log.
 
-A process is started, waited for until its port takes connections, and ended by its group. Nothing here
-waits for time: what is waited for is a connection that succeeds, or the process's end.
+A process is started, waited for until its port takes connections, and ended by its group.
+Nothing here waits for time: what is waited for is a connection that succeeds, or the process's end.
 """
 import os
 import shutil
@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 
-START_SECONDS = 90   # a servlet container on a busy machine
+START_SECONDS = 90  # a servlet container on a busy machine
 END_SECONDS = 10
 
 
@@ -34,7 +34,7 @@ def accepts(port):
 
 
 class Folder:
-    """A folder of its own that everybody may read: some servers give up root's rights by themselves."""
+    """A folder that everybody may read: some servers give up root's rights by themselves."""
 
     def __init__(self, name):
         self.path = tempfile.mkdtemp(prefix="real-%s-" % name)
@@ -62,8 +62,14 @@ class Process:
         self.words = words
         with open(log, "ab") as out:
             self.process = subprocess.Popen(
-                words, stdout=out, stderr=out, stdin=subprocess.DEVNULL, cwd=cwd,
-                env=dict(os.environ, **(env or {})), start_new_session=True)
+                words,
+                stdout=out,
+                stderr=out,
+                stdin=subprocess.DEVNULL,
+                cwd=cwd,
+                env=dict(os.environ, **(env or {})),
+                start_new_session=True,
+            )
 
     def ended(self, seconds=0.0):
         """Waits for the end at most so long; True when it came."""
@@ -97,16 +103,26 @@ class Process:
             except ProcessLookupError:
                 break
             if self.ended(END_SECONDS) and way == signal.SIGTERM:
-                continue   # the leader is gone; what is left of its group is killed
+                continue  # the leader is gone; what is left of its group is killed
         self.ended(END_SECONDS)
 
 
 def run(words, seconds=60, env=None, cwd=None, input=None):
     """A command to its end: (code, output and errors as text). Too slow is code 124."""
     try:
-        done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds,
-                              env=dict(os.environ, **(env or {})), cwd=cwd, input=input)
+        done = subprocess.run(
+            words,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=seconds,
+            env=dict(os.environ, **(env or {})),
+            cwd=cwd,
+            input=input,
+        )
         return done.returncode, done.stdout.decode("utf-8", "replace")
     except subprocess.TimeoutExpired as late:
         return 124, "not done after %d s: %s\n%s" % (
-            seconds, " ".join(words), (late.stdout or b"").decode("utf-8", "replace"))
+            seconds,
+            " ".join(words),
+            (late.stdout or b"").decode("utf-8", "replace"),
+        )

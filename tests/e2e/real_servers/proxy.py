@@ -28,23 +28,45 @@ def addresses(ports):
 
 
 class Proxy:
-    """`more` is YAML at the service's level, indented by 4; `check` is the path of the health check and
-    `check_more` its other keys, each with a comma behind it; `certificate` is a folder with cert.pem and
-    key.pem, for a second listener with TLS. With `wait` all servers are healthy before it is returned.
+    """`more` is YAML at the service's level, indented by 4; `check` is the path of the health check
+    and `check_more` its other keys, each with a comma behind it; `certificate` is a folder with
+    cert.pem and key.pem, for a second listener with TLS. With `wait` all servers are
+    healthy before it is returned.
     """
 
-    def __init__(self, program, blue, green, more="", check="", check_more="", timeout="5s", certificate=None,
-                 wait=True):
+    def __init__(
+        self,
+        program,
+        blue,
+        green,
+        more="",
+        check="",
+        check_more="",
+        timeout="5s",
+        certificate=None,
+        wait=True,
+    ):
         self.program = program
         self.folder = Folder("switchback")
         path = 'path: "%s", ' % check if check else ""
-        config = self.folder.write("switchback.yaml", CONFIG.format(
-            secure=SECURE.format(certificate) if certificate else "", blue=addresses(blue),
-            green=addresses(green), check=path + check_more, timeout=timeout, more=more))
-        self.process = Process([program, "serve", "--config", config], self.folder.file("log"),
-                               cwd=self.folder.path)
+        config = self.folder.write(
+            "switchback.yaml",
+            CONFIG.format(
+                secure=SECURE.format(certificate) if certificate else "",
+                blue=addresses(blue),
+                green=addresses(green),
+                check=path + check_more,
+                timeout=timeout,
+                more=more,
+            ),
+        )
+        self.process = Process(
+            [program, "serve", "--config", config], self.folder.file("log"), cwd=self.folder.path
+        )
         try:
-            self.process.wait_until(lambda: "is active (epoch" in self.process.text(), "no listener")
+            self.process.wait_until(
+                lambda: "is active (epoch" in self.process.text(), "no listener"
+            )
             self.port = self._port("http://")
             self.secure_port = self._port("https://") if certificate else None
             if wait:
@@ -65,8 +87,11 @@ class Proxy:
 
     def servers(self):
         status = self.status()
-        return [] if status is None else [
-            server for pool in status["pools"].values() for server in pool["servers"]]
+        return (
+            []
+            if status is None
+            else [server for pool in status["pools"].values() for server in pool["servers"]]
+        )
 
     def healthy(self):
         servers = self.servers()
@@ -76,13 +101,13 @@ class Proxy:
         return self.status()["active"]
 
     def flip(self, color, wait="switched"):
-        """Moves the traffic; returns when new requests go to `color`, or when the other has drained."""
+        """Returns when new requests go to `color`, or when the other has drained."""
         code, said = self.cli("flip", "site", "--to", color, "--wait", wait)
         if code != 0:
             raise AssertionError("flip to %s: exit %d: %s" % (color, code, said))
 
     def refused(self):
-        """The last lines of the access log that are no success: what a failure is looked into with."""
+        """The last lines of the access log that have a reason."""
         try:
             with open(self.folder.file("access.log"), encoding="utf-8", errors="replace") as lines:
                 bad = [line for line in lines if '"reason":"' in line and '"reason":""' not in line]

@@ -1,4 +1,4 @@
-"""docker-registry: an image is pushed and pulled by the registry's API, also while traffic moves."""
+"""docker-registry: images are pushed and pulled by its API, also while traffic moves."""
 import hashlib
 import json
 import threading
@@ -15,13 +15,17 @@ class Registry(Kind):
 
     def words(self, folder, port):
         # Uploads begun on one color go on on the other: same storage, same secret.
-        folder.write("config.yml", """version: 0.1
+        folder.write(
+            "config.yml",
+            """version: 0.1
 log: {level: error}
 storage:
   filesystem: {rootdirectory: %s}
   delete: {enabled: true}
 http: {addr: "127.0.0.1:%d", secret: %s, headers: {X-Color: [%s]}}
-""" % (folder.share, port, folder.color if self.own_secret else "shared", folder.color))
+"""
+            % (folder.share, port, folder.color if self.own_secret else "shared", folder.color),
+        )
         return [first_of("docker-registry"), "serve", folder.file("config.yml")]
 
 
@@ -45,17 +49,24 @@ class Images:
         return ask(self.port, Request(method, path, body, chunked, **fields))
 
     def place(self, answer):
-        """The next address of an upload. The registry builds it from Host: it has to be the client's."""
+        """The next address of an upload, which the registry builds from Host."""
         parts = urlsplit(answer.field("location"))
         assert parts.netloc in ("", "site.test"), "Location leads to " + parts.netloc
         return parts.path + "?" + parts.query
 
     def push_blob(self, body, chunked):
         place = self.place(expect(self.ask("POST", "/v2/shop/blobs/uploads/", b""), 202, "begin"))
-        for half in (body[:len(body) // 2], body[len(body) // 2:]):
+        for half in (body[: len(body) // 2], body[len(body) // 2 :]):
             self.between()
-            place = self.place(expect(self.ask("PATCH", place, half, chunked,
-                                               Content_Type="application/octet-stream"), 202, "piece"))
+            place = self.place(
+                expect(
+                    self.ask(
+                        "PATCH", place, half, chunked, Content_Type="application/octet-stream"
+                    ),
+                    202,
+                    "piece",
+                )
+            )
         self.between()
         expect(self.ask("PUT", place + "&digest=" + digest(body), b""), 201, "end")
 
@@ -64,13 +75,29 @@ class Images:
         for blob in (layer, config):
             self.push_blob(blob, chunked)
         kind = "application/vnd.docker.distribution.manifest.v2+json"
-        manifest = json.dumps({
-            "schemaVersion": 2, "mediaType": kind,
-            "config": {"mediaType": "application/vnd.docker.container.image.v1+json",
-                       "size": len(config), "digest": digest(config)},
-            "layers": [{"mediaType": "application/vnd.docker.image.rootfs.diff.tar.gzip",
-                        "size": len(layer), "digest": digest(layer)}]}).encode()
-        expect(self.ask("PUT", "/v2/shop/manifests/" + tag, manifest, Content_Type=kind), 201, "manifest")
+        manifest = json.dumps(
+            {
+                "schemaVersion": 2,
+                "mediaType": kind,
+                "config": {
+                    "mediaType": "application/vnd.docker.container.image.v1+json",
+                    "size": len(config),
+                    "digest": digest(config),
+                },
+                "layers": [
+                    {
+                        "mediaType": "application/vnd.docker.image.rootfs.diff.tar.gzip",
+                        "size": len(layer),
+                        "digest": digest(layer),
+                    }
+                ],
+            }
+        ).encode()
+        expect(
+            self.ask("PUT", "/v2/shop/manifests/" + tag, manifest, Content_Type=kind),
+            201,
+            "manifest",
+        )
         got = expect(self.ask("GET", "/v2/shop/manifests/" + tag, Accept=kind), 200, "pull")
         assert got.body == manifest and got.field("docker-content-digest") == digest(manifest)
         back = expect(self.ask("GET", "/v2/shop/blobs/" + digest(layer)), 200, "layer")

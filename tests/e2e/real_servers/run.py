@@ -1,28 +1,26 @@
 #!/usr/bin/env python3
 """Real servers behind switchback: run.py --switchback PROGRAM [--all] [--work FOLDER] [NAME]...
 
-Without --all (or SWITCHBACK_REAL_SERVERS=all) only the servers that install small are run. A line for
-each case; the last line counts. Exit 1 when one failed.
+Without --all (or SWITCHBACK_REAL_SERVERS=all) only the servers that install small are run. A line
+for each case; the last line counts. Exit 1 when one failed.
 """
 import argparse
 import os
 import sys
 import time
 
-sys.dont_write_bytecode = True
-
-import advice           # noqa: E402  the settings above come first
-import compare          # noqa: E402
-import flips            # noqa: E402
-import git_pool         # noqa: E402
-import node_modules     # noqa: E402
-import registry_pool    # noqa: E402
-import sockets_pool     # noqa: E402
-import webdav           # noqa: E402
-from kinds import (Apache, Gunicorn, Lighttpd, Nginx, Node, Php, PhpFpm, Puma, Tomcat,  # noqa: E402
-                   Uvicorn, Uwsgi)
-from pool import Pool   # noqa: E402
-from processes import Folder  # noqa: E402
+import advice
+import compare
+import flips
+import git_pool
+import node_modules
+import registry_pool
+import sockets_pool
+import webdav
+from app_servers import Gunicorn, Node, Php, PhpFpm, Puma, Tomcat, Uvicorn, Uwsgi
+from file_servers import Apache, Lighttpd, Nginx
+from pool import Pool
+from processes import Folder
 
 KINDS = (
     Nginx("nginx", fast=True, dav=True),
@@ -44,7 +42,7 @@ KINDS = (
     git_pool.GitOverFcgiwrap("git-fcgiwrap"),
     registry_pool.Registry("docker-registry"),
 )
-FLIPS = {False: 3, True: 8}   # of each server: in the fast part, and with --all
+FLIPS = {False: 3, True: 8}  # of each server: in the fast part, and with --all
 
 
 class Report:
@@ -55,7 +53,7 @@ class Report:
         began = time.monotonic()
         try:
             action()
-        except Exception as wrong:   # whatever it was, it is this case's failure
+        except Exception as wrong:  # whatever it was, it is this case's failure
             self.failed += 1
             print("%s: %s: FAILED: %s: %s" % (group, name, type(wrong).__name__, wrong))
             print(logs())
@@ -96,7 +94,7 @@ def shared(kind):
 
 def try_kind(kind, options, report):
     share, pool = None, None
-    logs = lambda: pool.logs() if pool else ""   # noqa: E731
+    logs = lambda: pool.logs() if pool else ""
     try:
         missing = kind.missing()
         if missing:
@@ -106,8 +104,10 @@ def try_kind(kind, options, report):
         for name, action in all_cases(pool, options, share):
             report.case(kind.name, name, action, logs)
     except Exception as wrong:
+
         def again():
             raise wrong
+
         report.case(kind.name, "start", again, logs)
     finally:
         for one in (pool,):
@@ -120,17 +120,28 @@ def try_kind(kind, options, report):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--switchback", required=True)
-    parser.add_argument("--work", default=os.path.join(os.path.expanduser("~"), ".cache", "real_servers"),
-                        help="where npm's packages are installed")
-    parser.add_argument("--all", action="store_true",
-                        default=os.environ.get("SWITCHBACK_REAL_SERVERS") == "all")
+    parser.add_argument(
+        "--work",
+        default=os.path.join(os.path.expanduser("~"), ".cache", "real_servers"),
+        help="where npm's packages are installed",
+    )
+    parser.add_argument(
+        "--all", action="store_true", default=os.environ.get("SWITCHBACK_REAL_SERVERS") == "all"
+    )
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
     options.switchback = os.path.abspath(options.switchback)
     report = Report()
-    chosen = [kind for kind in KINDS if kind.name in options.names or (
-        not options.names and (options.all or kind.fast))]
-    if options.all or "advice" in options.names or any(getattr(kind, "npm", False) for kind in chosen):
+    chosen = [
+        kind
+        for kind in KINDS
+        if kind.name in options.names or (not options.names and (options.all or kind.fast))
+    ]
+    if (
+        options.all
+        or "advice" in options.names
+        or any(getattr(kind, "npm", False) for kind in chosen)
+    ):
         fault = node_modules.prepare(os.path.abspath(options.work))
         if fault:
             print("npm: FAILED: " + fault)

@@ -1,9 +1,10 @@
-"""Servers that switch protocols: WebSocket (ws, uvicorn) and socket.io, with clients of the Node world."""
+"""Servers that switch protocols: WebSocket (ws, uvicorn) and socket.io."""
 import os
 import subprocess
 import threading
 
-from kinds import NODE, Node, first_of
+from app_servers import Node
+from kinds import NODE, first_of
 from pool import Pool
 
 SECONDS = 90
@@ -18,13 +19,17 @@ class SocketIo(Node):
 
 
 class Script:
-    """A client's script: says "first" once, goes on when it is told, and ends with one line of figures."""
+    """A client: says "first" once, goes on when it is told, ends with a line of figures."""
 
     def __init__(self, kind, script, *words):
         self.process = subprocess.Popen(
-            [first_of("node"), os.path.join(NODE, script), *map(str, words)], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=dict(os.environ, **kind.environment("")),
-            text=True)
+            [first_of("node"), os.path.join(NODE, script), *map(str, words)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=dict(os.environ, **kind.environment("")),
+            text=True,
+        )
         self.timer = threading.Timer(SECONDS, self.process.kill)
         self.timer.start()
         self.first = self.process.stdout.readline().strip()
@@ -44,9 +49,11 @@ class Script:
 
 
 def websocket(pool, deflate, flip):
-    """140 messages of 1 byte to 300 kB; with `flip` the traffic moves after the first, the tunnel does not."""
+    """140 messages of up to 300 kB; with `flip` traffic moves after the first, not the tunnel."""
     color = pool.proxy.active()
-    client = Script(pool.kind, "ws_client.js", pool.proxy.port, 140, "deflate" if deflate else "plain")
+    client = Script(
+        pool.kind, "ws_client.js", pool.proxy.port, 140, "deflate" if deflate else "plain"
+    )
     if flip:
         pool.proxy.flip("green" if color == "blue" else "blue")
     figures = client.figures()

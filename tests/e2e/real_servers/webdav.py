@@ -1,4 +1,4 @@
-"""WebDAV: PUT, MKCOL, COPY, MOVE and PROPFIND through switchback, with Destination as clients write it."""
+"""WebDAV: PUT, MKCOL, COPY, MOVE and DELETE, with Destination as clients write it."""
 from http_client import Request, ask, pattern
 
 
@@ -7,7 +7,11 @@ def cases(pool):
 
     def done(method, path, statuses, body=None, chunked=False, **fields):
         answer = ask(port, Request(method, path, body, chunked, **fields))
-        assert answer.status in statuses, "%s: status %d: %r" % (method, answer.status, answer.body[:200])
+        assert answer.status in statuses, "%s: status %d: %r" % (
+            method,
+            answer.status,
+            answer.body[:200],
+        )
         return answer
 
     def put(chunked):
@@ -22,7 +26,7 @@ def cases(pool):
         assert done("GET", "/dav/c.txt", (200,)).body == b"text"
         done("GET", "/dav/b.txt", (404,))
         other = Request("MOVE", "/dav/c.txt", Destination="http://other.test/dav/d.txt")
-        if pool.kind.name == "nginx":   # which compares Destination with Host; mod_dav does not
+        if pool.kind.name == "nginx":  # which compares Destination with Host; mod_dav does not
             assert ask(port, other).status >= 400, "moved to another host"
         else:
             done("MOVE", "/dav/c.txt", (201,), Destination=other.fields["Destination"])

@@ -33,7 +33,8 @@
     int code = Integer.parseInt(request.getParameter("code"));
     response.setStatus(code);
     text = code == 204 || code == 302 ? "" : "status " + code;
-    if (code == 302) response.setHeader("Location", "http://" + request.getHeader("Host") + "/elsewhere");
+    String elsewhere = "http://" + request.getHeader("Host") + "/elsewhere";
+    if (code == 302) response.setHeader("Location", elsewhere);
   } else if (path.equals("/cookies")) {
     response.addHeader("Set-Cookie", "a=1; Path=/");
     response.addHeader("Set-Cookie", "b=2; Expires=Thu, 01 Jan 2099 00:00:00 GMT");
@@ -49,7 +50,8 @@
     text = "nothing here";
   }
   if (body == null) body = text.getBytes("ISO-8859-1");
-  if (!path.equals("/stream") && response.getStatus() != 204) response.setContentLength(body.length);
+  boolean sized = !path.equals("/stream") && response.getStatus() != 204;
+  if (sized) response.setContentLength(body.length);
   if (!request.getMethod().equals("HEAD") || path.equals("/stream")) {
     for (int at = 0; at < body.length; at += 10000) {
       out.write(new String(body, at, Math.min(10000, body.length - at), "ISO-8859-1"));

@@ -1,4 +1,4 @@
-"""The application of these tests for ASGI servers (uvicorn), with a WebSocket that sends back what comes."""
+"""The application of these tests for ASGI servers, with a WebSocket that sends back what comes."""
 import hashlib
 import os
 from urllib.parse import parse_qs
@@ -26,7 +26,8 @@ async def websocket(receive, send):
         if event["type"] == "websocket.connect":
             await send({"type": "websocket.accept", "headers": [(b"x-color", COLOR)]})
         elif event["type"] == "websocket.receive":
-            await send({"type": "websocket.send", "text": event.get("text") or ""})
+            kind = "text" if event.get("text") is not None else "bytes"
+            await send({"type": "websocket.send", kind: event[kind]})
         else:
             return
 
@@ -34,7 +35,7 @@ async def websocket(receive, send):
 async def stream(send, count):
     body = pattern(count)
     for at in range(0, count, 10000):
-        await send({"type": "http.response.body", "body": body[at:at + 10000], "more_body": True})
+        await send({"type": "http.response.body", "body": body[at : at + 10000], "more_body": True})
     await send({"type": "http.response.body"})
 
 
@@ -59,8 +60,10 @@ async def application(scope, receive, send):
             fields.append((b"location", b"http://%s/elsewhere" % host))
     elif path == "/cookies":
         body = b"two"
-        fields += [(b"set-cookie", b"a=1; Path=/"),
-                   (b"set-cookie", b"b=2; Expires=Thu, 01 Jan 2099 00:00:00 GMT")]
+        fields += [
+            (b"set-cookie", b"a=1; Path=/"),
+            (b"set-cookie", b"b=2; Expires=Thu, 01 Jan 2099 00:00:00 GMT"),
+        ]
     elif path == "/fields":
         body = b"".join(b"%s=%s\n" % field for field in sorted(scope["headers"]))
         body += b"scheme=%s\n" % scope["scheme"].encode()

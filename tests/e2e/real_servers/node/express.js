@@ -1,4 +1,4 @@
-// The application of these tests on express, by its own means (weak ETags, res.send): node express.js PORT
+// The application of these tests on express, by its own means: node express.js PORT
 'use strict';
 const crypto = require('crypto');
 const express = require('express');

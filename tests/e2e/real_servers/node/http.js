@@ -40,7 +40,8 @@ function application(request, response) {
       return finish(request, response, code, code === 302 ? '' : `status ${code}`);
     }
     case '/cookies':
-      response.setHeader('Set-Cookie', ['a=1; Path=/', 'b=2; Expires=Thu, 01 Jan 2099 00:00:00 GMT']);
+      response.setHeader('Set-Cookie',
+        ['a=1; Path=/', 'b=2; Expires=Thu, 01 Jan 2099 00:00:00 GMT']);
       return finish(request, response, 200, 'two');
     case '/fields':
       return finish(request, response, 200,

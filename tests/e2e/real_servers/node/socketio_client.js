@@ -1,6 +1,7 @@
-// Sends numbered messages, each when the last was acknowledged: node socketio_client.js PORT COUNT TRANSPORTS [COOKIE]
-// TRANSPORTS is "polling", "websocket" or "polling,websocket". Says "first" after the first and goes on to
-// COUNT when it reads a line. Last line: messages, colors that answered, connections that were needed.
+// Sends numbered messages, each when the last was acknowledged:
+// node socketio_client.js PORT COUNT TRANSPORTS [COOKIE]
+// TRANSPORTS is "polling", "websocket" or "polling,websocket". Says "first" after the first and
+// goes on to COUNT when it reads a line. Last line: messages, colors, connections, errors.
 'use strict';
 const { io } = require('socket.io-client');
 
@@ -32,8 +33,8 @@ async function numbers() {
   console.log('first');
   await new Promise((resolve) => process.stdin.once('data', resolve));
   for (let value = 1; value < Number(count); value += 1) await number(value);
-  console.log(`messages=${count} colors=${[...colors].sort().join(',')} connections=${connections} ` +
-    `errors=${errors} transport=${transport}`);
+  console.log(`messages=${count} colors=${[...colors].sort().join(',')} ` +
+    `connections=${connections} errors=${errors} transport=${transport}`);
   process.exit(0);
 }
 socket.on('connect', () => {

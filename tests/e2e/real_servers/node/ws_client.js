@@ -1,10 +1,12 @@
-// Sends messages of many sizes, each when the last came back: node ws_client.js PORT COUNT [deflate]
-// Says "first" after the first; goes on to COUNT when it reads a line. Last line: what was negotiated.
+// Sends messages of many sizes, each when the last came back:
+// node ws_client.js PORT COUNT [deflate]
+// Says "first" after the first; goes on to COUNT when it reads a line. Last line: what was agreed.
 'use strict';
 const WebSocket = require('ws');
 
 const [port, count, deflate] = process.argv.slice(2);
-const socket = new WebSocket(`ws://127.0.0.1:${port}/socket`, { perMessageDeflate: deflate === 'deflate' });
+const perMessageDeflate = deflate === 'deflate';
+const socket = new WebSocket(`ws://127.0.0.1:${port}/socket`, { perMessageDeflate });
 let color = '';
 let sent = 0;
 let message;
