@@ -182,12 +182,16 @@ void Connection::on_deferred() {
 
 void Connection::release(bool reusable) {
   if (state_ == State::closed) return;
-  const bool clean = reusable && state_ == State::busy && response_complete_ && request_complete_ &&
-                     keep_alive_ && !write_failed_ && !out_.pending() && in_.empty() &&
-                     !stream_.peer_closed() && !server_->removed &&
-                     generation_ == server_->link.generation &&
-                     server_->idle_count < Dialer::max_idle_per_server;
-  if (!clean || (stream_.readable() && !verify_idle())) {
+  bool clean = reusable && state_ == State::busy && response_complete_ && request_complete_ &&
+               keep_alive_ && !write_failed_ && !out_.pending() && in_.empty() &&
+               !server_->removed && generation_ == server_->link.generation &&
+               server_->idle_count < Dialer::max_idle_per_server;
+  if (clean && (stream_.peer_closed() || (stream_.readable() && !sound()))) {
+    kept_ns_ = dialer_.reactor().now_ns();
+    note_unsaid_end();
+    clean = false;
+  }
+  if (!clean) {
     close();
     return;
   }
@@ -206,6 +210,7 @@ void Connection::keep() {
   server_->add_load(-1);
   in_.release();
   state_ = State::idle;
+  kept_ns_ = dialer_.reactor().now_ns();
   IdleList::push(*server_, *this);
   dialer_.stats().upstream_idle.add(1);
   if (dialer_.idle_timeout_ns() > 0) {

@@ -47,7 +47,7 @@ class Connection final : public exchange::Upstream,
     return server_ == &server ? user_ : nullptr;
   }
   bool idle() const { return state_ == State::idle; }
-  bool sound() { return verify_idle(); }  // kept, and nothing to read
+  bool sound();  // kept, and nothing to read
 
  private:
   friend class IdleList;
@@ -102,6 +102,7 @@ class Connection final : public exchange::Upstream,
   void note_failure(LastFailure what);
   void note_lost(http::Reason reason);
   void note_status(unsigned status);
+  void note_unsaid_end();
 
   Dialer& dialer_;
   WorkerServer* server_ = nullptr;
@@ -115,6 +116,7 @@ class Connection final : public exchange::Upstream,
   http1::BodyFramer framer_;
   std::size_t scanned_ = 0;
   std::uint64_t lent_turn_ = 0;            // of the loop
+  Nanos kept_ns_ = 0;                      // when it last became idle
   const char* cause_ = nullptr;            // of the last failure, where an errno does not say it
   http::Place place_;                      // of that, in the answer
   http::Fault fault_ = http::Fault::none;  // the same, of an answer

@@ -34,7 +34,10 @@ void Connection::on_event(std::uint32_t events) {
     case State::idle:
       // Nothing was asked: an end, a reset, or bytes that belong to no request. An event that only
       // says "writable" is none of these.
-      if ((events & ~static_cast<std::uint32_t>(EPOLLOUT)) && !quiet()) close();
+      if ((events & ~static_cast<std::uint32_t>(EPOLLOUT)) && !quiet()) {
+        note_unsaid_end();
+        close();
+      }
       return;
     case State::busy:
       if (spoke_unasked(events)) {

@@ -97,6 +97,10 @@ bool Connection::quiet() {
 }
 
 bool Connection::verify_idle() {
+  return server_->keeping != Keeping::ends && sound();
+}
+
+bool Connection::sound() {
   if (stream_.layer()) {
     stream_.note(EPOLLIN);  // there may be more than the loop has told of
     return quiet();

@@ -33,11 +33,20 @@ void Connection::note_lost(Reason reason) {
 }
 
 void Connection::note_status(unsigned status) {
+  if (lent_) server_->keeping = Keeping::keeps;
   if (status == 502 || status == 503 || status == 504) {
     note_failure(LastFailure::of_status(status));
   } else if (judged_) {
     server_->shared->standing.succeeded();
   }
+}
+
+// It ended before a second request: the server's way when that came right behind the answer, an
+// idle timeout when later. Servers that have one give it two seconds or more (docs/servers.md).
+void Connection::note_unsaid_end() {
+  constexpr Nanos right_behind_ns = 1'000'000'000;
+  if (lent_ || server_->keeping != Keeping::unknown) return;
+  if (dialer_.reactor().now_ns() - kept_ns_ < right_behind_ns) server_->keeping = Keeping::ends;
 }
 
 // Leaves the books of the server and of the worker, but for the count of connections.

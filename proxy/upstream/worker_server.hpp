@@ -52,6 +52,11 @@ struct ServerShared {
   unsigned share(Nanos now_ns, Nanos slow_start_ns) const;
 };
 
+// What a server makes of connections that its answers leave open. One that `ends` them behind the
+// first answer without saying so (RFC 9112 §9.6 asks it to) gets only what may be repeated on them:
+// its end may be under way. One answer on a kept connection shows that it `keeps` them.
+enum class Keeping : std::uint8_t { unknown, ends, keeps };
+
 struct WorkerServer {
   WorkerServer(std::shared_ptr<ServerShared> s, unsigned w, unsigned server_weight)
       : shared(std::move(s)), worker(w), weight(server_weight) {}
@@ -63,8 +68,9 @@ struct WorkerServer {
   unsigned in_flight = 0;    // attempts on this worker
   unsigned connections = 0;  // of this worker, in any state
   std::int64_t round_robin_credit = 0;
-  bool removed = false;               // gone from the configuration; dies with its last connection
-  bool limited = false;               // limits.connections_per_server: the pool's queue has a say
+  bool removed = false;  // gone from the configuration; dies with its last connection
+  bool limited = false;  // limits.connections_per_server: the pool's queue has a say
+  Keeping keeping = Keeping::unknown;
   bool full = false;                  // while one pick looks for a server with a connection to give
   Connection* idle_newest = nullptr;  // last used first
   Connection* idle_oldest = nullptr;

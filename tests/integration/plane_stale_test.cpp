@@ -180,3 +180,67 @@ TEST_CASE("the same by TLS", "[stale][server-tls]") {
   service.blue.tls->ca = authority.ca();
   storm(server, service, wanted_in_all() > 0 ? wanted_in_all() * 2 / 5 : 800);
 }
+
+namespace {
+
+// The first connection that brings a request ends behind its answer, which never said so; the
+// second waits with its end until the next request is on its way, or answers that one too.
+class EndsUnsaid {
+ public:
+  explicit EndsUnsaid(bool second_goes_on) : second_goes_on_(second_goes_on) {}
+  std::string address() const { return wire_.address(); }
+  unsigned connections() const { return with_requests_; }  // a check's have none
+
+ private:
+  void serve(WireConnection& connection) {
+    WireRequest request;
+    unsigned number = 0;
+    while (connection.read_request(request)) {
+      if (number == 0) number = ++with_requests_;
+      if (!connection.answer(request.target)) return;
+      if (number == 1) return connection.close();
+      if (number > 2 || second_goes_on_) continue;
+      connection.wait_for_input();
+      return connection.close(true);
+    }
+  }
+  const bool second_goes_on_;
+  std::atomic<unsigned> with_requests_{0};
+  WireServer wire_{{.serve = [this](WireConnection& c) { serve(c); }}};
+};
+
+unsigned ask(Plane& plane, const std::string& method, const std::string& target) {
+  RawClient client(plane.address());
+  client.send(method + " " + target + " HTTP/1.1\r\nHost: shop.test\r\n" +
+              (method == "POST" ? "Content-Length: 2\r\n\r\nab" : "\r\n"));
+  const RawResponse response = client.read_response();
+  CHECK((response.status != 200 || response.body == target));
+  return response.status;
+}
+
+std::uint64_t connections_to_server(Plane& plane) {
+  return plane.view().pools[index_of(Color::blue)].servers.front().connections;
+}
+
+// uWSGI's http-socket: a GET, its connection ended; then two POSTs, and what comes between them.
+unsigned connections_of_posts(bool second_goes_on, bool get_between) {
+  EndsUnsaid server(second_goes_on);
+  config::Service service = stale_service(server.address());
+  Plane plane(std::move(service), 1);
+  CHECK(ask(plane, "GET", "/first") == 200);
+  CHECK(until([&] { return connections_to_server(plane) == 0; }));
+  CHECK(ask(plane, "POST", "/second") == 200);
+  if (get_between) CHECK(ask(plane, "GET", "/between") == 200);
+  CHECK(ask(plane, "POST", "/third") == 200);
+  return server.connections();
+}
+
+}  // namespace
+
+TEST_CASE("a server that ends connections without a word gets POSTs on new ones", "[stale]") {
+  CHECK(connections_of_posts(false, false) == 3);
+}
+
+TEST_CASE("one answer on a kept connection shows that the server keeps them", "[stale]") {
+  CHECK(connections_of_posts(true, true) == 2);
+}
