@@ -40,6 +40,9 @@ void workers(Exposition& out, const worker::StatsView& stats) {
   sum("switchback_splice_pipes_refused_total", "counter",
       "Reads of large bodies that were copied, since all pipes were in use or descriptors scarce.",
       [](const auto& w) { return w.pipes_refused.read(); });
+  sum("switchback_private_connections_total", "counter",
+      "Connections that a server tied an identity to (NTLM, Negotiate): one client's only.",
+      [](const auto& w) { return w.private_connections.read(); });
   sum("switchback_server_idle_connections", "gauge", "Kept-alive connections to servers.",
       [](const auto& w) { return w.upstream_idle.read(); });
   sum("switchback_server_tls_handshakes_total", "counter",

@@ -79,11 +79,16 @@ void Session::on_event(std::uint32_t events) {
 void Session::exchanging_event(std::uint32_t events) {
   if (body_wanted_ && stream_.readable()) {
     read_body_some();
+    watch_client();
     return;
   }
   // A FIN after the request is no cancel: the client may be waiting for its answer. A reset is.
   // In a tunnel whose server is slow the end may stand behind unread bytes; a reset has no behind.
-  if (events & (tunnel_ ? EPOLLERR : EPOLLHUP | EPOLLERR)) peer_reset();
+  if (events & (tunnel_ ? EPOLLERR : EPOLLHUP | EPOLLERR)) {
+    if (!active_->exchange.outlives_client()) peer_reset();
+  } else if (events & EPOLLRDHUP) {
+    watch_client();
+  }
 }
 
 void Session::peer_reset() {
@@ -206,6 +211,8 @@ void Session::start_exchange() {
   framer_.start(http::BodyKind::none);
   active_->body.start(head.body, head.content_length, host_.limits().head, head.named);
   active_->exchange.begin(*this, head);
+  // Behind this request the client has ended its side already.
+  if (stream_.peer_closed()) watch_client();
 }
 
 void Session::reject(Reason reason) {
@@ -272,6 +279,8 @@ void Session::on_timer() {
       close();
       return;
     case State::exchanging:  // the exchange keeps its own deadlines
+      look_for_client();
+      return;
     case State::closed:
       return;
   }
@@ -289,7 +298,10 @@ void Session::on_deferred() {
       }
       return;
     case State::exchanging:
-      if (body_wanted_) read_body_some();
+      if (body_wanted_) {
+        read_body_some();
+        watch_client();
+      }
       return;
     default:
       return;
@@ -381,6 +393,7 @@ void Session::close(bool with_reset) {
   in_.release();
   body_in_.release();
   out_.clear();
+  reservation_.end();
   host_.guard().release(visit_);
   host_.recycle(*this);
 }

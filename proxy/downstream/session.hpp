@@ -88,6 +88,7 @@ class Session final : public exchange::Downstream,
   std::uint64_t taken_bytes() const override { return stream_.taken(); }
 
   exchange::TlsFacts tls() const override;
+  exchange::Reservation* reservation() override { return &reservation_; }
 
   void on_event(std::uint32_t events) override;
   void on_timer() override;
@@ -103,6 +104,8 @@ class Session final : public exchange::Downstream,
   void answer_plain();
   tls::Layer* tls_layer() const;
   void exchanging_event(std::uint32_t events);
+  void watch_client();
+  void look_for_client();
   void read_head();
   bool parse();
   http1::DecodeResult decode_head();
@@ -134,6 +137,7 @@ class Session final : public exchange::Downstream,
   net::InputBuffer body_in_;  // streamed bodies: the head in `in_` must stay readable
   net::Output out_;
   http1::BodyFramer framer_;
+  exchange::Reservation reservation_;
   guard::Visit visit_;  // what it holds of the limits of clients
   Nanos since_ns_ = 0;  // idle, or in the head being read
   std::uint32_t scanned_ = 0;
@@ -147,7 +151,8 @@ class Session final : public exchange::Downstream,
   bool close_ = false;  // this connection ends with the running answer
   bool head_only_ = false;
   bool tunnel_ = false;
-  bool tunnel_ended_ = false;  // towards the client
+  bool tunnel_ended_ = false;          // towards the client
+  std::uint8_t unanswered_looks_ = 0;  // for a client that may be gone
   bool hung_up_ = false;
   bool any_byte_ = false;     // of the head being read
   bool utf8_target_ = false;  // bytes of its target were percent-encoded

@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "proxy/http/connection_auth.hpp"
 #include "proxy/http/forwarded.hpp"
 #include "proxy/http/traceparent.hpp"
 
@@ -28,6 +29,7 @@ void Exchange::reset(Downstream& downstream, const http::RequestHead& head) {
   claimed_ = response_started_ = response_ended_ = upload_broken_ = wrote_ = false;
   upstream_blocked_ = client_blocked_ = repeat_waits_ = false;
   replayable_ = true;
+  binds_ = http::binds_connection(head);
   fresh_next_ = free_retry_used_ = preview_ = trusted_ = named_ = by_https_ = false;
   retries_ = counted_ = 0;
   status_ = 0;
@@ -102,12 +104,16 @@ void Exchange::choose_identity() {
   } else {
     request_id_view_ = context_.request_ids.next(request_id_.data(), wall_us_);
   }
+  traceparent_view_ = {};
+  if (runtime_ && service().trace == config::Trace::begin) begin_trace();
+}
+
+void Exchange::begin_trace() {
   const http::Field* trace = head_->find(FieldId::traceparent);
-  if (trace && http::valid_traceparent(trace->value())) {
-    traceparent_view_ = {};
-  } else {
-    traceparent_view_ = http::begin_traceparent(traceparent_.data(), context_.request_ids.random());
-  }
+  if (trace && http::valid_traceparent(trace->value())) return;
+  http::Random& random = context_.request_ids.random();
+  const bool sampled = random.next() % 100 < service().trace_percent;
+  traceparent_view_ = http::begin_traceparent(traceparent_.data(), random, sampled);
 }
 
 // Only where somebody is trusted at all.
@@ -193,6 +199,7 @@ void Exchange::attempt(bool turn) {
   phase_ = Phase::connecting;
   wrote_ = upstream_blocked_ = false;
   attempt_ns_ = context_.reactor.now_ns();
+  if (use_reserved()) return;
   UpstreamPool* pool = runtime_->pools[index_of(color())];
   AcquireWish wish{.fresh = fresh_next_,
                    .avoid = last_server_,
@@ -231,6 +238,27 @@ void Exchange::attempt(bool turn) {
   }
 }
 
+// The connection on which the server knows this client, where there is one.
+bool Exchange::use_reserved() {
+  Reservation* held = down_->reservation();
+  if (!held || !held->held()) return false;
+  if (fresh_next_ || !held->from(runtime_->pools[index_of(color())])) {
+    held->end();
+    return false;
+  }
+  up_ = held->lend(*this);
+  if (!up_) return false;
+  last_server_ = nullptr;
+  send_request();
+  return true;
+}
+
+void Exchange::keep_private() {
+  Reservation* holder = down_->reservation();
+  if (holder) holder->expect(runtime_->pools[index_of(color())]);
+  up_->make_private(holder);
+}
+
 void Exchange::on_connected(Upstream& upstream) {
   up_ = &upstream;
   connect_ns_ = context_.reactor.now_ns() - attempt_ns_;
@@ -243,6 +271,7 @@ http::RequestAdditions Exchange::additions() const {
   additions.client_ip = down_->client_ip();
   additions.scheme = down_->scheme();
   additions.trusted = trusted_;
+  additions.via = service().forwarded.via;
   additions.request_id = request_id_view_;
   additions.traceparent = traceparent_view_;
   additions.body = head_->body;
@@ -255,6 +284,8 @@ void Exchange::send_request() {
   server_name_size_ =
       static_cast<std::uint8_t>(std::min(up_->server().size(), server_name_.size()));
   std::memcpy(server_name_.data(), up_->server().data(), server_name_size_);
+  if (binds_) [[unlikely]]
+    keep_private();
 
   http::RequestAdditions sent = additions();
   // RFC 9112 §3.2: a request of HTTP/1.1 has a Host; one of HTTP/1.0 may have come without.

@@ -41,7 +41,10 @@ class Exchange final : public UpstreamUser,
 
   // From the downstream side.
   Flow on_request_body(const BodyPiece& piece);
-  bool takes_body_pipe() const;                   // in on_request_body
+  // The attempt is carried to its end though nobody is there to take the answer.
+  bool outlives_client() const;
+  bool watches_client() const;   // limits.client_gone: cancel, and there is something to cancel
+  bool takes_body_pipe() const;  // in on_request_body
   void on_request_rejected(http::Reason reason);  // the body's framing or size is wrong
   void on_downstream_writable();                  // what was blocked has been taken
   void on_downstream_progress();                  // some of it has: the reader is alive
@@ -105,6 +108,9 @@ class Exchange final : public UpstreamUser,
   void end_tap(TapEnd end);
   http::RequestAdditions additions() const;
   void attempt(bool turn = false);
+  bool use_reserved();
+  void keep_private();
+  void begin_trace();
   void enter_queue();
   void leave_queue();
   void send_request();
@@ -184,6 +190,7 @@ class Exchange final : public UpstreamUser,
   bool upload_broken_ = false;
   bool upstream_blocked_ = false;  // the server has not taken what it was given
   bool wrote_ = false;
+  bool binds_ = false;  // its credentials are of a connection (http/connection_auth.hpp)
   bool fresh_next_ = false;
   bool free_retry_used_ = false;
   bool trusted_ = false;

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "proxy/exchange/exchange.hpp"
+#include "proxy/http/connection_auth.hpp"
 #include "proxy/http/field_names.hpp"
 
 namespace switchback::exchange {
@@ -50,6 +51,8 @@ bool Exchange::start_response(const http::ResponseHead& head) {
   if (head.status == 408 && !head.keep_alive && up_->reused() && try_again(Reason::server_closed)) {
     return false;
   }
+  if (http::binds_connection(head)) [[unlikely]]
+    keep_private();
   const Nanos now = context_.reactor.now_ns();
   response_started_ = true;
   status_ = static_cast<std::uint16_t>(head.status);
@@ -172,7 +175,9 @@ bool Exchange::try_again(Reason reason) {
   facts.wrote = wrote_;
   facts.reused = up_ && up_->reused();
   facts.method_allowed = runtime_->may_retry(*head_);
-  facts.replayable = replayable_ && (!head_->expect_continue || bytes_in_ == 0);
+  // Credentials of a connection mean nothing on another one.
+  facts.replayable =
+      replayable_ && !(binds_ && wrote_) && (!head_->expect_continue || bytes_in_ == 0);
   facts.free_retry_used = free_retry_used_;
   facts.attempts_used = counted_;
   facts.attempts_allowed = service().retries.attempts;

@@ -4,7 +4,7 @@
 namespace switchback::exchange {
 
 void Exchange::begin_tap() {
-  if (!runtime_->taps->draw()) return;
+  if (binds_ || !runtime_->taps->draw()) return;
   const http::RequestAdditions sent = additions();
   const TapSubject subject{.head = *head_,
                            .additions = sent,
@@ -28,6 +28,17 @@ void Exchange::end_tap(TapEnd end) {
 // Who listens in wants to see the bytes, and so does who may have to send them again.
 bool Exchange::takes_pipe() const {
   return phase_ == Phase::responding && !tap_ && down_->takes_pipe();
+}
+
+bool Exchange::outlives_client() const {
+  const bool waiting = phase_ == Phase::requesting && request_ended_;
+  return waiting && service().limits.client_gone == config::ClientGone::finish;
+}
+
+bool Exchange::watches_client() const {
+  const bool served =
+      phase_ != Phase::idle && phase_ != Phase::tunnel && phase_ != Phase::answering;
+  return served && runtime_ && service().limits.client_gone == config::ClientGone::cancel;
 }
 
 bool Exchange::takes_body_pipe() const {

@@ -16,6 +16,7 @@
 #include <string_view>
 
 #include "proxy/exchange/queue_waiter.hpp"
+#include "proxy/exchange/reservation.hpp"
 #include "proxy/http/additions.hpp"
 #include "proxy/http/client_naming.hpp"
 #include "proxy/http/fault.hpp"
@@ -99,6 +100,8 @@ class Downstream {
   // Bytes of this connection that the client's machine has acknowledged so far.
   virtual std::uint64_t taken_bytes() const { return 0; }
   virtual TlsFacts tls() const { return {}; }
+  // Where a server's connection waits that is this client's alone; null: it has no such place.
+  virtual Reservation* reservation() { return nullptr; }
 
  protected:
   ~Downstream() = default;
@@ -139,6 +142,8 @@ class Upstream {
   virtual void timed_out(http::Reason reason) = 0;
   // Nobody's request: what becomes of it says nothing about its server. Once, after acquire.
   virtual void leave_unjudged() {}
+  // From now on it is nobody's but this client's: released, it goes to `holder`, or is closed.
+  virtual void make_private(Reservation* holder) = 0;
   virtual bool verify_idle() = 0;  // a kept connection still has nothing to read and no end
   virtual std::string_view server() const = 0;
   // More about what went wrong than an errno can say ("certificate has expired"), or null. Static

@@ -114,6 +114,7 @@ inline constexpr Named known[] = {
     {"proxy-authenticate", FieldId::proxy_authenticate},
     {"sec-websocket-key", FieldId::sec_websocket_key},
     {"http2-settings", FieldId::http2_settings},
+    {"www-authenticate", FieldId::www_authenticate},
     // Frequent, and nothing to the proxy.
     {"accept", FieldId::other},
     {"accept-encoding", FieldId::other},

@@ -64,8 +64,9 @@ enum class FieldId : std::uint8_t {
   proxy_authenticate,
   sec_websocket_key,
   http2_settings,
+  www_authenticate,
 };
-inline constexpr unsigned field_id_count = static_cast<unsigned>(FieldId::http2_settings) + 1;
+inline constexpr unsigned field_id_count = static_cast<unsigned>(FieldId::www_authenticate) + 1;
 static_assert(field_id_count <= 64);  // sets of ids are one word
 
 // Sets of field ids, one bit each.

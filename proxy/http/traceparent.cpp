@@ -53,7 +53,7 @@ bool valid_traceparent(std::string_view text) {
   return version != "00" && text[traceparent_size] == '-';
 }
 
-std::string_view begin_traceparent(char* out, Random& random) {
+std::string_view begin_traceparent(char* out, Random& random, bool sampled) {
   const auto non_zero = [&random] {
     for (;;)
       if (const std::uint64_t value = random.next(); value != 0) return value;
@@ -63,7 +63,7 @@ std::string_view begin_traceparent(char* out, Random& random) {
   write_hex(out + 19, non_zero());
   out[35] = '-';
   write_hex(out + 36, non_zero());
-  std::memcpy(out + 52, "-00", 3);
+  std::memcpy(out + 52, sampled ? "-01" : "-00", 3);
   return {out, traceparent_size};
 }
 

@@ -19,8 +19,8 @@ inline std::string_view trace_id_of(std::string_view valid) {
   return valid.substr(3, 32);
 }
 
-// Begins a trace: writes traceparent_size characters to `out`, flags 00 (not sampled: the proxy
-// records no spans, and whoever samples decides anew). Returns them as a view.
-std::string_view begin_traceparent(char* out, Random& random);
+// Begins a trace: writes traceparent_size characters to `out`, flags 01 where it is `sampled`, else
+// 00, which asks everybody behind to record nothing. Returns them as a view.
+std::string_view begin_traceparent(char* out, Random& random, bool sampled);
 
 }  // namespace switchback::http

@@ -66,7 +66,8 @@ void write_forwarding(Writer& out, const http::RequestHead& head,
     out.line("X-Forwarded-Host: ", head.authority);
 }
 
-void write_via(Writer& out, const http::RequestHead& head) {
+// `own`: with our own entry behind those of the proxies before.
+void write_via(Writer& out, const http::RequestHead& head, bool own) {
   out.literal("Via: ");
   if (met(head, FieldId::via)) write_list(out, head, FieldId::via);
   if (head.minor_version == 0) {
@@ -128,7 +129,7 @@ std::size_t write_request_head(char* out, std::size_t room, const http::RequestH
   if (!additions.traceparent.empty()) writer.line("traceparent: ", additions.traceparent);
   if (additions.mirrored) [[unlikely]]
     writer.literal("X-Switchback-Mirror: 1\r\n");
-  write_via(writer, head);
+  if (additions.via || met(head, FieldId::via)) write_via(writer, head, additions.via);
   write_framing(writer, additions);
   write_connection(writer, head);
   writer.literal("\r\n");

@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 
+#include "proxy/base/clock.hpp"
+
 namespace switchback::net {
 
 // Descriptors from this number on are kept for what must not fail (admin, files, health checks).
@@ -55,5 +57,14 @@ class IpText {
 IpBytes ip_bytes(const sockaddr* address);
 std::uint16_t ip_port(const sockaddr* address);             // host order; 0 for other families
 std::string address_text(const sockaddr_storage& address);  // "192.0.2.7:80", "[2001:db8::1]:80"
+
+// Has the kernel ask the peer's machine whether somebody still holds the other end, from a second
+// after the last packet on (TCP keep-alive probes). False: not TCP.
+bool ask_whether_alive(int fd);
+struct ProbeState {
+  unsigned unanswered = 0;  // probes
+  Nanos round_trip_ns = 0;
+};
+ProbeState probe_state(int fd);
 
 }  // namespace switchback::net

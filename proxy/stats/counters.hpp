@@ -128,10 +128,11 @@ struct WorkerStats {
   std::array<Counter, static_cast<std::size_t>(http::Reason::count_)> reasons;
   std::array<Counter, http::lapse_count> lapses;  // forgiven to servers, by http::Lapse
   TlsStats tls;
-  Counter access_dropped;  // access records that did not fit
-  Counter spliced_bytes;   // of bodies that passed through pipes
-  Counter pipes_refused;   // none was left, or descriptors were scarce: copied instead
-  Gauge upstream_idle;     // kept-alive connections to servers
+  Counter access_dropped;       // access records that did not fit
+  Counter spliced_bytes;        // of bodies that passed through pipes
+  Counter pipes_refused;        // none was left, or descriptors were scarce: copied instead
+  Counter private_connections;  // to servers that tied an identity to them
+  Gauge upstream_idle;          // kept-alive connections to servers
   Counter server_handshakes, server_handshakes_resumed, server_handshake_failures;  // TLS
 };
 

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 
+#include "proxy/http/keep_alive.hpp"
 #include "proxy/net/socket.hpp"
 #include "proxy/upstream/dialer.hpp"
 #include "proxy/upstream/idle_list.hpp"
@@ -38,6 +39,9 @@ void Connection::dial(WorkerServer& server, exchange::UpstreamUser& user,
   cause_ = nullptr;
   generation_ = server.link.generation;
   client_ = client;
+  private_ = false;
+  holder_ = nullptr;
+  hint_ns_ = -1;
   begin_request(http::Method::get);
   start_dial();
 }
@@ -68,6 +72,10 @@ void Connection::lend(exchange::UpstreamUser& user) {
   SB_ASSERT(state_ == State::idle);
   IdleList::remove(*server_, *this);
   dialer_.stats().upstream_idle.add(-1);
+  begin_lent(user);
+}
+
+void Connection::begin_lent(exchange::UpstreamUser& user) {
   dialer_.reactor().timers().disarm(*this);
   state_ = State::busy;
   lent_ = true;
@@ -184,7 +192,7 @@ void Connection::release(bool reusable) {
   if (state_ == State::closed) return;
   bool clean = reusable && state_ == State::busy && response_complete_ && request_complete_ &&
                keep_alive_ && !write_failed_ && !out_.pending() && in_.empty() &&
-               !server_->removed && generation_ == server_->link.generation &&
+               !server_->removed && generation_ == server_->link.generation && hint_ns_ != 0 &&
                server_->idle_count < Dialer::max_idle_per_server;
   if (clean && (stream_.peer_closed() || (stream_.readable() && !sound()))) {
     kept_ns_ = dialer_.reactor().now_ns();
@@ -195,7 +203,7 @@ void Connection::release(bool reusable) {
     close();
     return;
   }
-  keep();
+  private_ ? reserve() : keep();
 }
 
 void Connection::keep() {
@@ -213,8 +221,23 @@ void Connection::keep() {
   kept_ns_ = dialer_.reactor().now_ns();
   IdleList::push(*server_, *this);
   dialer_.stats().upstream_idle.add(1);
-  if (dialer_.idle_timeout_ns() > 0) {
-    dialer_.reactor().timers().arm(*this, dialer_.reactor().now_ns() + dialer_.idle_timeout_ns());
+  arm_idle(server_->link.wire.idle_ns);
+}
+
+// The shorter of ours and of what the server has announced; 0: none.
+void Connection::arm_idle(Nanos limit_ns) {
+  if (hint_ns_ > 0 && (limit_ns == 0 || hint_ns_ < limit_ns)) limit_ns = hint_ns_;
+  if (limit_ns > 0) {
+    dialer_.reactor().timers().arm(*this, dialer_.reactor().now_ns() + limit_ns);
+  }
+}
+
+void Connection::note_hint(const http::ResponseHead& head) {
+  for (const http::Field& field : head.fields) {
+    if (field.id != http::FieldId::keep_alive) continue;
+    const http::KeepAliveHint hint = http::keep_alive_hint(field.value());
+    if (hint.timeout_s) hint_ns_ = http::kept_within(*hint.timeout_s);
+    if (hint.max == 0U) keep_alive_ = false;
   }
 }
 

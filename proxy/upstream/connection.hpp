@@ -2,8 +2,9 @@
 // between. Reads only what was asked for: a byte or an end while idle closes it, so a stale
 // connection is mostly found before it is used.
 //
-// States: connecting -> [securing] -> busy <-> idle -> closed. Securing: the PROXY header has been
-// sent and the TLS handshake is under way (connection_secure.cpp); the connect deadline goes on.
+// States: connecting -> [securing] -> busy <-> idle | reserved -> closed. Securing: the PROXY
+// header has been sent and the TLS handshake is under way (connection_secure.cpp); the connect
+// deadline goes on.
 //
 // Threads: its worker. Ownership: the Dialer recycles it after the running batch of events, so a
 // connection may be released from inside its own callbacks.
@@ -22,6 +23,7 @@ namespace switchback::upstream {
 class Dialer;
 
 class Connection final : public exchange::Upstream,
+                         public exchange::ReservedUpstream,
                          public net::EventHandler,
                          public net::Timer,
                          public net::Deferred {
@@ -51,8 +53,17 @@ class Connection final : public exchange::Upstream,
 
  private:
   friend class IdleList;
+  friend class ReservedList;
   friend class Dialer;
-  enum class State : std::uint8_t { closed, connecting, securing, dial_failed, idle, busy };
+  enum class State : std::uint8_t {
+    closed,
+    connecting,
+    securing,
+    dial_failed,
+    idle,
+    reserved,
+    busy
+  };
 
   // exchange::Upstream
   exchange::SendResult send_request(const http::RequestHead& head,
@@ -65,11 +76,16 @@ class Connection final : public exchange::Upstream,
   bool reused() const override { return lent_; }
   bool takes_pipe() const override;
   bool verify_idle() override;
+  void make_private(exchange::Reservation* holder) override;
   const char* cause() const override { return cause_; }
   http::Place cause_place() const override { return place_; }
   void timed_out(http::Reason reason) override { note_failure(LastFailure(reason)); }
   void leave_unjudged() override { judged_ = false; }
   std::string_view server() const override { return server_->shared->state->identity; }
+
+  // exchange::ReservedUpstream (connection_reserved.cpp)
+  exchange::Upstream* lend_reserved(exchange::UpstreamUser& user) override;
+  void end_reserved() override { close(); }
 
   void on_event(std::uint32_t events) override;
   void on_timer() override;     // idle for too long, or time to dial again
@@ -98,6 +114,10 @@ class Connection final : public exchange::Upstream,
   void fail_answer(http::Reason reason, http::Fault fault, http::Place place);
   void count_lapses(http::Lapses lapses);
   void keep();
+  void reserve();
+  void begin_lent(exchange::UpstreamUser& user);
+  void note_hint(const http::ResponseHead& head);
+  void arm_idle(Nanos limit_ns);
   void detach_from_server();
   void note_failure(LastFailure what);
   void note_lost(http::Reason reason);
@@ -115,13 +135,15 @@ class Connection final : public exchange::Upstream,
   http1::BodyDecoder decoder_;
   http1::BodyFramer framer_;
   std::size_t scanned_ = 0;
-  std::uint64_t lent_turn_ = 0;            // of the loop
-  Nanos kept_ns_ = 0;                      // when it last became idle
-  const char* cause_ = nullptr;            // of the last failure, where an errno does not say it
-  http::Place place_;                      // of that, in the answer
-  http::Fault fault_ = http::Fault::none;  // the same, of an answer
-  net::Endpoints client_;                  // whom the PROXY header named
-  std::uint32_t generation_ = 0;           // of the server's link
+  exchange::Reservation* holder_ = nullptr;  // of a private one: whose it is
+  Nanos hint_ns_ = -1;                       // the server keeps it so long (Keep-Alive); -1: unsaid
+  std::uint64_t lent_turn_ = 0;              // of the loop
+  Nanos kept_ns_ = 0;                        // when it last became idle
+  const char* cause_ = nullptr;              // of the last failure, where an errno does not say it
+  http::Place place_;                        // of that, in the answer
+  http::Fault fault_ = http::Fault::none;    // the same, of an answer
+  net::Endpoints client_;                    // whom the PROXY header named
+  std::uint32_t generation_ = 0;             // of the server's link
   int dial_error_ = 0;
   http::Method method_ = http::Method::get;
   State state_ = State::closed;
@@ -135,6 +157,7 @@ class Connection final : public exchange::Upstream,
   bool paused_ = false;
   bool write_failed_ = false;
   bool tunnel_ = false;
+  bool private_ = false;  // the server has tied an identity to it: one client's only
 };
 
 }  // namespace switchback::upstream

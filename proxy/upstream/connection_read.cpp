@@ -32,6 +32,7 @@ void Connection::on_event(std::uint32_t events) {
       if (state_ == State::busy && stream_.readable()) read_some();
       return;
     case State::idle:
+    case State::reserved:
       // Nothing was asked: an end, a reset, or bytes that belong to no request. An event that only
       // says "writable" is none of these.
       if ((events & ~static_cast<std::uint32_t>(EPOLLOUT)) && !quiet()) {
@@ -163,6 +164,7 @@ bool Connection::read_head(bool& again) {
   note_status(head.status);
   head_done_ = true;
   keep_alive_ = head.keep_alive && head.body != BodyKind::until_close;
+  if (head.present & http::bit_of(http::FieldId::keep_alive)) note_hint(head);
   decoder_.start(head.status == 101 ? BodyKind::until_close : head.body, head.content_length,
                  dialer_.head_limits(), head.named, server_->link.wire.answers);
   return deliver(&head, again);

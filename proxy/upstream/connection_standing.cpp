@@ -55,6 +55,7 @@ void Connection::detach_from_server() {
     IdleList::remove(*server_, *this);
     dialer_.stats().upstream_idle.add(-1);
   }
+  if (state_ == State::reserved) ReservedList::remove(*server_, *this);
   if (user_) {
     server_->add_load(-1);
     user_ = nullptr;
@@ -108,6 +109,9 @@ bool Connection::adopt(WorkerServer& server, int fd, exchange::UpstreamUser& use
   cause_ = nullptr;
   generation_ = server.link.generation;
   client_ = {};
+  private_ = false;
+  holder_ = nullptr;
+  hint_ns_ = -1;
   lent_turn_ = 0;
   begin_request(http::Method::get);
   if (!stream_.open(dialer_.reactor(), fd, *this)) {

@@ -32,11 +32,9 @@ class Dialer final : public net::Deferred {
   }
   http::FieldTable& fields() { return fields_; }
   const http1::HeadLimits& head_limits() const { return head_limits_; }
-  Nanos idle_timeout_ns() const { return idle_timeout_ns_; }
-  void configure(std::size_t head_bytes, unsigned fields, Nanos idle_timeout_ns) {
+  void configure(std::size_t head_bytes, unsigned fields) {
     head_limits_.head_bytes = head_bytes;
     head_limits_.fields = fields;
-    idle_timeout_ns_ = idle_timeout_ns;
   }
 
   // What to do when there is no descriptor for a new connection; true: try again.
@@ -56,7 +54,6 @@ class Dialer final : public net::Deferred {
   std::unique_ptr<tls::Workspace> tls_;
   http::FieldTable fields_;
   http1::HeadLimits head_limits_;
-  Nanos idle_timeout_ns_ = 60'000'000'000;
   std::function<bool()> make_room_;
   std::vector<std::unique_ptr<Connection>> all_;
   std::vector<Connection*> free_;

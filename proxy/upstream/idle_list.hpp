@@ -22,6 +22,7 @@ class IdleList {
     --server.idle_count;
   }
 
+  // Private ones are in a list of their own (ReservedList).
   // With PROXY headers a connection is its client's own. So many are kept at most, and all of them
   // are looked at, so that none is kept in vain.
   static constexpr unsigned max_per_client_idle = 128;
@@ -30,6 +31,14 @@ class IdleList {
     while (at && !(at->client_ == client)) at = at->next_;
     return at;
   }
+};
+
+// Private connections that wait for their client's next request: they are looked up by nobody, and
+// end with their server.
+class ReservedList {
+ public:
+  static void push(WorkerServer& server, Connection& connection);
+  static void remove(WorkerServer& server, Connection& connection);
 };
 
 }  // namespace switchback::upstream

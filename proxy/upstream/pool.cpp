@@ -9,6 +9,7 @@ namespace switchback::upstream {
 namespace {
 void close_idle_of(WorkerServer& server) {
   while (server.idle_newest) server.idle_newest->close();
+  while (server.reserved) server.reserved->close();
 }
 }  // namespace
 
@@ -43,7 +44,9 @@ std::size_t Pool::close_oldest_idle() {
 }
 
 bool Pool::busy() const {
-  const auto in_use = [](const auto& server) { return server->connections > server->idle_count; };
+  const auto in_use = [](const auto& server) {
+    return server->connections > server->idle_count + server->reserved_count;
+  };
   return std::any_of(servers_.begin(), servers_.end(), in_use) ||
          std::any_of(removed_.begin(), removed_.end(), in_use);
 }

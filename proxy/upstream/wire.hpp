@@ -20,6 +20,7 @@ struct Wire {
   config::PoolTls tls_settings;                   // with tls: whom to expect
   config::ProxyHeader proxy_header = config::ProxyHeader::off;
   http1::Sender answers = http1::Sender::forgiven_server;
+  Nanos idle_ns = 0;              // traffic's kept connections; 0: as long as the server likes
   http1::HeadLimits head_limits;  // for checks and probes; traffic has the same from its worker
 
   bool bare() const { return !tls && proxy_header == config::ProxyHeader::off; }
@@ -46,6 +47,7 @@ struct ServerLink {
   // True when connections begin differently from now on.
   bool adopt(const Wire& next, const config::Address& address) {
     wire.answers = next.answers;
+    wire.idle_ns = next.idle_ns;
     wire.head_limits = next.head_limits;
     if (wire.same(next)) return false;
     wire = next;

@@ -75,6 +75,8 @@ struct WorkerServer {
   Connection* idle_newest = nullptr;  // last used first
   Connection* idle_oldest = nullptr;
   unsigned idle_count = 0;
+  Connection* reserved = nullptr;  // private ones between two requests; not among the idle
+  unsigned reserved_count = 0;
 
   ServerLink link;  // how connections begin
 

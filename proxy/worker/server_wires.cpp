@@ -49,6 +49,7 @@ ServerWires make_server_wires(const config::Service& service, std::size_t count,
     for (upstream::Wire& wire : wires[index_of(color)]) {
       if (service.answers == config::Answers::strict) wire.answers = http1::Sender::server;
       wire.head_limits = limits;
+      wire.idle_ns = to_nanos(service.timeouts.server_idle);
     }
     for (const tls::FileFault& fault : faults) {
       const std::string text = path_of(service, color) + "." + fault.key + ": " + fault.text();

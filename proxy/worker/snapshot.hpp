@@ -45,7 +45,6 @@ struct Snapshot {
   http1::HeadLimits head_limits;
   Nanos request_head_ns = 0;
   Nanos client_idle_ns = 0;
-  Nanos server_idle_ns = 0;
 };
 
 }  // namespace switchback::worker

@@ -186,8 +186,7 @@ void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
   host_.configure(limits);
   host_.configure(snapshot->clients, *snapshot->client_shares);
   update_listeners(*snapshot);
-  dialer_.configure(snapshot->head_limits.head_bytes, snapshot->head_limits.fields,
-                    snapshot->server_idle_ns);
+  dialer_.configure(snapshot->head_limits.head_bytes, snapshot->head_limits.fields);
   snapshot_ = std::move(snapshot);
   sweep_retired();
 }

@@ -163,7 +163,6 @@ std::shared_ptr<const Snapshot> WorkerGroup::build(const config::Config& config,
     first = false;
   }
   snapshot->head_limits = widest_limits(config);
-  snapshot->server_idle_ns = snapshot->client_idle_ns;
   return snapshot;
 }
 

@@ -92,11 +92,13 @@ struct Client final : Downstream {
   std::string_view client_ip() const override { return "192.0.2.1"; }
   const std::uint8_t* client_ip16() const override { return ip16; }
   std::string_view scheme() const override { return "http"; }
-  bool admit_request() override { return admitted; }
+  bool admit_request(const http::ClientAddress*) override { return admitted; }
   std::uint64_t taken_bytes() const override { return taken; }
+  Reservation* reservation() override { return &held; }
 
   net::BufferPool& pool;
   Notes notes;
+  Reservation held;
   SendResult next = SendResult::sent;
   const BodyPiece* arrived = nullptr;  // what pull_body finds
   std::uint64_t taken = 0;
@@ -105,7 +107,7 @@ struct Client final : Downstream {
   std::uint8_t ip16[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1};
 };
 
-struct Server final : Upstream {
+struct Server final : Upstream, ReservedUpstream {
   Server(Notes& all, UpstreamUser& whose, std::string address)
       : notes(all), user(&whose), name(std::move(address)) {}
 
@@ -123,10 +125,26 @@ struct Server final : Upstream {
   void begin_tunnel() override { notes.push_back("raw"); }
   void release(bool reusable) override {
     user = nullptr;
+    if (reusable && place) {
+      notes.push_back("release reserved");
+      place->hold(*this);
+      return;
+    }
     notes.push_back(reusable ? "release kept" : "release closed");
   }
   bool reused() const override { return kept; }
   void timed_out(Reason reason) override { notes.push_back("timed out " + name_of(reason)); }
+  void make_private(Reservation* holder) override {
+    notes.push_back("private");
+    place = holder;
+  }
+  Upstream* lend_reserved(UpstreamUser& whose) override {
+    notes.push_back("lent again");
+    user = &whose;
+    kept = true;
+    return this;
+  }
+  void end_reserved() override { notes.push_back("ended"); }
   bool verify_idle() override { return alive; }
   std::string_view server() const override { return name; }
   const char* cause() const override { return why; }
@@ -138,6 +156,7 @@ struct Server final : Upstream {
   std::string name;
   SendResult next = SendResult::sent;
   const char* why = nullptr;
+  Reservation* place = nullptr;
   bool kept = false, alive = true;
 };
 

@@ -39,7 +39,9 @@ TEST_CASE("traceparents that begin anew") {
 TEST_CASE("a trace begun here is valid and its own") {
   http::Random random(1);
   char one[http::traceparent_size], two[http::traceparent_size];
-  CHECK(http::valid_traceparent(http::begin_traceparent(one, random)));
-  CHECK(http::valid_traceparent(http::begin_traceparent(two, random)));
+  CHECK(http::valid_traceparent(http::begin_traceparent(one, random, true)));
+  CHECK(http::valid_traceparent(http::begin_traceparent(two, random, false)));
+  CHECK(std::string_view(one, sizeof one).ends_with("-01"));
+  CHECK(std::string_view(two, sizeof two).ends_with("-00"));
   CHECK(std::string(one, sizeof one) != std::string(two, sizeof two));
 }
