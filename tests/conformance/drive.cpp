@@ -215,12 +215,14 @@ Outcome drive_response(const std::vector<std::string_view>& pieces, http::Method
   return out;
 }
 
-Outcome drive_chunked(const std::vector<std::string_view>& pieces) {
+Outcome drive_chunked(const std::vector<std::string_view>& pieces, bool forgiven) {
   Outcome out;
   Driver driver(pieces);
   http1::BodyDecoder body;
-  body.start(http::BodyKind::chunked, 0, {});
+  body.start(http::BodyKind::chunked, 0, {}, 0,
+             forgiven ? http1::Sender::forgiven_server : http1::Sender::client);
   driver.body(body, false, out);
+  out.lapses = names_of(body.lapses());
   if (out.verdict == "ok") out.left = driver.rest();
   return out;
 }

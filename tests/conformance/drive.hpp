@@ -30,6 +30,6 @@ Outcome drive_response(const std::vector<std::string_view>& pieces, http::Method
                        bool closes, bool strict = false);
 
 // A chunked body alone.
-Outcome drive_chunked(const std::vector<std::string_view>& pieces);
+Outcome drive_chunked(const std::vector<std::string_view>& pieces, bool forgiven = false);
 
 }  // namespace switchback::conformance

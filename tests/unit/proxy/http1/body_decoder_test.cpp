@@ -136,7 +136,7 @@ TEST_CASE("trailers are offered again until they are whole") {
   CHECK(result.status == DecodeStatus::complete);
   CHECK(text.substr(result.consumed) == "next");
   REQUIRE(decoder.trailers() != nullptr);
-  CHECK(std::string(decoder.trailers(), decoder.trailers_size()) == "X-Sum: 1\r\nX-Two:  2\r\n");
+  CHECK(std::string(decoder.trailers(), decoder.trailers_size()) == "X-Sum: 1\r\nX-Two: 2\r\n");
 }
 
 TEST_CASE("a body that was refused stays refused") {
