@@ -24,8 +24,8 @@ namespace {
 
 constexpr unsigned refusals_logged_per_second = 10;
 
-web::Response text_response(std::string text, unsigned status = 200) {
-  web::Response response;
+Answer text_response(std::string text, unsigned status = 200) {
+  Answer response;
   response.status = status;
   response.content_type = "text/plain; charset=utf-8";
   response.body = std::move(text);
@@ -36,43 +36,39 @@ web::Response text_response(std::string text, unsigned status = 200) {
 }  // namespace
 
 Api::Api(asio::io_context& io, people::People& people, release::Controller& controller,
-         worker::DataPlane& plane, ApiOptions options)
+         events::Events& events, worker::DataPlane& plane, ApiOptions options)
     : io_(io),
       controller_(controller),
+      events_(events),
       plane_(plane),
       options_(options),
       people_(people),
       authenticator_(people),
-      hub_(std::make_shared<EventHub>(io, controller, options.events)) {}
+      hub_(std::make_shared<EventHub>(io, events.stream, options.events)) {}
 
 void Api::start() {
-  subscription_ = controller_.subscribe(release::Controller::events_live_only,
-                                        [weak = weak_from_this()](const release::Event& event) {
-                                          if (const auto self = weak.lock())
-                                            self->count_flip(event);
-                                        });
+  subscription_ = events_.stream.subscribe(events::Stream::live_only,
+                                           [weak = weak_from_this()](const events::Event& event) {
+                                             if (const auto self = weak.lock())
+                                               self->count_flip(event);
+                                           });
   subscribed_ = true;
 }
 
 void Api::stop() {
   if (stopped_) return;
   stopped_ = true;
-  if (subscribed_) controller_.unsubscribe(subscription_);
+  if (subscribed_) events_.stream.unsubscribe(subscription_);
   hub_->stop();
 }
 
-void Api::count_flip(const release::Event& event) {
-  if (event.type != "flip.switched") return;
-  boost::system::error_code error;
-  const auto body = json::parse(event.json, error);
-  if (error || !body.is_object()) return;
-  const auto* service = body.get_object().if_contains("service");
-  const auto* kind = body.get_object().if_contains("kind");
-  if (service == nullptr || kind == nullptr || !service->is_string() || !kind->is_string()) return;
-  ++flips_[{std::string(service->get_string()), std::string(kind->get_string())}];
+void Api::count_flip(const events::Event& event) {
+  const auto* flip = event.as<events::FlipStepped>();
+  if (flip == nullptr || flip->step != events::FlipStep::switched) return;
+  ++flips_[{flip->receipt.service, std::string(to_string(flip->receipt.kind))}];
 }
 
-web::Response Api::refuse(const web::Request& request, const Refusal& refused) const {
+Answer Api::refuse(const web::Request& request, const Refusal& refused) const {
   return problem_response(refused, request.path);
 }
 
@@ -106,7 +102,7 @@ std::optional<Refusal> Api::unknown_service(const std::string& service) const {
   return refused;
 }
 
-web::Response Api::unmatched(const web::Request& request, const RouteMatch& match) {
+Answer Api::unmatched(const web::Request& request, const RouteMatch& match) {
   if (!match.allow.empty()) {
     std::string allow;
     for (const auto method : match.allow)
@@ -163,22 +159,22 @@ asio::awaitable<web::Reply> Api::handle(std::shared_ptr<Api> api,
     co_return api->refuse(*request, *refused);
   }
   if (match.route->operation == Operation::audit_page) {
-    web::Response page = co_await api->audit_page(call);
+    Answer page = co_await api->audit_page(call);
     co_return page;
   }
   if (!need.change) co_return api->read(call);
-  web::Response response = co_await api->change(call);
+  Answer response = co_await api->change(call);
   api->record(call, response);
   co_return response;
 }
 
-asio::awaitable<web::Response> Api::change(const Call& call) {
+asio::awaitable<Answer> Api::change(const Call& call) {
   if (call.route.pattern.starts_with("/v1/tokens")) {
-    web::Response changed = co_await change_token(call);
+    Answer changed = co_await change_token(call);
     co_return changed;
   }
   if (call.route.operation == Operation::test_notify) {
-    web::Response tried = co_await test_notify(call);
+    Answer tried = co_await test_notify(call);
     co_return tried;
   }
   if (const auto refused = unknown_service(call.parameter))
@@ -187,10 +183,10 @@ asio::awaitable<web::Response> Api::change(const Call& call) {
   if (call.route.operation == Operation::pause) co_return pause(call);
   if (call.route.operation == Operation::resume) co_return resume(call);
   if (call.route.operation == Operation::run_verification) {
-    web::Response standing = co_await run_verification(call);
+    Answer standing = co_await run_verification(call);
     co_return standing;
   }
-  web::Response response = co_await switch_service(call);
+  Answer response = co_await switch_service(call);
   co_return response;
 }
 
@@ -213,7 +209,7 @@ web::Reply Api::read(const Call& call) {
     case Operation::get_flip:
       return get_flip(call);
     case Operation::events:
-      return events(call);
+      return event_stream(call);
     case Operation::list_notify:
       return list_notify(call);
     case Operation::whoami:
@@ -237,7 +233,7 @@ web::Reply Api::read(const Call& call) {
   }
 }
 
-web::Response Api::readyz() {
+Answer Api::readyz() {
   auto fault = not_ready(plane_);
   return fault.empty() ? text_response("ready\n") : text_response("not ready\n" + fault, 503);
 }
@@ -258,7 +254,7 @@ std::string Api::may_roll_back(const std::string& service) {
   return refused ? refused->problem.code + ": " + refused->problem.title : "";
 }
 
-web::Response Api::metrics() {
+Answer Api::metrics() {
   auto text = switchback::metrics::prometheus_text(plane_, controller_, counts());
   if (rooms_.releases != nullptr && rooms_.null_flips != nullptr)
     text += switchback::metrics::release_text(plane_, controller_, *rooms_.releases,

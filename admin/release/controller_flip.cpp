@@ -139,7 +139,7 @@ void ControllerImpl::judge(Lane& lane, const Run& run) {
   feed(run, j.verdict == Verdict::go ? FlipEvent::go : FlipEvent::probe);
 }
 
-// What the room of releases has against it; a manual rollback is not asked about.
+// What the judges have against it.
 bool ControllerImpl::objected(const Run& run, const worker::ServiceView& view) {
   auto& j = run->judgement;
   if (!policy_ || j.verdict == Verdict::already) return false;
@@ -147,8 +147,10 @@ bool ControllerImpl::objected(const Run& run, const worker::ServiceView& view) {
   if (j.verdict == Verdict::refuse) {
     if (j.problem.code == "unknown_target")
       problem = policy_->explain_target(view, run->request.to.value_or(""));
-  } else if (j.kind == FlipKind::promote || j.kind == FlipKind::auto_rollback) {
-    problem = policy_->objection(run->request, view, j.to, j.kind);
+  } else {
+    auto ruling = policy_->rule({run->request, view, j.to, j.kind});
+    for (auto& warning : ruling.warnings) j.warnings.push_back(std::move(warning));
+    problem = std::move(ruling.refusal);
   }
   if (problem) j.problem = std::move(*problem);
   return problem.has_value();
@@ -244,7 +246,7 @@ void ControllerImpl::write(const Run& run) {
     lane.current = run->value;
     return;
   }
-  emit_flip("flip.started", entry);  // while the disk works
+  emit_flip(events::FlipStep::started, entry);  // while the disk works
 }
 
 void ControllerImpl::write_run_slot(const std::string& service, const state::SlotValue& value) {
@@ -409,13 +411,14 @@ void ControllerImpl::answer(const Run& run, const FlipAnswer& given) {
   if (!request.idempotency_key.empty())
     ledger_.put(keys_.row(request, run->rollback, given, wall_us()));
   if (const auto* problem = std::get_if<Problem>(&given))
-    events_.emit("flip.refused", {{"service", request.service},
-                                  {"kind", run->rollback ? "rollback" : "promote"},
-                                  {"code", problem->code},
-                                  {"title", problem->title},
-                                  {"detail", problem->detail},
-                                  {"moved", problem->moved},
-                                  {"actor", request.actor.shown()}});
+    stream_.emit(events::FlipRefused{.service = request.service,
+                                     .kind = run->rollback ? FlipKind::rollback : FlipKind::promote,
+                                     .code = problem->code,
+                                     .title = problem->title,
+                                     .detail = problem->detail,
+                                     .moved = problem->moved,
+                                     .actor = request.actor.shown(),
+                                     .automatic = request.automatic});
 }
 
 }  // namespace switchback::release
