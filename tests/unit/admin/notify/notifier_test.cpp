@@ -73,6 +73,7 @@ struct World {
     auto event = test::flip_event(events::FlipStep::switched, events::FlipKind::rollback);
     event.receipt.from = Color::green;
     event.receipt.to = Color::blue;
+    event.receipt.from_release = event.receipt.to_release = "";
     event.receipt.reason = reason;
     event.receipt.actor = "dana";
     events.stream.emit(event);
