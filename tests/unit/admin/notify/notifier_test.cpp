@@ -164,7 +164,9 @@ TEST_CASE("names that cannot be looked up harm nobody else") {
   world.config.dns.timeout = 50ms;
   auto lost = target("lost", "http://chat.invalid.test/hook");
   lost.retries = 0;
-  world.config.notify = {lost, target("works", receiver.url())};
+  auto works = target("works", receiver.url());
+  works.on = {config::NotifyKind::rollback};  // not the alarm of the other
+  world.config.notify = {lost, works};
   world.notifier->configure(world.config);
   world.rollback();
   REQUIRE(world.runs_until([&] { return receiver.count() == 1; }));
@@ -251,6 +253,7 @@ TEST_CASE("a program gets the message on stdin; one that hangs is killed") {
   writes.exec = {"/bin/sh", "-c",
                  "cat > \"$0.part\" && mv \"$0.part\" \"$0\"; echo $SWITCHBACK_KIND > \"$0.kind\"",
                  folder.file("message")};
+  writes.on = {config::NotifyKind::rollback};  // not the alarms of the others
   config::NotifyTarget hangs;
   hangs.name = "hangs";
   hangs.exec = {"/bin/sh", "-c", "sleep 1000"};
