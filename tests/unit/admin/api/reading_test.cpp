@@ -230,7 +230,7 @@ TEST_CASE("one clear line when an address cannot be had") {
   config::Admin admin;
   admin.socket = first.socket;
   boost::asio::io_context io(1);
-  api::AdminServer second(io, admin, first.controller, first.plane);
+  api::AdminServer second(io, admin, first.controller, first.events, first.plane);
   const auto fault = second.start();
   CHECK_THAT(fault, ContainsSubstring("admin.socket") && ContainsSubstring(first.socket));
   CHECK(fault.find('\n') == std::string::npos);
