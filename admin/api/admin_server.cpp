@@ -10,11 +10,12 @@ namespace switchback::api {
 
 struct AdminServer::Impl {
   Impl(boost::asio::io_context& io, const config::Admin& admin, release::Controller& controller,
-       worker::DataPlane& plane, web::ServerOptions options, people::People* given)
+       events::Events& events, worker::DataPlane& plane, web::ServerOptions options,
+       people::People* given)
       : config(admin),
         own_people(given == nullptr ? std::make_unique<people::People>(admin) : nullptr),
         people(given == nullptr ? *own_people : *given),
-        api(std::make_shared<Api>(io, people, controller, plane)),
+        api(std::make_shared<Api>(io, people, controller, events, plane)),
         server(io, handler_of(api), options),
         health(io, probe_of(api), options) {}
 
@@ -73,9 +74,10 @@ struct AdminServer::Impl {
 };
 
 AdminServer::AdminServer(boost::asio::io_context& io, const config::Admin& admin,
-                         release::Controller& controller, worker::DataPlane& plane,
-                         web::ServerOptions options, people::People* people)
-    : impl_(std::make_shared<Impl>(io, admin, controller, plane, options, people)) {}
+                         release::Controller& controller, events::Events& events,
+                         worker::DataPlane& plane, web::ServerOptions options,
+                         people::People* people)
+    : impl_(std::make_shared<Impl>(io, admin, controller, events, plane, options, people)) {}
 
 AdminServer::~AdminServer() {
   stop();

@@ -2,10 +2,10 @@
 // unix socket and TCP (docs/admin-api.md).
 //
 // Threads: the control thread (the io_context's) only; start() before it runs is fine.
-// Lifetime: controller, plane and people outlive stop(); without `people` the server knows those of
-// the configuration only and remembers nothing. After stop() neither is touched again, also by
-// requests that were waiting for a flip.
-// Errors: start() returns "" or one clear line that names the configuration key.
+// Lifetime: controller, events, plane and people outlive stop(); without `people` the server knows
+// those of the configuration only and remembers nothing. After stop() neither is touched again,
+// also by requests that were waiting for a flip. Errors: start() returns "" or one clear line that
+// names the configuration key.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "admin/api/rooms.hpp"
+#include "admin/events/events.hpp"
 #include "admin/http/server.hpp"
 #include "admin/people/people.hpp"
 #include "admin/release/controller.hpp"
@@ -26,7 +27,7 @@ namespace switchback::api {
 class AdminServer {
  public:
   AdminServer(boost::asio::io_context& io, const config::Admin& admin,
-              release::Controller& controller, worker::DataPlane& plane,
+              release::Controller& controller, events::Events& events, worker::DataPlane& plane,
               web::ServerOptions options = {}, people::People* people = nullptr);
   ~AdminServer();  // stops
   AdminServer(const AdminServer&) = delete;

@@ -20,55 +20,42 @@ namespace {
 
 constexpr unsigned refusals_logged_per_second = 10;
 
-web::Response text_response(std::string text, unsigned status = 200) {
-  web::Response response;
-  response.status = status;
-  response.content_type = "text/plain; charset=utf-8";
-  response.body = std::move(text);
-  response.fields.emplace_back("Cache-Control", "no-store");
-  return response;
-}
-
 }  // namespace
 
 Api::Api(asio::io_context& io, people::People& people, release::Controller& controller,
-         worker::DataPlane& plane, ApiOptions options)
+         events::Events& events, worker::DataPlane& plane, ApiOptions options)
     : io_(io),
       controller_(controller),
+      events_(events),
       plane_(plane),
       options_(options),
       people_(people),
       authenticator_(people),
-      hub_(std::make_shared<EventHub>(io, controller, options.events)) {}
+      hub_(std::make_shared<EventHub>(io, events.stream, options.events)) {}
 
 void Api::start() {
-  subscription_ = controller_.subscribe(release::Controller::events_live_only,
-                                        [weak = weak_from_this()](const release::Event& event) {
-                                          if (const auto self = weak.lock())
-                                            self->count_flip(event);
-                                        });
+  subscription_ = events_.stream.subscribe(events::Stream::live_only,
+                                           [weak = weak_from_this()](const events::Event& event) {
+                                             if (const auto self = weak.lock())
+                                               self->count_flip(event);
+                                           });
   subscribed_ = true;
 }
 
 void Api::stop() {
   if (stopped_) return;
   stopped_ = true;
-  if (subscribed_) controller_.unsubscribe(subscription_);
+  if (subscribed_) events_.stream.unsubscribe(subscription_);
   hub_->stop();
 }
 
-void Api::count_flip(const release::Event& event) {
-  if (event.type != "flip.switched") return;
-  boost::system::error_code error;
-  const auto body = json::parse(event.json, error);
-  if (error || !body.is_object()) return;
-  const auto* service = body.get_object().if_contains("service");
-  const auto* kind = body.get_object().if_contains("kind");
-  if (service == nullptr || kind == nullptr || !service->is_string() || !kind->is_string()) return;
-  ++flips_[{std::string(service->get_string()), std::string(kind->get_string())}];
+void Api::count_flip(const events::Event& event) {
+  const auto* flip = event.as<events::FlipStepped>();
+  if (flip == nullptr || flip->step != events::FlipStep::switched) return;
+  ++flips_[{flip->receipt.service, std::string(to_string(flip->receipt.kind))}];
 }
 
-web::Response Api::refuse(const web::Request& request, const Refusal& refused) const {
+Answer Api::refuse(const web::Request& request, const Refusal& refused) const {
   return problem_response(refused, request.path);
 }
 
@@ -102,7 +89,7 @@ std::optional<Refusal> Api::unknown_service(const std::string& service) const {
   return refused;
 }
 
-web::Response Api::unmatched(const web::Request& request, const RouteMatch& match) {
+Answer Api::unmatched(const web::Request& request, const RouteMatch& match) {
   if (!match.allow.empty()) {
     std::string allow;
     for (const auto method : match.allow)
@@ -161,7 +148,7 @@ asio::awaitable<web::Reply> Api::handle(std::shared_ptr<Api> api,
     co_return api->refuse(*request, *refused);
   }
   if (match.route->operation == Operation::audit_page) {
-    web::Response page = co_await api->audit_page(call);
+    Answer page = co_await api->audit_page(call);
     co_return page;
   }
   if (match.route->operation == Operation::metrics) {
@@ -169,18 +156,18 @@ asio::awaitable<web::Reply> Api::handle(std::shared_ptr<Api> api,
     co_return text;
   }
   if (!need.change) co_return api->read(call);
-  web::Response response = co_await api->change(call);
+  Answer response = co_await api->change(call);
   api->record(call, response);
   co_return response;
 }
 
-asio::awaitable<web::Response> Api::change(const Call& call) {
+asio::awaitable<Answer> Api::change(const Call& call) {
   if (call.route.pattern.starts_with("/v1/tokens")) {
-    web::Response changed = co_await change_token(call);
+    Answer changed = co_await change_token(call);
     co_return changed;
   }
   if (call.route.operation == Operation::test_notify) {
-    web::Response tried = co_await test_notify(call);
+    Answer tried = co_await test_notify(call);
     co_return tried;
   }
   if (const auto refused = unknown_service(call.parameter))
@@ -189,10 +176,10 @@ asio::awaitable<web::Response> Api::change(const Call& call) {
   if (call.route.operation == Operation::pause) co_return pause(call);
   if (call.route.operation == Operation::resume) co_return resume(call);
   if (call.route.operation == Operation::run_verification) {
-    web::Response standing = co_await run_verification(call);
+    Answer standing = co_await run_verification(call);
     co_return standing;
   }
-  web::Response response = co_await switch_service(call);
+  Answer response = co_await switch_service(call);
   co_return response;
 }
 
@@ -215,7 +202,7 @@ web::Reply Api::read(const Call& call) {
     case Operation::get_flip:
       return get_flip(call);
     case Operation::events:
-      return events(call);
+      return event_stream(call);
     case Operation::list_notify:
       return list_notify(call);
     case Operation::whoami:

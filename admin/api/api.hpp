@@ -16,6 +16,7 @@
 #include "admin/api/events.hpp"
 #include "admin/api/rooms.hpp"
 #include "admin/api/routes.hpp"
+#include "admin/events/events.hpp"
 #include "admin/http/server.hpp"
 #include "admin/metrics/collect.hpp"
 #include "admin/verify/verifier.hpp"
@@ -32,7 +33,7 @@ struct ApiOptions {
 class Api : public std::enable_shared_from_this<Api> {
  public:
   Api(boost::asio::io_context& io, people::People& people, release::Controller& controller,
-      worker::DataPlane& plane, ApiOptions options = {});
+      events::Events& events, worker::DataPlane& plane, ApiOptions options = {});
 
   void start();  // begins to count flips; after the object is in a shared_ptr
   void stop();
@@ -60,64 +61,63 @@ class Api : public std::enable_shared_from_this<Api> {
     std::string item;       // the value of {v}
     Caller actor;
   };
-  using Answer = web::Reply;
 
-  web::Response unmatched(const web::Request& request, const RouteMatch& match);
-  Answer read(const Call& call);
-  boost::asio::awaitable<web::Response> change(const Call& call);
+  Answer unmatched(const web::Request& request, const RouteMatch& match);
+  web::Reply read(const Call& call);
+  boost::asio::awaitable<Answer> change(const Call& call);
 
   // switching.cpp
-  boost::asio::awaitable<web::Response> switch_service(const Call& call);
+  boost::asio::awaitable<Answer> switch_service(const Call& call);
   boost::asio::awaitable<release::FlipAnswer> ask(release::FlipRequest request, bool rollback);
-  web::Response pause(const Call& call);
-  web::Response resume(const Call& call);
-  static web::Response receipt_response(const release::Receipt& receipt, bool async);
+  Answer pause(const Call& call);
+  Answer resume(const Call& call);
+  static Answer receipt_response(const release::Receipt& receipt, bool async);
   void audit(const Call& call, const release::FlipRequest& request,
              const release::FlipAnswer& answer);
 
   // releasing.cpp: nullopt for calls of other rooms.
-  std::optional<web::Response> releasing(const Call& call);
-  web::Response add_release(const Call& call);
-  web::Response change_release(const Call& call);
-  web::Response place_hold(const Call& call);
-  web::Response lift_hold(const Call& call);
+  std::optional<Answer> releasing(const Call& call);
+  Answer add_release(const Call& call);
+  Answer change_release(const Call& call);
+  Answer place_hold(const Call& call);
+  Answer lift_hold(const Call& call);
   void audit_release(const Call& call, boost::json::object line);
   void show_rooms(const std::string& service, boost::json::object& out) const;
 
   // readying.cpp: nullopt for calls of other rooms.
-  std::optional<web::Response> readying(const Call& call);
+  std::optional<Answer> readying(const Call& call);
 
   // notifying.cpp
-  web::Response list_notify(const Call& call);
-  boost::asio::awaitable<web::Response> test_notify(const Call& call);
+  Answer list_notify(const Call& call);
+  boost::asio::awaitable<Answer> test_notify(const Call& call);
 
   // verifying.cpp
-  web::Response get_verification(const Call& call);
-  boost::asio::awaitable<web::Response> run_verification(const Call& call);
+  Answer get_verification(const Call& call);
+  boost::asio::awaitable<Answer> run_verification(const Call& call);
 
   // people_calls.cpp
-  web::Response list_people();
-  web::Response list_tokens();
-  boost::asio::awaitable<web::Response> change_token(const Call& call);
+  Answer list_people();
+  Answer list_tokens();
+  boost::asio::awaitable<Answer> change_token(const Call& call);
   Parsed<boost::json::object> carry_out(const Call& call, people::TokenMade* made);
   boost::asio::awaitable<bool> on_disk();
-  boost::asio::awaitable<web::Response> audit_page(const Call& call);
-  web::Response audit_anchors();
+  boost::asio::awaitable<Answer> audit_page(const Call& call);
+  Answer audit_anchors();
 
   // recording.cpp: what becomes an entry of the audit chain
-  void record(const Call& call, const web::Response& response);
+  void record(const Call& call, const Answer& answer);
   void record_refusal(const web::Request& request, const Need& need, const Refusal& refused);
 
   // reading.cpp
-  web::Response list_services();
-  web::Response get_service(const Call& call);
-  web::Response get_mirror(const Call& call);
-  web::Response list_flips(const Call& call, const std::string& service);
-  web::Response get_flip(const Call& call);
-  web::Reply events(const Call& call);
-  web::Response whoami(const Call& call);
-  web::Response status_page(const Call& call);
-  web::Response openapi();
+  Answer list_services();
+  Answer get_service(const Call& call);
+  Answer get_mirror(const Call& call);
+  Answer list_flips(const Call& call, const std::string& service);
+  Answer get_flip(const Call& call);
+  web::Reply event_stream(const Call& call);
+  Answer whoami(const Call& call);
+  Answer status_page(const Call& call);
+  Answer openapi();
   static boost::asio::awaitable<web::Response> metrics(std::shared_ptr<Api> api);  // measuring.cpp
   void measure_room(unsigned room, switchback::metrics::Exposition& out);
   web::Response healthz();
@@ -125,13 +125,14 @@ class Api : public std::enable_shared_from_this<Api> {
   switchback::metrics::AdminCounts counts() const;
 
   std::optional<Refusal> unknown_service(const std::string& service) const;
-  web::Response refuse(const web::Request& request, const Refusal& refused) const;
+  Answer refuse(const web::Request& request, const Refusal& refused) const;
   void write_audit(const boost::json::object& line);
   void audit_refusal(const web::Request& request, const Refusal& refused);
-  void count_flip(const release::Event& event);
+  void count_flip(const events::Event& event);
 
   boost::asio::io_context& io_;
   release::Controller& controller_;
+  events::Events& events_;
   worker::DataPlane& plane_;
   ApiOptions options_;
   Rooms rooms_;

@@ -258,7 +258,7 @@ Parsed<std::optional<release::FlipKind>> parse_kind(std::optional<std::string_vi
   if (!text) return std::optional<FlipKind>();
   for (const auto kind :
        {FlipKind::promote, FlipKind::rollback, FlipKind::auto_rollback, FlipKind::drill}) {
-    if (release::to_string(kind) == *text) return std::optional<FlipKind>(kind);
+    if (events::to_string(kind) == *text) return std::optional<FlipKind>(kind);
   }
   return fault("bad_kind", "kind has to be " + known_kinds() + ".");
 }

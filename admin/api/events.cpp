@@ -24,14 +24,14 @@ struct EventHub::Subscriber {
   Subscriber(const Subscriber&) = delete;
 
   void leave() {
-    if (subscribed && hub->controller_ != nullptr) hub->controller_->unsubscribe(handle);
+    if (subscribed && hub->stream_ != nullptr) hub->stream_->unsubscribe(handle);
     subscribed = false;
   }
-  void take(const release::Event& event) {
+  void take(const events::Event& event) {
     if (cut) return;
     auto text = event_text(event);
     // Ids grow by one: a jump is what was too old to be kept, or was told by an earlier life.
-    if (expected && event.id != *expected) text = lost_text(*expected - 1, event.id) + text;
+    if (expected && event.id() != *expected) text = lost_text(*expected - 1, event.id()) + text;
     expected.reset();
     bytes += text.size();
     queue.push_back(std::move(text));
@@ -64,18 +64,18 @@ web::Reply EventHub::stream(std::uint64_t last_id) {
 
 asio::awaitable<void> EventHub::run(std::shared_ptr<EventHub> hub, std::uint64_t last_id,
                                     web::StreamWriter& writer) {
-  if (hub->controller_ == nullptr || hub->full()) {
+  if (hub->stream_ == nullptr || hub->full()) {
     ++hub->counters_.refused;
     co_return;
   }
   Subscriber me(hub);
   writer.on_gone([&me] { me.wake.cancel(); });
   // 0 asks for what there is; nothing can be missing then.
-  if (last_id != 0 && last_id != release::Controller::events_live_only) me.expected = last_id + 1;
-  me.handle = hub->controller_->subscribe(last_id, [&me](const release::Event& e) { me.take(e); });
+  if (last_id != 0 && last_id != events::Stream::live_only) me.expected = last_id + 1;
+  me.handle = hub->stream_->subscribe(last_id, [&me](const events::Event& e) { me.take(e); });
   me.subscribed = true;
   if (!co_await writer.write("retry: 2000\n: switchback events\n\n")) co_return;
-  while (!writer.gone() && !me.cut && hub->controller_ != nullptr) {
+  while (!writer.gone() && !me.cut && hub->stream_ != nullptr) {
     if (me.queue.empty()) {
       me.wake.expires_after(hub->limits_.heartbeat);
       const auto [error] = co_await me.wake.async_wait(asio::as_tuple(asio::use_awaitable));
@@ -98,7 +98,7 @@ void EventHub::stop() {
     subscriber->leave();
     subscriber->wake.cancel();
   }
-  controller_ = nullptr;
+  stream_ = nullptr;
 }
 
 std::string lost_text(std::uint64_t last_id, std::uint64_t next_id) {
@@ -109,10 +109,9 @@ std::string lost_text(std::uint64_t last_id, std::uint64_t next_id) {
          "moved\"}\n\n";
 }
 
-std::string event_text(const release::Event& event) {
-  std::string text = "id: " + std::to_string(event.id) + "\nevent: " + event.type + "\ndata: ";
-  std::copy_if(event.json.begin(), event.json.end(), std::back_inserter(text),
-               [](char c) { return c != '\n' && c != '\r'; });
+std::string event_text(const events::Event& event) {
+  std::string text = "id: " + std::to_string(event.id()) + "\nevent: " + event.type() + "\ndata: ";
+  text += event.json();
   text += "\n\n";
   return text;
 }

@@ -8,14 +8,14 @@
 #include <memory>
 #include <set>
 
+#include "admin/events/stream.hpp"
 #include "admin/http/message.hpp"
-#include "admin/release/controller.hpp"
 
 namespace switchback::api {
 
 struct EventLimits {
   std::size_t subscribers = 64;
-  std::size_t queued_events = 2048;  // more than the controller keeps, so a replay fits
+  std::size_t queued_events = 2048;  // more than the stream keeps, so a replay fits
   std::size_t queued_bytes = 4 * 1024 * 1024;
   std::chrono::milliseconds heartbeat{10'000};
 };
@@ -30,14 +30,14 @@ struct EventCounters {
 // Lives on the control thread; shared by the streams that it has handed out.
 class EventHub : public std::enable_shared_from_this<EventHub> {
  public:
-  EventHub(boost::asio::io_context& io, release::Controller& controller, EventLimits limits = {})
-      : io_(io), controller_(&controller), limits_(limits) {}
+  EventHub(boost::asio::io_context& io, events::Stream& stream, EventLimits limits = {})
+      : io_(io), stream_(&stream), limits_(limits) {}
 
-  // `last_id`: Controller::events_live_only for live events only.
+  // `last_id`: Stream::live_only for live events only.
   web::Reply stream(std::uint64_t last_id);
   bool full() const { return counters_.subscribers >= limits_.subscribers; }
   void count_refused() { ++counters_.refused; }
-  // Unsubscribes everybody; the controller is not touched afterwards.
+  // Unsubscribes everybody; the stream is not touched afterwards.
   void stop();
   const EventCounters& counters() const { return counters_; }
 
@@ -47,15 +47,15 @@ class EventHub : public std::enable_shared_from_this<EventHub> {
                                           web::StreamWriter& writer);
 
   boost::asio::io_context& io_;
-  release::Controller* controller_;  // nullptr once stopped
+  events::Stream* stream_;  // nullptr once stopped
   EventLimits limits_;
   EventCounters counters_;
   std::set<Subscriber*> subscribers_;
 };
 
 // One event as it goes over the wire. Line breaks inside the JSON would end the field; there are
-// none in one line of JSON, and any that were there are left out.
-std::string event_text(const release::Event& event);
+// none in one line of JSON.
+std::string event_text(const events::Event& event);
 // Who comes back with an id that is not followed by what is sent next is told so: an event `lost`,
 // without an id of its own.
 std::string lost_text(std::uint64_t last_id, std::uint64_t next_id);

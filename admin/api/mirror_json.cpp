@@ -4,7 +4,7 @@
 #include <boost/json/value.hpp>
 #include <cstdio>
 
-#include "admin/release/receipt_json.hpp"
+#include "admin/events/receipt_json.hpp"
 
 namespace switchback::api {
 
@@ -70,7 +70,7 @@ json::value latency_of(Nanos ns) {
 }
 
 json::object sample_object(const mirror::View& view, const mirror::Sample& sample) {
-  json::object out{{"at", release::rfc3339(sample.wall_us)},
+  json::object out{{"at", events::rfc3339(sample.wall_us)},
                    {"method", ascii({sample.method, sample.method_size})},
                    {"target", ascii({sample.target, sample.target_size})},
                    {"request_id", ascii({sample.id, sample.id_size})},
@@ -101,7 +101,7 @@ json::object mirror_object(const std::string& service, const mirror::View& view)
   out["releases"] =
       two_sides(view.releases[index_of(active)], view.releases[index_of(view.target)]);
   out["epoch"] = view.epoch;
-  out["since"] = release::rfc3339(view.since_wall_us);
+  out["since"] = events::rfc3339(view.since_wall_us);
   out["sampled"] = run.sampled;
   out["copies"] = run.copies;
   out["not_copied"] = by_name<mirror::Skip>(run.skipped);
@@ -126,7 +126,7 @@ json::value mirror_summary(const mirror::View& view) {
   const mirror::CountsView& run = view.run;
   return json::object{{"percent", view.percent},
                       {"standby", to_string(view.target)},
-                      {"since", release::rfc3339(view.since_wall_us)},
+                      {"since", events::rfc3339(view.since_wall_us)},
                       {"compared", run.compared()},
                       {"equal", run.of(Verdict::equal)},
                       {"copy_failed", run.of(Verdict::copy_failed)}};

@@ -6,8 +6,8 @@
 #include <boost/json/object.hpp>
 
 #include "admin/api/api.hpp"
+#include "admin/events/receipt_json.hpp"
 #include "admin/notify/notifier.hpp"
-#include "admin/release/receipt_json.hpp"
 #include "config/notify_values.hpp"
 
 namespace switchback::api {
@@ -18,7 +18,7 @@ namespace asio = boost::asio;
 namespace {
 
 json::value time_or_null(std::int64_t wall_us) {
-  return wall_us == 0 ? json::value() : json::value(release::rfc3339(wall_us));
+  return wall_us == 0 ? json::value() : json::value(events::rfc3339(wall_us));
 }
 
 json::object target_object(const notify::TargetView& view) {
@@ -47,7 +47,7 @@ json::object target_object(const notify::TargetView& view) {
 
 }  // namespace
 
-web::Response Api::list_notify(const Call& call) {
+Answer Api::list_notify(const Call& call) {
   if (rooms_.notifier == nullptr)
     return refuse(call.request, refusal(503, "not_here", "This is not there yet", ""));
   json::array targets;
@@ -55,7 +55,7 @@ web::Response Api::list_notify(const Call& call) {
   return json_response({{"targets", std::move(targets)}});
 }
 
-asio::awaitable<web::Response> Api::test_notify(const Call& call) {
+asio::awaitable<Answer> Api::test_notify(const Call& call) {
   if (const auto refused = refuse_body(call.request.body)) co_return refuse(call.request, *refused);
   if (rooms_.notifier == nullptr)
     co_return refuse(call.request, refusal(503, "not_here", "This is not there yet", ""));

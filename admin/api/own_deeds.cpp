@@ -10,44 +10,60 @@ namespace json = boost::json;
 
 namespace {
 
-std::string text_of(const json::object& body, std::string_view name) {
-  const auto* value = body.if_contains(name);
-  const auto* text = value ? value->if_string() : nullptr;
-  return text ? std::string(text->data(), text->size()) : std::string();
-}
-
 // The action's name; "" for what is no deed of ours.
-std::string action_of(const std::string& type, const json::object& body) {
-  const auto actor = text_of(body, "actor");
-  const bool ours = actor.starts_with("switchback (");  // a person may be called switchback
-  if (type == "flip.switched")
-    return text_of(body, "kind") == "auto_rollback" ? "rollback.auto" : "";
-  if (type == "flip.refused") return ours ? "rollback.auto" : "";
-  if (type == "flip.resumed" || type == "flip.recovered" || type == "flip.failed_before_switch")
-    return "flip.recovered";
-  if (type == "release.rolled_back")
-    // A release that stays in quarantine while something else about it changes is no deed.
-    return text_of(body, "from_state") == "rolled_back" ? "" : "release.quarantined";
-  if (type == "release.lost") return text_of(body, "from_state") == "lost" ? "" : "release.lost";
-  if (type.starts_with("release.") && text_of(body, "from_state") == "rolled_back")
-    return "release.requalified";
-  if (type == "hold.ended") return "hold.ended";
-  if (type == "bake.would_go_back") return "bake.advised";
-  return type == "bake.blocked" ? "bake.blocked" : "";
+struct ActionOf {
+  std::string operator()(const events::FlipStepped& e) const {
+    switch (e.step) {
+      case events::FlipStep::switched:
+        return e.receipt.kind == events::FlipKind::auto_rollback ? "rollback.auto" : "";
+      case events::FlipStep::resumed:
+      case events::FlipStep::recovered:
+      case events::FlipStep::failed_before_switch:
+        return "flip.recovered";
+      default:
+        return "";
+    }
+  }
+  std::string operator()(const events::FlipRefused& e) const {
+    return e.automatic ? "rollback.auto" : "";
+  }
+  // A release that stays in quarantine while something else about it changes is no deed.
+  std::string operator()(const events::ReleaseMoved& e) const {
+    using events::ReleaseState;
+    const auto to = e.release.state;
+    if (!e.from || *e.from == to) return "";
+    if (to == ReleaseState::rolled_back) return "release.quarantined";
+    if (to == ReleaseState::lost) return "release.lost";
+    return *e.from == ReleaseState::rolled_back ? "release.requalified" : "";
+  }
+  std::string operator()(const events::HoldChanged& e) const {
+    return e.step == events::HoldStep::ended ? "hold.ended" : "";
+  }
+  std::string operator()(const events::BakeStepped& e) const {
+    if (e.step == events::BakeStep::would_go_back) return "bake.advised";
+    return e.step == events::BakeStep::blocked ? "bake.blocked" : "";
+  }
+  template <class Other>
+  std::string operator()(const Other&) const {
+    return "";
+  }
+};
+
+// Whose call it had been, where the actor of the entry is switchback.
+std::optional<std::string> whose(const events::Event& event) {
+  if (const auto* refused = event.as<events::FlipRefused>()) return refused->actor;
+  if (const auto* hold = event.as<events::HoldChanged>()) return hold->hold.actor;
+  const auto* flip = event.as<events::FlipStepped>();
+  if (!flip || flip->step == events::FlipStep::switched) return std::nullopt;
+  return flip->receipt.actor;
 }
 
 }  // namespace
 
-std::optional<ledger::AuditEntry> own_deed(const release::Event& event, std::int64_t now_us) {
-  const auto dot = event.type.find('.');
-  const auto room = std::string_view(event.type).substr(0, dot);
-  if (room != "flip" && room != "release" && room != "hold" && room != "bake") return std::nullopt;
-  boost::system::error_code error;
-  const auto value = json::parse(event.json, error);
-  if (error || !value.is_object()) return std::nullopt;
-  const json::object& body = value.get_object();
-  const std::string action = action_of(event.type, body);
+std::optional<ledger::AuditEntry> own_deed(const events::Event& event, std::int64_t now_us) {
+  const std::string action = std::visit(ActionOf{}, event.body());
   if (action.empty()) return std::nullopt;
+  const json::object body = events::event_object(event);
   json::object kept;
   for (const char* name :
        {"service",    "flip",    "kind",   "from",       "to",      "from_release",
@@ -56,10 +72,8 @@ std::optional<ledger::AuditEntry> own_deed(const release::Event& event, std::int
         "until",      "release", "text",   "tags"}) {
     if (const auto* member = body.if_contains(name)) kept[name] = *member;
   }
-  if (event.type == "hold.ended" || event.type.starts_with("flip.re") ||
-      event.type == "flip.failed_before_switch")
-    kept["whose"] = text_of(body, "actor");
-  if (event.type == "flip.refused") kept["result"] = "refused";
+  if (const auto actor = whose(event)) kept["whose"] = *actor;
+  if (event.as<events::FlipRefused>()) kept["result"] = "refused";
   return ledger::AuditEntry{now_us, "switchback", "internal", "", action, canonical_json(kept)};
 }
 

@@ -6,12 +6,12 @@
 
 #include <optional>
 
+#include "admin/events/event.hpp"
 #include "admin/ledger/audit.hpp"
-#include "admin/release/controller.hpp"
 
 namespace switchback::api {
 
 // nullopt: no deed, or a person's, which is recorded with the call.
-std::optional<ledger::AuditEntry> own_deed(const release::Event& event, std::int64_t now_us);
+std::optional<ledger::AuditEntry> own_deed(const events::Event& event, std::int64_t now_us);
 
 }  // namespace switchback::api

@@ -58,7 +58,7 @@ Parsed<std::uint64_t> parse_after(std::optional<std::string_view> text) {
 
 }  // namespace
 
-web::Response Api::list_people() {
+Answer Api::list_people() {
   json::array list;
   for (const auto& person : people_.people()) list.push_back(person_object(person));
   json::array on_call;
@@ -71,7 +71,7 @@ web::Response Api::list_people() {
                         {"on_call", std::move(on_call)}});
 }
 
-web::Response Api::list_tokens() {
+Answer Api::list_tokens() {
   const auto now = wall_us();
   json::array list;
   for (const auto& token : people_.tokens().all()) list.push_back(token_object(token, now));
@@ -119,7 +119,7 @@ Parsed<json::object> Api::carry_out(const Call& call, people::TokenMade* made) {
   return token_refusal(*fault);
 }
 
-asio::awaitable<web::Response> Api::change_token(const Call& call) {
+asio::awaitable<Answer> Api::change_token(const Call& call) {
   people::TokenMade made = people::TokenFault{};
   auto done = carry_out(call, &made);
   if (const auto* refused = std::get_if<Refusal>(&done)) co_return refuse(call.request, *refused);
@@ -147,13 +147,13 @@ asio::awaitable<bool> Api::on_disk() {
   people_.audit().read(0, 0, into(io_, answer));
   co_await answer->timer.async_wait(asio::as_tuple(asio::use_awaitable));
   if (!answer->fault.empty() || stopped_) co_return false;
-  for (const auto& alarm : controller_.alarms()) {
+  for (const auto& alarm : events_.alarms.standing()) {
     if (alarm.code == "ledger_unwritable") co_return false;
   }
   co_return true;
 }
 
-asio::awaitable<web::Response> Api::audit_page(const Call& call) {
+asio::awaitable<Answer> Api::audit_page(const Call& call) {
   const auto after = parse_after(call.request.query_value("after"));
   if (const auto* refused = std::get_if<Refusal>(&after)) co_return refuse(call.request, *refused);
   const auto limit = parse_limit(call.request.query_value("limit"));
@@ -175,7 +175,7 @@ asio::awaitable<web::Response> Api::audit_page(const Call& call) {
       {{"entries", std::move(entries)}, {"head", {{"seq", mark.seq}, {"hash", mark.hash}}}});
 }
 
-web::Response Api::audit_anchors() {
+Answer Api::audit_anchors() {
   json::array list;
   for (const auto& anchor : people_.audit().anchors()) list.push_back(anchor_object(anchor));
   return json_response({{"anchors", std::move(list)}});

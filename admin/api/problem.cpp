@@ -55,7 +55,7 @@ Refusal refusal(unsigned status, std::string code, std::string title, std::strin
   return refused;
 }
 
-web::Response problem_response(const Refusal& refused, std::string_view instance) {
+Answer problem_response(const Refusal& refused, std::string_view instance) {
   const auto& p = refused.problem;
   std::string type = "urn:switchback:" + p.code;
   std::replace(type.begin(), type.end(), '_', '-');
@@ -64,17 +64,18 @@ web::Response problem_response(const Refusal& refused, std::string_view instance
       {"detail", p.detail}, {"instance", instance}, {"code", p.code},
       {"moved", p.moved},   {"next", p.next},       {"exit_code", p.exit_code}};
   for (const auto& [key, value] : refused.more) body.emplace(key, value);
-  auto response = json_response(body, p.status);
+  auto response = json_response(std::move(body), p.status);
   response.content_type = "application/problem+json";
   response.fields.insert(response.fields.end(), refused.fields.begin(), refused.fields.end());
   return response;
 }
 
-web::Response json_response(const boost::json::object& body, unsigned status) {
-  web::Response response;
+Answer json_response(boost::json::object body, unsigned status) {
+  Answer response;
   response.status = status;
   write(body, response.body);
   response.body += "\n";
+  response.members = std::move(body);
   response.fields.emplace_back("Cache-Control", "no-store");
   return response;
 }

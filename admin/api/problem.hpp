@@ -23,10 +23,15 @@ struct Refusal {
 Refusal refusal(unsigned status, std::string code, std::string title, std::string detail,
                 std::string next = {});
 
-// `instance` is the path that was asked for.
-web::Response problem_response(const Refusal& refused, std::string_view instance);
+// A response, and the members of its JSON for whoever wants to know what it says (the audit chain).
+struct Answer : web::Response {
+  boost::json::object members;
+};
 
-web::Response json_response(const boost::json::object& body, unsigned status = 200);
+// `instance` is the path that was asked for.
+Answer problem_response(const Refusal& refused, std::string_view instance);
+
+Answer json_response(boost::json::object body, unsigned status = 200);
 
 std::string_view role_name(config::Role role);
 

@@ -10,20 +10,20 @@
 #include "admin/api/people_json.hpp"
 #include "admin/api/status_page.hpp"
 #include "admin/api/views.hpp"
-#include "admin/release/receipt_json.hpp"
+#include "admin/events/receipt_json.hpp"
 
 namespace switchback::api {
 
 namespace json = boost::json;
 
-web::Response Api::list_services() {
-  auto object = services_object(plane_, controller_);
+Answer Api::list_services() {
+  auto object = services_object(plane_, controller_, events_.alarms);
   for (auto& service : object["services"].as_array())
     show_rooms(std::string(service.as_object()["service"].as_string()), service.as_object());
   return json_response(object);
 }
 
-web::Response Api::get_service(const Call& call) {
+Answer Api::get_service(const Call& call) {
   auto view = plane_.view(call.parameter);
   if (!view) {
     return refuse(
@@ -35,20 +35,20 @@ web::Response Api::get_service(const Call& call) {
   show_rooms(call.parameter, object);
   const auto mirror = plane_.mirror_view(call.parameter, 0);
   object["mirror"] = mirror ? mirror_summary(*mirror) : json::value();
-  object["alarms"] = alarms_array(controller_, call.parameter);
+  object["alarms"] = alarms_array(events_.alarms, call.parameter);
   auto response = json_response(std::move(object));
   response.fields.emplace_back("ETag", "\"" + std::to_string(view->epoch) + "\"");
   return response;
 }
 
-web::Response Api::get_mirror(const Call& call) {
+Answer Api::get_mirror(const Call& call) {
   const auto view = plane_.mirror_view(call.parameter, most_mirror_samples);
   if (view) return json_response(mirror_object(call.parameter, *view));
   return refuse(call.request,
                 unknown_service(call.parameter).value_or(refusal(404, "unknown_service", "", "")));
 }
 
-web::Response Api::list_flips(const Call& call, const std::string& service) {
+Answer Api::list_flips(const Call& call, const std::string& service) {
   if (!service.empty()) {
     if (const auto refused = unknown_service(service)) return refuse(call.request, *refused);
   }
@@ -65,17 +65,17 @@ web::Response Api::list_flips(const Call& call, const std::string& service) {
   return json_response(flips_object(receipts));
 }
 
-web::Response Api::get_flip(const Call& call) {
+Answer Api::get_flip(const Call& call) {
   const auto receipt = controller_.flip(call.parameter);
   if (!receipt) {
     return refuse(call.request, refusal(404, "unknown_flip", "There is no such flip",
                                         "There is no flip '" + call.parameter.substr(0, 64) + "'.",
                                         "switchback history"));
   }
-  return json_response(release::receipt_object(*receipt));
+  return json_response(events::receipt_object(*receipt));
 }
 
-web::Reply Api::events(const Call& call) {
+web::Reply Api::event_stream(const Call& call) {
   if (hub_->full()) {
     hub_->count_refused();
     auto refused =
@@ -87,7 +87,7 @@ web::Reply Api::events(const Call& call) {
   // A browser sends Last-Event-ID by itself when it comes back; a person puts it into the query.
   std::string_view text = call.request.field("Last-Event-ID");
   if (text.empty()) text = call.request.query_value("last_event_id").value_or("");
-  std::uint64_t last_id = release::Controller::events_live_only;
+  std::uint64_t last_id = events::Stream::live_only;
   if (!text.empty()) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), last_id);
     if (error != std::errc() || end != text.data() + text.size()) {
@@ -98,7 +98,7 @@ web::Reply Api::events(const Call& call) {
   return hub_->stream(last_id);
 }
 
-web::Response Api::whoami(const Call& call) {
+Answer Api::whoami(const Call& call) {
   json::array may;
   for (const auto role :
        {config::Role::read, config::Role::operate, config::Role::deploy, config::Role::admin}) {
@@ -123,16 +123,16 @@ web::Response Api::whoami(const Call& call) {
        {"tls", peer.tls}});
 }
 
-web::Response Api::openapi() {
-  web::Response response;
+Answer Api::openapi() {
+  Answer response;
   response.body = std::string(openapi_json());
   return response;
 }
 
-web::Response Api::status_page(const Call& call) {
-  web::Response response;
+Answer Api::status_page(const Call& call) {
+  Answer response;
   response.content_type = "text/html; charset=utf-8";
-  response.body = status_html(plane_, controller_, call.actor);
+  response.body = status_html(plane_, controller_, events_.alarms, call.actor);
   response.fields = {
       {"Cache-Control", "no-store"},
       {"Content-Security-Policy",
@@ -159,12 +159,13 @@ switchback::metrics::AdminCounts Api::counts() const {
   c.auth_limited = auth.limited;
   c.auth_forbidden = auth.forbidden;
   c.cross_site = auth.cross_site;
-  const auto& events = hub_->counters();
-  c.event_subscribers = events.subscribers;
-  c.events_sent = events.sent;
-  c.event_subscribers_cut = events.cut;
-  c.event_subscribers_refused = events.refused;
+  const auto& readers = hub_->counters();
+  c.event_subscribers = readers.subscribers;
+  c.events_sent = readers.sent;
+  c.event_subscribers_cut = readers.cut;
+  c.event_subscribers_refused = readers.refused;
   c.flips = flips_;
+  for (const auto& alarm : events_.alarms.standing()) c.alarms.push_back(alarm.code);
   c.people = people_counts(people_);
   return c;
 }

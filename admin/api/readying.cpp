@@ -9,7 +9,7 @@ namespace switchback::api {
 
 namespace json = boost::json;
 
-std::optional<web::Response> Api::readying(const Call& call) {
+std::optional<Answer> Api::readying(const Call& call) {
   const Operation operation = call.route.operation;
   if (operation != Operation::get_bake && operation != Operation::get_bake_audit &&
       operation != Operation::get_readiness) {

@@ -66,15 +66,13 @@ json::object outcome(const json::object& answer, unsigned status) {
 }  // namespace
 
 // After the answer: a record, like a log, must not hold a rollback up.
-void Api::record(const Call& call, const web::Response& response) {
-  boost::system::error_code error;
-  const auto parsed = json::parse(response.body, error);
-  const json::object answer = !error && parsed.is_object() ? parsed.get_object() : json::object();
-  json::object body = outcome(answer, response.status);
+void Api::record(const Call& call, const Answer& given) {
+  const json::object& answer = given.members;
+  json::object body = outcome(answer, given.status);
   body["request"] = asked(call.request.body);
   body["call"] = call.request.method + " " + call.request.path.substr(0, 200);
   if (!call.request.peer.via.empty()) body["via"] = call.request.peer.via;
-  const bool idle = response.status >= 400 || is_true(answer, "already");
+  const bool idle = given.status >= 400 || is_true(answer, "already");
   // Proven hands: who has really moved traffic, by whichever call.
   const bool operated = is_true(answer, "moved") && !is_true(answer, "already") &&
                         answer.if_contains("flip") != nullptr && !call.actor.person.empty();

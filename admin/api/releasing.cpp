@@ -7,8 +7,8 @@
 
 #include "admin/api/api.hpp"
 #include "admin/api/body.hpp"
+#include "admin/events/receipt_json.hpp"
 #include "admin/release/durations.hpp"
-#include "admin/release/receipt_json.hpp"
 #include "admin/releases/null_flips.hpp"
 #include "admin/releases/releases.hpp"
 #include "admin/releases/views.hpp"
@@ -208,7 +208,7 @@ bool of_this_room(Operation operation) {
   return operation >= Operation::list_releases && operation <= Operation::durations;
 }
 
-web::Response problem(const web::Request& request, const release::Problem& said) {
+Answer problem(const web::Request& request, const release::Problem& said) {
   Refusal refused;
   refused.problem = said;
   return problem_response(refused, request.path);
@@ -216,7 +216,7 @@ web::Response problem(const web::Request& request, const release::Problem& said)
 
 }  // namespace
 
-std::optional<web::Response> Api::releasing(const Call& call) {
+std::optional<Answer> Api::releasing(const Call& call) {
   if (!of_this_room(call.route.operation)) return std::nullopt;
   if (const auto refused = unknown_service(call.parameter)) return refuse(call.request, *refused);
   if (call.route.operation == Operation::durations) {
@@ -274,7 +274,7 @@ void Api::audit_release(const Call& call, json::object line) {
   write_audit(line);
 }
 
-web::Response Api::add_release(const Call& call) {
+Answer Api::add_release(const Call& call) {
   auto parsed = read_release(call.request);
   if (const auto* refused = std::get_if<Refusal>(&parsed)) return refuse(call.request, *refused);
   auto& told = std::get<NewRelease>(parsed);
@@ -294,7 +294,7 @@ web::Response Api::add_release(const Call& call) {
   return response;
 }
 
-web::Response Api::change_release(const Call& call) {
+Answer Api::change_release(const Call& call) {
   auto parsed = parse_object(call.request.body, {"reason", "color"});
   if (const auto* refused = std::get_if<Refusal>(&parsed)) return refuse(call.request, *refused);
   const auto& body = std::get<json::object>(parsed);
@@ -326,7 +326,7 @@ web::Response Api::change_release(const Call& call) {
   return json_response(taken_object(std::get<releases::Taken>(outcome)));
 }
 
-web::Response Api::place_hold(const Call& call) {
+Answer Api::place_hold(const Call& call) {
   auto parsed = read_hold(call.request);
   if (const auto* refused = std::get_if<Refusal>(&parsed)) return refuse(call.request, *refused);
   const auto& body = std::get<HoldBody>(parsed);
@@ -337,7 +337,7 @@ web::Response Api::place_hold(const Call& call) {
       {{"service", call.parameter}, {"held", true}, {"hold", releases::hold_object(hold)}});
 }
 
-web::Response Api::lift_hold(const Call& call) {
+Answer Api::lift_hold(const Call& call) {
   if (const auto refused = refuse_body(call.request.body)) return refuse(call.request, *refused);
   const bool lifted = rooms_.releases->lift(call.parameter, call.actor);
   audit_release(call, {{"action", "hold.lift"}, {"result", lifted ? "lifted" : "already"}});

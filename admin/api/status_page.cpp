@@ -4,7 +4,7 @@
 
 #include "admin/api/problem.hpp"
 #include "admin/api/views.hpp"
-#include "admin/release/receipt_json.hpp"
+#include "admin/events/receipt_json.hpp"
 
 namespace switchback::api {
 namespace {
@@ -76,13 +76,13 @@ std::string pool_row(const worker::ServiceView& view, Color color) {
 }
 
 std::string flip_html(const release::Receipt& receipt) {
-  std::string out = "<p>Last switch: " + escape_html(release::to_string(receipt.kind)) + " " +
+  std::string out = "<p>Last switch: " + escape_html(events::to_string(receipt.kind)) + " " +
                     color_html(receipt.from) + " to " + color_html(receipt.to) + ", " +
-                    escape_html(release::to_string(receipt.state));
+                    escape_html(events::to_string(receipt.state));
   if (receipt.stages_ms.switched) out += ", switched after " + ms_text(*receipt.stages_ms.switched);
   if (receipt.stages_ms.drained) out += ", drained after " + ms_text(*receipt.stages_ms.drained);
   out += ", by " + escape_html(receipt.actor) + " <span class=\"dim\">" +
-         escape_html(release::rfc3339(receipt.wall_us)) + "</span>";
+         escape_html(events::rfc3339(receipt.wall_us)) + "</span>";
   if (!receipt.reason.empty())
     out += "<br><span class=\"dim\">" + escape_html(receipt.reason) + "</span>";
   return out + "</p>\n";
@@ -148,9 +148,9 @@ std::string escape_html(std::string_view text) {
 }
 
 std::string status_html(const worker::DataPlane& plane, const release::Controller& controller,
-                        const release::Actor& reader) {
+                        const events::Alarms& alarms, const release::Actor& reader) {
   std::string out(head);
-  for (const auto& alarm : controller.alarms()) {
+  for (const auto& alarm : alarms.standing()) {
     out += "<p class=\"bad\">ALARM " + escape_html(alarm.code) + ": " + escape_html(alarm.text) +
            "</p>\n";
   }

@@ -5,13 +5,14 @@
 #include <string>
 #include <string_view>
 
+#include "admin/events/alarms.hpp"
 #include "admin/release/controller.hpp"
 #include "proxy/worker/data_plane.hpp"
 
 namespace switchback::api {
 
 std::string status_html(const worker::DataPlane& plane, const release::Controller& controller,
-                        const release::Actor& reader);
+                        const events::Alarms& alarms, const release::Actor& reader);
 // & < > " ' as character references.
 std::string escape_html(std::string_view text);
 

@@ -11,8 +11,8 @@
 
 #include "admin/api/api.hpp"
 #include "admin/api/body.hpp"
+#include "admin/events/receipt_json.hpp"
 #include "admin/people/token.hpp"
-#include "admin/release/receipt_json.hpp"
 #include "config/units.hpp"
 
 namespace switchback::api {
@@ -62,7 +62,7 @@ Parsed<release::FlipRequest> read_request(const web::Request& request, bool roll
 
 }  // namespace
 
-asio::awaitable<web::Response> Api::switch_service(const Call& call) {
+asio::awaitable<Answer> Api::switch_service(const Call& call) {
   const bool rollback = call.route.operation == Operation::rollback;
   auto parsed = read_request(call.request, rollback);
   if (const auto* refused = std::get_if<Refusal>(&parsed)) co_return refuse(call.request, *refused);
@@ -116,8 +116,8 @@ asio::awaitable<release::FlipAnswer> Api::ask(release::FlipRequest request, bool
   co_return late;
 }
 
-web::Response Api::receipt_response(const release::Receipt& receipt, bool async) {
-  auto body = release::receipt_object(receipt);
+Answer Api::receipt_response(const release::Receipt& receipt, bool async) {
+  auto body = events::receipt_object(receipt);
   const bool lagging = receipt.state == release::FlipState::switching;
   if (lagging) body["exit_code"] = 34;
   auto response = json_response(body, async && !receipt.already ? 202 : 200);
@@ -140,7 +140,7 @@ void Api::audit(const Call& call, const release::FlipRequest& request,
   if (request.force) line["force"] = true;
   if (!request.requalify.empty()) line["requalify"] = request.requalify;
   if (const auto* receipt = std::get_if<release::Receipt>(&answer)) {
-    line["result"] = receipt->already ? "already" : release::to_string(receipt->state);
+    line["result"] = receipt->already ? "already" : events::to_string(receipt->state);
     line["moved"] = receipt->moved;
     line["flip"] = receipt->flip;
     line["epoch"] = receipt->epoch;
@@ -158,7 +158,7 @@ void Api::write_audit(const boost::json::object& line) {
   asio::post(io_, [text = json::serialize(line)] { spdlog::info("audit {}", text); });
 }
 
-web::Response Api::pause(const Call& call) {
+Answer Api::pause(const Call& call) {
   const auto body = parse_pause_body(call.request.body);
   if (const auto* refused = std::get_if<Refusal>(&body)) return refuse(call.request, *refused);
   const auto max = std::get<PauseBody>(body).max;
@@ -178,7 +178,7 @@ web::Response Api::pause(const Call& call) {
       {{"service", call.parameter}, {"paused", true}, {"max", config::format_duration(max)}});
 }
 
-web::Response Api::resume(const Call& call) {
+Answer Api::resume(const Call& call) {
   if (const auto refused = refuse_body(call.request.body)) return refuse(call.request, *refused);
   const auto problem = controller_.resume(call.parameter, call.actor);
   write_audit({{"actor", call.actor.name},

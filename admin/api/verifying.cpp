@@ -5,7 +5,7 @@
 
 #include "admin/api/api.hpp"
 #include "admin/api/body.hpp"
-#include "admin/release/receipt_json.hpp"
+#include "admin/events/receipt_json.hpp"
 #include "admin/verify/report_json.hpp"
 
 namespace switchback::api {
@@ -24,7 +24,7 @@ Refusal no_plan(const std::string& service) {
 
 }  // namespace
 
-web::Response Api::get_verification(const Call& call) {
+Answer Api::get_verification(const Call& call) {
   if (const auto refused = unknown_service(call.parameter)) return refuse(call.request, *refused);
   json::object out{{"service", call.parameter}};
   const auto standing =
@@ -37,11 +37,11 @@ web::Response Api::get_verification(const Call& call) {
       verdict.flip.empty() ? json::value() : json::value(verify::verdict_object(verdict));
   const auto last = controller_.last_flip(call.parameter);
   out["last_flip"] = json::value();
-  if (last && last->verification) out["last_flip"] = release::receipt_object(*last);
+  if (last && last->verification) out["last_flip"] = events::receipt_object(*last);
   return json_response(out);
 }
 
-asio::awaitable<web::Response> Api::run_verification(const Call& call) {
+asio::awaitable<Answer> Api::run_verification(const Call& call) {
   if (const auto refused = refuse_body(call.request.body)) co_return refuse(call.request, *refused);
   const auto view = plane_.view(call.parameter);
   const bool planned = rooms_.verifier && rooms_.verifier->standing(call.parameter).planned;

@@ -5,7 +5,7 @@
 #include <boost/json/value.hpp>
 
 #include "admin/api/mirror_json.hpp"
-#include "admin/release/receipt_json.hpp"
+#include "admin/events/receipt_json.hpp"
 
 namespace switchback::api {
 
@@ -74,26 +74,26 @@ json::object service_object(const worker::ServiceView& view,
   const auto target = controller.rollback_target(view.service);
   service["rollback_target"] = target ? json::value(to_string(*target)) : json::value();
   const auto last = controller.last_flip(view.service);
-  service["last_flip"] = last ? json::value(release::receipt_object(*last)) : json::value();
+  service["last_flip"] = last ? json::value(events::receipt_object(*last)) : json::value();
   return service;
 }
 
-json::array alarms_array(const release::Controller& controller, const std::string& service) {
+json::array alarms_array(const events::Alarms& alarms, const std::string& service) {
   json::array out;
-  for (const auto& alarm : controller.alarms()) {
+  for (const auto& alarm : alarms.standing()) {
     const auto colon = alarm.code.find(':');
     const bool of_another = !service.empty() && colon != std::string::npos &&
                             alarm.code.compare(colon + 1, std::string::npos, service) != 0;
     if (of_another) continue;
     out.push_back(json::object{{"code", alarm.code},
                                {"text", alarm.text},
-                               {"since", release::rfc3339(alarm.since_wall_us)}});
+                               {"since", events::rfc3339(alarm.since_wall_us)}});
   }
   return out;
 }
 
-json::object services_object(const worker::DataPlane& plane,
-                             const release::Controller& controller) {
+json::object services_object(const worker::DataPlane& plane, const release::Controller& controller,
+                             const events::Alarms& alarms) {
   json::array services;
   for (const auto& name : plane.services()) {
     auto view = plane.view(name);
@@ -104,12 +104,12 @@ json::object services_object(const worker::DataPlane& plane,
     service["mirror"] = mirror ? mirror_summary(*mirror) : json::value();
     services.push_back(std::move(service));
   }
-  return {{"services", std::move(services)}, {"alarms", alarms_array(controller)}};
+  return {{"services", std::move(services)}, {"alarms", alarms_array(alarms)}};
 }
 
 json::object flips_object(const std::vector<release::Receipt>& receipts) {
   json::array flips;
-  for (const auto& receipt : receipts) flips.push_back(release::receipt_object(receipt));
+  for (const auto& receipt : receipts) flips.push_back(events::receipt_object(receipt));
   return {{"flips", std::move(flips)}};
 }
 

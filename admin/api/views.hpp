@@ -5,6 +5,7 @@
 #include <boost/json/object.hpp>
 #include <string>
 
+#include "admin/events/alarms.hpp"
 #include "admin/release/controller.hpp"
 #include "proxy/worker/data_plane.hpp"
 
@@ -16,10 +17,10 @@ namespace switchback::api {
 boost::json::object service_object(const worker::ServiceView& view,
                                    const release::Controller& controller);
 // [{"code","text","since"}]; of a service: its own ("regressed:shop") and those of nobody's.
-boost::json::array alarms_array(const release::Controller& controller,
-                                const std::string& service = "");
+boost::json::array alarms_array(const events::Alarms& alarms, const std::string& service = "");
 boost::json::object services_object(const worker::DataPlane& plane,
-                                    const release::Controller& controller);
+                                    const release::Controller& controller,
+                                    const events::Alarms& alarms);
 boost::json::object flips_object(const std::vector<release::Receipt>& receipts);
 
 // "" when every service's active pool has a server that may be used; else one line per service that

@@ -6,7 +6,7 @@
 #include <chrono>
 #include <cstdio>
 
-#include "admin/release/receipt_json.hpp"
+#include "admin/events/receipt_json.hpp"
 #include "proxy/base/clock.hpp"
 
 namespace switchback::bake {
@@ -40,10 +40,12 @@ std::string subject_of(const Record& record) {
 }  // namespace
 
 Baker::Baker(asio::io_context& io, worker::DataPlane& plane, release::Controller& controller,
-             releases::Releases& releases, verify::Verifier& verifier, ledger::Ledger& ledger,
-             const config::Config& config)
+             events::Events& events, releases::Releases& releases, verify::Verifier& verifier,
+             ledger::Ledger& ledger, const config::Config& config)
     : plane_(plane),
       controller_(controller),
+      stream_(events.stream),
+      alarms_(events.alarms),
       releases_(releases),
       verifier_(verifier),
       ledger_(ledger),
@@ -99,7 +101,7 @@ void Baker::configure(const config::Config& config) {
 // A service that a reload took away: nobody is paged for it any more.
 void Baker::forget(const std::string& service) {
   for (const char* what : {"regressed", "both_bad", "budget_burns"})
-    controller_.clear_alarm(alarm_code(what, service));
+    alarms_.clear(alarm_code(what, service));
 }
 
 // What earlier lives watched. A window that went on when they ended, and is over by now, was not
@@ -166,8 +168,8 @@ void Baker::look_for_switch(const std::string& service, Lane& lane) {
     for (const Step step : lane.watch->went_back(true, "")) act(service, lane, step);
   }
   step(service, lane);  // what was watched until now ends by it
-  controller_.clear_alarm(alarm_code("regressed", service));
-  controller_.clear_alarm(alarm_code("both_bad", service));
+  alarms_.clear(alarm_code("regressed", service));
+  alarms_.clear(alarm_code("both_bad", service));
   open(service, lane, *newest);
 }
 
@@ -198,7 +200,7 @@ void Baker::open(const std::string& service, Lane& lane, const release::Receipt&
   // From here on by a clock that nobody sets: the wall's is for what outlives this process.
   lane.until_ns = monotonic_ns() + 1000 * std::min(left_us, rule.bake.length.count() * 1000);
   keep(lane);
-  tell("bake.begun", lane, "watching " + subject_of(lane.record));
+  tell(events::BakeStep::begun, lane, "watching " + subject_of(lane.record));
 }
 
 Situation Baker::situation(const std::string& service, const Lane& lane) const {
@@ -250,38 +252,38 @@ void Baker::act(const std::string& service, Lane& lane, Step step) {
   if (verdict.flip == record.flip) record.verdict = verdict.text;
   switch (step) {
     case Step::warn:
-      tell("bake.warned", lane, subject + ": " + verdict.text);
+      tell(events::BakeStep::warned, lane, subject + ": " + verdict.text);
       break;
     case Step::advise:
-      controller_.raise_alarm(alarm_code("regressed", service),
-                              subject + " is worse than what it replaced: " + verdict.text +
-                                  ". To go back: " + command);
-      tell("bake.would_go_back", lane, "mode advise: a person decides. " + command);
+      alarms_.raise(alarm_code("regressed", service),
+                    subject + " is worse than what it replaced: " + verdict.text +
+                        ". To go back: " + command);
+      tell(events::BakeStep::would_go_back, lane, "mode advise: a person decides. " + command);
       break;
     case Step::blocked:
       record.objections = lane.watch->objection();
-      controller_.raise_alarm(alarm_code("regressed", service),
-                              subject + " is worse than what it replaced: " + verdict.text +
-                                  ". Not taken back by itself: " + record.objections +
-                                  ". A person can: " + command);
-      tell("bake.blocked", lane, record.objections);
+      alarms_.raise(alarm_code("regressed", service),
+                    subject + " is worse than what it replaced: " + verdict.text +
+                        ". Not taken back by itself: " + record.objections +
+                        ". A person can: " + command);
+      tell(events::BakeStep::blocked, lane, record.objections);
       break;
     case Step::go_back:
       go_back(service, lane);
       break;
     case Step::page:
-      controller_.raise_alarm(alarm_code("both_bad", service),
-                              service + " was taken back to " + subject +
-                                  " automatically, and that fails as well: " + verdict.text +
-                                  ". Nothing more happens by itself; look at what both share.");
-      tell("bake.target_bad", lane, verdict.text);
+      alarms_.raise(alarm_code("both_bad", service),
+                    service + " was taken back to " + subject +
+                        " automatically, and that fails as well: " + verdict.text +
+                        ". Nothing more happens by itself; look at what both share.");
+      tell(events::BakeStep::target_bad, lane, verdict.text);
       break;
     case Step::over:
       // That time is up mends nothing: the alarm stands until somebody switches.
       record.ended_wall_us = wall_us();
       record.outcome = lane.watch->outcome();
       releases_.bake_ended(service);
-      tell("bake.over", lane, subject + ": " + std::string(to_string(record.outcome)));
+      tell(events::BakeStep::over, lane, subject + ": " + std::string(to_string(record.outcome)));
       break;
   }
   keep(lane);
@@ -293,7 +295,7 @@ void Baker::go_back(const std::string& service, Lane& lane) {
   request.automatic = true;
   request.reason = "automatic: " + lane.record.verdict;
   request.actor = {"switchback (bake)", "internal", config::Role::operate};
-  tell("bake.goes_back", lane, request.reason);
+  tell(events::BakeStep::goes_back, lane, request.reason);
   controller_.rollback(
       std::move(request), [this, service, flip = lane.record.flip,
                            weak = std::weak_ptr(alive_)](const release::FlipAnswer& answer) {
@@ -324,13 +326,10 @@ void Baker::keep(Lane& lane) {
   ledger_.put(to_row(record));
 }
 
-void Baker::tell(const std::string& type, const Lane& lane, const std::string& text) {
+void Baker::tell(events::BakeStep step, const Lane& lane, const std::string& text) {
   const Record& record = lane.record;
-  controller_.tell(type, json::serialize(json::object{{"service", record.service},
-                                                      {"flip", record.flip},
-                                                      {"release", record.release},
-                                                      {"color", to_string(record.color)},
-                                                      {"text", text}}));
+  stream_.emit(
+      events::BakeStepped{step, record.service, record.flip, record.release, record.color, text});
 }
 
 // Every second, of the active color: what came, and how much of it failed with 5xx.
@@ -369,7 +368,7 @@ void Baker::page(const std::string& service, Lane& lane, std::int64_t minute) {
   if (now == lane.page) return;
   lane.page = now;
   if (now == BurnRate::Page::none) {
-    controller_.clear_alarm(alarm_code("budget_burns", service));
+    alarms_.clear(alarm_code("budget_burns", service));
     return;
   }
   const unsigned window = now == BurnRate::Page::fast ? 5 : 30;
@@ -379,10 +378,9 @@ void Baker::page(const std::string& service, Lane& lane, std::int64_t minute) {
                 service.c_str(), lane.burn->over(minute, window),
                 percent(lane.burn->budget_per_hour(minute, window)).c_str());
   const auto target = controller_.rollback_target(service);
-  controller_.raise_alarm(
-      alarm_code("budget_burns", service),
-      std::string(text) +
-          (target ? ". If the release is to blame: switchback rollback " + service : ""));
+  alarms_.raise(alarm_code("budget_burns", service),
+                std::string(text) +
+                    (target ? ". If the release is to blame: switchback rollback " + service : ""));
 }
 
 Cost Baker::cost(const std::string& service) const {

@@ -19,6 +19,7 @@
 #include "admin/bake/burn.hpp"
 #include "admin/bake/record.hpp"
 #include "admin/bake/watch.hpp"
+#include "admin/events/events.hpp"
 #include "admin/ledger/ledger.hpp"
 #include "admin/releases/releases.hpp"
 #include "admin/verify/verifier.hpp"
@@ -44,8 +45,8 @@ struct View {
 class Baker {
  public:
   Baker(boost::asio::io_context& io, worker::DataPlane& plane, release::Controller& controller,
-        releases::Releases& releases, verify::Verifier& verifier, ledger::Ledger& ledger,
-        const config::Config& config);
+        events::Events& events, releases::Releases& releases, verify::Verifier& verifier,
+        ledger::Ledger& ledger, const config::Config& config);
   ~Baker();
   Baker(const Baker&) = delete;
 
@@ -98,12 +99,14 @@ class Baker {
   void count(const std::string& service, Lane& lane);
   void page(const std::string& service, Lane& lane, std::int64_t minute);
   void keep(Lane& lane);
-  void tell(const std::string& type, const Lane& lane, const std::string& text);
+  void tell(events::BakeStep step, const Lane& lane, const std::string& text);
   Situation situation(const std::string& service, const Lane& lane) const;
   const Rules& rules(const std::string& service) const;
 
   worker::DataPlane& plane_;
   release::Controller& controller_;
+  events::Stream& stream_;
+  events::Alarms& alarms_;
   releases::Releases& releases_;
   verify::Verifier& verifier_;
   ledger::Ledger& ledger_;

@@ -83,7 +83,7 @@ std::string advice_for(const Audit& audit) {
 
 ledger::Row to_row(const Record& r) {
   const json::object more{{"color", to_string(r.color)},
-                          {"kind", release::to_string(r.kind)},
+                          {"kind", events::to_string(r.kind)},
                           {"mode", r.mode == config::BakeMode::automatic ? "auto" : "advise"},
                           {"since", r.since_wall_us},
                           {"until", r.until_wall_us},

@@ -3,7 +3,7 @@
 #include <array>
 #include <boost/json.hpp>
 
-#include "admin/release/receipt_json.hpp"
+#include "admin/events/receipt_json.hpp"
 
 namespace switchback::bake {
 namespace {
@@ -12,7 +12,7 @@ namespace json = boost::json;
 
 json::value moment(std::int64_t wall_us) {
   if (wall_us == 0) return nullptr;
-  return json::value(release::rfc3339(wall_us));
+  return json::value(events::rfc3339(wall_us));
 }
 
 json::object record_object(const Record& r) {
@@ -20,7 +20,7 @@ json::object record_object(const Record& r) {
           {"flip", r.flip},
           {"release", r.release},
           {"color", to_string(r.color)},
-          {"kind", release::to_string(r.kind)},
+          {"kind", events::to_string(r.kind)},
           {"mode", r.mode == config::BakeMode::automatic ? "auto" : "advise"},
           {"since", moment(r.since_wall_us)},
           {"until", moment(r.until_wall_us)},

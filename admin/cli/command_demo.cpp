@@ -26,7 +26,7 @@
 #include "admin/cli/server_process.hpp"
 #include "admin/cli/session.hpp"
 #include "admin/demo/demo_app.hpp"
-#include "admin/release/receipt_json.hpp"
+#include "admin/events/receipt_json.hpp"
 #include "config/address.hpp"
 #include "proxy/log/access_log.hpp"
 
@@ -233,7 +233,7 @@ class Demo {
     view_.trail.push_back(second_of(sample));
     if (view_.trail.size() > trail_seconds) view_.trail.pop_front();
     const auto last = server_->controller().last_flip("shop");
-    view_.last_flip = last ? release::receipt_object(*last) : boost::json::object();
+    view_.last_flip = last ? events::receipt_object(*last) : boost::json::object();
     view_.now_ms = now_wall_ms();
     if (in_place_) {
       redraw();

@@ -29,9 +29,9 @@ namespace asio = boost::asio;
 namespace {
 
 // What happened, for the program's log: flips and health as the event stream tells them.
-void log_event(const release::Event& event) {
-  const bool bad = event.type == "alarm" || event.type.ends_with(".alarm");
-  spdlog::log(bad ? spdlog::level::err : spdlog::level::info, "{} {}", event.type, event.json);
+void log_event(const events::Event& event) {
+  const bool bad = event.as<events::AlarmRaised>() != nullptr;
+  spdlog::log(bad ? spdlog::level::err : spdlog::level::info, "{} {}", event.type(), event.json());
 }
 
 ProcessHooks& hooks() {
@@ -50,11 +50,9 @@ void set_process_hooks(ProcessHooks set) {
 struct ServerProcess::Impl {
   Impl(asio::io_context& context, config::Config given) : io(context), config(std::move(given)) {}
 
-  ~Impl() {
-    if (controller) controller->unsubscribe(subscription);
-  }
-  void watch_ledger(const release::Event& event);
-  void note_own_deed(const release::Event& event);
+  ~Impl() { events.stream.unsubscribe(subscription); }
+  void watch_ledger(const events::Event& event);
+  void note_own_deed(const events::Event& event);
   void audit(std::string action, const boost::json::object& body);
 
   void start_all();  // throws
@@ -63,6 +61,7 @@ struct ServerProcess::Impl {
 
   asio::io_context& io;
   config::Config config;
+  events::Events events;  // outlives whoever speaks or listens
   std::unique_ptr<state::StateStore> store;
   std::unique_ptr<ledger::Ledger> ledger;
   std::shared_ptr<release::ControlObserver> observer;
@@ -99,27 +98,25 @@ void ServerProcess::Impl::start_all() {
   plane = std::move(started.plane);
   release::ControllerOptions options;
   options.on_point = hooks().on_point;
-  controller = release::make_controller(io, *plane, *store, *ledger, observer, options);
+  controller = release::make_controller(io, *plane, *store, *ledger, events, observer, options);
   people = std::make_unique<people::People>(config.admin, ledger.get());
   keeper = std::make_unique<people::Keeper>(
       io, *people, *ledger, config.state_dir + "/audit-anchor",
-      people::Keeper::Notices{[this](auto code, auto text) { controller->raise_alarm(code, text); },
-                              [this](auto code) { controller->clear_alarm(code); },
+      people::Keeper::Notices{[this](auto code, auto text) { events.alarms.raise(code, text); },
+                              [this](auto code) { events.alarms.clear(code); },
                               [this](const people::Anchor& anchor) {
-                                controller->tell("audit.anchor",
-                                                 boost::json::serialize(boost::json::object{
-                                                     {"seq", anchor.seq}, {"hash", anchor.hash}}));
+                                events.stream.emit(events::AuditAnchored{anchor.seq, anchor.hash});
                               }});
-  subscription = controller->subscribe(release::Controller::events_live_only,
-                                       [this](const release::Event& event) {
-                                         log_event(event);
-                                         watch_ledger(event);
-                                         note_own_deed(event);
-                                       });
+  subscription =
+      events.stream.subscribe(events::Stream::live_only, [this](const events::Event& event) {
+        log_event(event);
+        watch_ledger(event);
+        note_own_deed(event);
+      });
   keeper->start(config.admin);
   audit("start", {{"version", SWITCHBACK_VERSION}});
   start_rooms();
-  admin = std::make_unique<api::AdminServer>(io, config.admin, *controller, *plane,
+  admin = std::make_unique<api::AdminServer>(io, config.admin, *controller, events, *plane,
                                              web::ServerOptions{}, people.get());
   admin->set_rooms({.releases = releases.get(),
                     .null_flips = null_flips.get(),
@@ -131,10 +128,10 @@ void ServerProcess::Impl::start_all() {
 }
 
 void ServerProcess::Impl::start_rooms() {
-  releases = std::make_unique<releases::Releases>(io, *plane, *controller, *ledger);
+  releases = std::make_unique<releases::Releases>(io, *plane, *controller, events.stream, *ledger);
   releases->servers_configured(config);
-  null_flips = std::make_unique<releases::NullFlips>(io, *controller, *ledger);
-  verifier = verify::make_verifier(io, *plane, *controller, *ledger, config);
+  null_flips = std::make_unique<releases::NullFlips>(io, *controller, events.stream, *ledger);
+  verifier = verify::make_verifier(io, *plane, *controller, events, *ledger, config);
   verifier->set_release_facts([this](const std::string& service, Color color) {
     verify::ReleaseFacts facts;
     if (auto view = plane->view(service)) {
@@ -149,14 +146,14 @@ void ServerProcess::Impl::start_rooms() {
     return admin ? admin->may_roll_back(service) : std::string("the admin plane has ended");
   });
   plan_null_flips();
-  baker =
-      std::make_unique<bake::Baker>(io, *plane, *controller, *releases, *verifier, *ledger, config);
+  baker = std::make_unique<bake::Baker>(io, *plane, *controller, events, *releases, *verifier,
+                                        *ledger, config);
   readiness = std::make_unique<readiness::Keeper>(
       io,
-      readiness::Sources{plane.get(), controller.get(), releases.get(), null_flips.get(),
+      readiness::Sources{plane.get(), controller.get(), &events, releases.get(), null_flips.get(),
                          verifier.get(), baker.get(), people.get()},
       *ledger, config);
-  notifier = std::make_unique<notify::Notifier>(io, *controller, config);
+  notifier = std::make_unique<notify::Notifier>(io, events, config);
 }
 
 void ServerProcess::Impl::plan_null_flips() {
@@ -166,15 +163,15 @@ void ServerProcess::Impl::plan_null_flips() {
 }
 
 // A ledger that was set aside or taken away has lost what memory still knows.
-void ServerProcess::Impl::watch_ledger(const release::Event& event) {
-  if (event.type != "alarm") return;
-  const auto alarm = parse_object(event.json);
-  const auto code = text_of(alarm, "code");
+void ServerProcess::Impl::watch_ledger(const events::Event& event) {
+  const auto* alarm = event.as<events::AlarmRaised>();
+  if (alarm == nullptr) return;
+  const auto& code = alarm->code;
   if (code == "ledger_corrupt" || code == "ledger_lost") keeper->ledger_begun_anew(code);
 }
 
 // On a turn of its own: whoever emits is in the middle of something.
-void ServerProcess::Impl::note_own_deed(const release::Event& event) {
+void ServerProcess::Impl::note_own_deed(const events::Event& event) {
   asio::post(io, [this, weak = std::weak_ptr(alive), event] {
     if (weak.expired()) return;
     if (auto entry = api::own_deed(event, wall_us())) people->audit().note(std::move(*entry));

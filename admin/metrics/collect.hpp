@@ -46,6 +46,7 @@ struct AdminCounts {
   std::uint64_t event_subscribers_refused = 0;
   // Switches since the start, by {service, kind}.
   std::map<std::pair<std::string, std::string>, std::uint64_t> flips;
+  std::vector<std::string> alarms;  // the codes of those that stand
   PeopleCounts people;
 };
 

@@ -165,8 +165,7 @@ void flips(Exposition& out, const Views& views, const release::Controller& contr
     out.sample({{"service", service}}, static_cast<double>(receipt.wall_us) / 1e6);
   }
   out.family("switchback_alarm", "gauge", "1 while the alarm stands.");
-  for (const auto& alarm : controller.alarms())
-    out.sample({{"code", alarm.code}}, std::uint64_t{1});
+  for (const auto& code : admin.alarms) out.sample({{"code", code}}, std::uint64_t{1});
 }
 
 }  // namespace switchback::metrics

@@ -62,23 +62,23 @@ std::string body_of(const Message& message, config::NotifyFormat format, const s
                     std::uint64_t left_out) {
   if (format == config::NotifyFormat::slack)
     return json::serialize(json::object{{"text", slack_text(message, host, left_out)}});
-  boost::system::error_code error;
-  auto data = json::parse(message.data, error);
-  return json::serialize(json::object{{"id", message.id},
-                                      {"kind", config::choice_text(message.kind)},
-                                      {"state", to_string(message.standing)},
-                                      {"service", message.service},
-                                      {"key", message.key},
-                                      {"title", message.title},
-                                      {"text", message.text},
-                                      {"next", message.next},
-                                      {"event", message.event},
-                                      {"at", message.at},
-                                      {"host", host},
-                                      {"again", message.again},
-                                      {"changes", message.changes},
-                                      {"left_out", left_out},
-                                      {"data", error ? json::value() : std::move(data)}});
+  auto body = json::serialize(json::object{{"id", message.id},
+                                           {"kind", config::choice_text(message.kind)},
+                                           {"state", to_string(message.standing)},
+                                           {"service", message.service},
+                                           {"key", message.key},
+                                           {"title", message.title},
+                                           {"text", message.text},
+                                           {"next", message.next},
+                                           {"event", message.event},
+                                           {"at", message.at},
+                                           {"host", host},
+                                           {"again", message.again},
+                                           {"changes", message.changes},
+                                           {"left_out", left_out}});
+  // The event's JSON is there already, and goes in as it is.
+  body.back() = ',';
+  return body + "\"data\":" + (message.data.empty() ? "null" : message.data) + "}";
 }
 
 }  // namespace switchback::notify

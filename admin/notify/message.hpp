@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "admin/release/controller.hpp"
+#include "admin/events/event.hpp"
 #include "config/model.hpp"
 
 namespace switchback::notify {
@@ -38,7 +38,7 @@ struct Message {
 };
 
 // nullopt: nobody is told of such events. `services`: to tell whose alarm "regressed:shop" is.
-std::optional<Message> message_of(const release::Event& event,
+std::optional<Message> message_of(const events::Event& event,
                                   const std::vector<std::string>& services);
 
 // The whole body of a delivery. `left_out`: messages before it that found no room.

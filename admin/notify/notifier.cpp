@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
-#include <boost/json.hpp>
 #include <thread>
 
-#include "admin/release/receipt_json.hpp"
+#include "admin/events/receipt_json.hpp"
 #include "config/notify_values.hpp"
 #include "proxy/base/clock.hpp"
 
@@ -34,12 +33,6 @@ std::string where_of(const config::NotifyTarget& target) {
   return url ? (url->tls ? "https://" : "http://") + url->host + "/…" : "";
 }
 
-release::Event event_of(const release::Alarm& alarm) {
-  const boost::json::object body{
-      {"code", alarm.code}, {"text", alarm.text}, {"at", release::rfc3339(alarm.since_wall_us)}};
-  return {static_cast<std::uint64_t>(alarm.since_wall_us), "alarm", boost::json::serialize(body)};
-}
-
 }  // namespace
 
 struct Notifier::Target {
@@ -54,17 +47,17 @@ struct Notifier::Target {
   bool alarm = false;
 };
 
-Notifier::Notifier(boost::asio::io_context& io, release::Controller& controller,
+Notifier::Notifier(boost::asio::io_context& io, events::Events& events,
                    const config::Config& config, NotifierOptions options)
-    : io_(io), controller_(controller), options_(std::move(options)), timer_(io) {
+    : io_(io), events_(events), options_(std::move(options)), timer_(io) {
   configure(config);
-  subscription_ = controller_.subscribe(release::Controller::events_live_only,
-                                        [this](const release::Event& event) { begin(event); });
+  subscription_ = events_.stream.subscribe(events::Stream::live_only,
+                                           [this](const events::Event& event) { begin(event); });
   tick();
 }
 
 Notifier::~Notifier() {
-  controller_.unsubscribe(subscription_);
+  events_.stream.unsubscribe(subscription_);
   timer_.cancel();
 }
 
@@ -98,19 +91,22 @@ void Notifier::configure(const config::Config& config) {
 }
 
 void Notifier::tell_standing(Target& target) {
-  for (const auto& alarm : controller_.alarms())
-    if (const auto message = message_of(event_of(alarm), services_)) hand_over(target, *message);
+  for (const auto& alarm : events_.alarms.standing()) {
+    const events::Event event(static_cast<std::uint64_t>(alarm.since_wall_us), alarm,
+                              alarm.since_wall_us);
+    if (const auto message = message_of(event, services_)) hand_over(target, *message);
+  }
 }
 
 // Whoever emits an event is in the middle of something, a rollback perhaps: it goes first.
-void Notifier::begin(const release::Event& event) {
+void Notifier::begin(const events::Event& event) {
   if (targets_.empty()) return;
   boost::asio::post(io_, [this, alive = std::weak_ptr(alive_), event] {
     if (!alive.expired()) take(event);
   });
 }
 
-void Notifier::take(const release::Event& event) {
+void Notifier::take(const events::Event& event) {
   const auto message = message_of(event, services_);
   if (!message) return;
   for (auto& target : targets_) hand_over(*target, *message);
@@ -137,7 +133,7 @@ void Notifier::watch(Target& target) {
   const auto stats = target.sender.stats();
   if (stats.failed_in_a_row > 0) {
     target.alarm = true;
-    controller_.raise_alarm(
+    events_.alarms.raise(
         "notify_failing:" + target.target.name,
         "messages to " + target.target.name + " do not arrive: " + stats.last_error + " (" +
             std::to_string(stats.failed) + " given up, " + std::to_string(stats.queued) +
@@ -149,7 +145,7 @@ void Notifier::watch(Target& target) {
 }
 
 void Notifier::clear_alarm(const std::string& name) {
-  controller_.clear_alarm("notify_failing:" + name);
+  events_.alarms.clear("notify_failing:" + name);
 }
 
 std::vector<TargetView> Notifier::targets() const {
@@ -172,7 +168,7 @@ bool Notifier::test(const std::string& name, const std::string& actor, OnTest do
   message.title = "a test of " + name;
   message.text = "asked for by " + actor + ". Nothing has happened";
   message.next = "switchback notify list";
-  message.at = release::rfc3339(now_us);
+  message.at = events::rfc3339(now_us);
   message.data = "{}";
   (*found)->sender.test(std::move(message), [&io = io_, alive = std::weak_ptr(alive_),
                                              done = std::move(done)](const Delivery& delivery) {

@@ -3,7 +3,7 @@
 //
 // Nothing here is waited for: an event is looked at on a turn of its own, after the answer to
 // whoever caused it, and delivered by the target's own thread.
-// Threads: everything on the control thread; `done` of a test too. Lifetime: io and controller
+// Threads: everything on the control thread; `done` of a test too. Lifetime: io and events
 // outlive this.
 #pragma once
 
@@ -15,9 +15,9 @@
 #include <string>
 #include <vector>
 
+#include "admin/events/events.hpp"
 #include "admin/notify/book.hpp"
 #include "admin/notify/sender.hpp"
-#include "admin/release/controller.hpp"
 #include "config/model.hpp"
 
 namespace switchback::notify {
@@ -37,8 +37,8 @@ struct NotifierOptions {
 
 class Notifier {
  public:
-  Notifier(boost::asio::io_context& io, release::Controller& controller,
-           const config::Config& config, NotifierOptions options = {});
+  Notifier(boost::asio::io_context& io, events::Events& events, const config::Config& config,
+           NotifierOptions options = {});
   ~Notifier();
   Notifier(const Notifier&) = delete;
 
@@ -55,8 +55,8 @@ class Notifier {
 
  private:
   struct Target;
-  void begin(const release::Event& event);
-  void take(const release::Event& event);
+  void begin(const events::Event& event);
+  void take(const events::Event& event);
   void hand_over(Target& target, const Message& message);
   void tell_standing(Target& target);
   void tick();
@@ -64,7 +64,7 @@ class Notifier {
   void clear_alarm(const std::string& name);
 
   boost::asio::io_context& io_;
-  release::Controller& controller_;
+  events::Events& events_;
   const NotifierOptions options_;
   std::vector<std::unique_ptr<Target>> targets_;
   std::vector<std::string> services_;

@@ -1,46 +1,40 @@
 // From an event of the stream to a message: which kind it is, what stands, and how it is said.
-#include <boost/json.hpp>
 #include <cstdio>
 #include <map>
 
+#include "admin/events/receipt_json.hpp"
 #include "admin/notify/message.hpp"
 
 namespace switchback::notify {
 
-namespace json = boost::json;
 using config::NotifyKind;
+using events::FlipKind;
+using events::FlipStep;
+using events::Receipt;
 
 namespace {
 
-std::string text_of(const json::object& body, std::string_view name) {
-  const auto* value = body.if_contains(name);
-  const auto* text = value ? value->if_string() : nullptr;
-  return text ? std::string(text->data(), text->size()) : std::string();
-}
-
-bool is_true(const json::object& body, std::string_view name, bool otherwise = false) {
-  const auto* value = body.if_contains(name);
-  return value && value->is_bool() ? value->get_bool() : otherwise;
-}
-
-std::string upper(std::string text) {
+std::string upper(std::string_view given) {
+  std::string text(given);
   for (char& c : text) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
   return text;
 }
 
 // "GREEN v1.3"
-std::string side(const json::object& receipt, const char* color, const char* release) {
-  const auto version = text_of(receipt, release);
-  return upper(text_of(receipt, color)) + (version.empty() ? "" : " " + version);
+std::string side(Color color, const std::string& version) {
+  return upper(to_string(color)) + (version.empty() ? "" : " " + version);
+}
+std::string to_side(const Receipt& receipt) {
+  return side(receipt.to, receipt.to_release);
+}
+std::string from_side(const Receipt& receipt) {
+  return side(receipt.from, receipt.from_release);
 }
 
-std::string stage_ms(const json::object& receipt, const char* name) {
-  const auto* stages = receipt.if_contains("stages_ms");
-  const auto* object = stages ? stages->if_object() : nullptr;
-  const auto* value = object ? object->if_contains(name) : nullptr;
-  if (!value || !value->is_number()) return "";
+std::string in_ms(const std::optional<double>& stage) {
+  if (!stage) return "";
   char text[32];
-  std::snprintf(text, sizeof text, "%.1f ms", value->to_number<double>());
+  std::snprintf(text, sizeof text, "%.1f ms", *stage);
   return text;
 }
 
@@ -49,86 +43,214 @@ void add(std::string& text, const std::string& more) {
 }
 
 // Who did it and why, and what is not as it should be.
-std::string about_switch(const json::object& receipt) {
-  std::string text = "by " + text_of(receipt, "actor");
-  add(text, text_of(receipt, "reason"));
-  if (const auto ms = stage_ms(receipt, "switched"); !ms.empty()) add(text, "switched in " + ms);
-  if (is_true(receipt, "forced")) add(text, "an unfit standby was forced");
-  if (!is_true(receipt, "durable", true)) add(text, "NOT on disk yet");
+std::string about_switch(const Receipt& receipt) {
+  std::string text = "by " + receipt.actor;
+  add(text, receipt.reason);
+  if (const auto ms = in_ms(receipt.stages_ms.switched); !ms.empty())
+    add(text, "switched in " + ms);
+  if (receipt.forced) add(text, "an unfit standby was forced");
+  if (!receipt.durable) add(text, "NOT on disk yet");
   return text;
 }
 
-void tell_switched(const json::object& receipt, Message& out) {
-  const auto kind = text_of(receipt, "kind");
-  const auto to = side(receipt, "to", "to_release"), from = side(receipt, "from", "from_release");
-  const bool by_itself = kind == "auto_rollback";
-  out.kind = by_itself || kind == "rollback" ? NotifyKind::rollback : NotifyKind::flip;
+void tell_switched(const Receipt& receipt, Message& out) {
+  const auto to = to_side(receipt), from = from_side(receipt);
+  const bool by_itself = receipt.kind == FlipKind::auto_rollback;
+  const bool back = by_itself || receipt.kind == FlipKind::rollback;
+  out.kind = back ? NotifyKind::rollback : NotifyKind::flip;
   if (by_itself) {
     out.title = out.service + ": went back to " + to + " BY ITSELF, from " + from;
     out.next = "switchback bake " + out.service;
-  } else if (kind == "rollback") {
+  } else if (back) {
     out.title = out.service + ": rolled back to " + to + ", from " + from;
     out.next = "switchback status " + out.service;
   } else {
     out.title = out.service + ": " + to + " has the traffic now, before it " + from +
-                (kind == "drill" ? " (a drill)" : "");
+                (receipt.kind == FlipKind::drill ? " (a drill)" : "");
     out.next = "switchback rollback " + out.service;
   }
   out.text = about_switch(receipt);
 }
 
 // What an earlier life of the process was at when it died.
-void tell_recovered(const json::object& receipt, const std::string& how, Message& out) {
+void tell_recovered(const Receipt& receipt, FlipStep how, Message& out) {
   tell_switched(receipt, out);
-  const bool moved = is_true(receipt, "moved");
-  out.title =
-      out.service + ": switchback died during a " + text_of(receipt, "kind") + "; " +
-      (moved ? side(receipt, "to", "to_release") + " has the traffic"
-             : "traffic did not move, " + side(receipt, "from", "from_release") + " has it still");
-  out.text = how + "; " + out.text;
+  out.title = out.service + ": switchback died during a " + std::string(to_string(receipt.kind)) +
+              "; " +
+              (receipt.moved ? to_side(receipt) + " has the traffic"
+                             : "traffic did not move, " + from_side(receipt) + " has it still");
+  out.text = std::string(to_string(how)) + "; " + out.text;
   out.next = "switchback status " + out.service;
 }
 
-bool tell_proof(const json::object& receipt, const std::string& state, Message& out) {
-  const auto to = side(receipt, "to", "to_release");
-  const auto* proof = receipt.if_contains("verification");
-  const auto* object = proof ? proof->if_object() : nullptr;
+void tell_proof(const Receipt& receipt, FlipStep step, Message& out) {
+  const auto to = to_side(receipt);
   out.kind = NotifyKind::verified;
-  out.text = object ? text_of(*object, "label") : "";
-  if (object) add(out.text, text_of(*object, "verdict"));
-  if (state == "verified") {
-    out.title = out.service + ": " + to + " is proved";
-    add(out.text, "after " + stage_ms(receipt, "verified"));
-    return true;
+  if (const auto& proof = receipt.verification) {
+    out.text = proof->label;
+    add(out.text, proof->verdict);
   }
-  if (state == "unverified") {
+  if (step == FlipStep::verified) {
+    out.title = out.service + ": " + to + " is proved";
+    add(out.text, "after " + in_ms(receipt.stages_ms.verified));
+  } else if (step == FlipStep::unverified) {
     out.title = out.service + ": " + to + " has the traffic, but is NOT proved";
     out.next = "switchback verify " + out.service;
+  } else {
+    out.title = out.service + ": " + to + " is WORSE than what it replaced";
+    out.next = "switchback rollback " + out.service;
+  }
+}
+
+// What each kind of event says; false: nobody is told of it.
+struct Words {
+  Message& out;
+  const std::vector<std::string>& services;
+
+  bool operator()(const events::FlipStepped& e) const {
+    switch (e.step) {
+      case FlipStep::switched:
+        return tell_switched(e.receipt, out), true;
+      case FlipStep::resumed:
+      case FlipStep::recovered:
+      case FlipStep::failed_before_switch:
+        return tell_recovered(e.receipt, e.step, out), true;
+      case FlipStep::verified:
+      case FlipStep::unverified:
+      case FlipStep::regressed:
+        return tell_proof(e.receipt, e.step, out), true;
+      default:
+        return false;
+    }
+  }
+
+  bool operator()(const events::FlipRefused& e) const {
+    out.kind = NotifyKind::refused;
+    out.title = out.service + ": a " + std::string(to_string(e.kind)) + " was refused: " + e.title;
+    out.text = e.detail;
+    add(out.text, "asked by " + e.actor);
+    out.next = "switchback status " + out.service;
     return true;
   }
-  if (state != "regressed") return false;
-  out.title = out.service + ": " + to + " is WORSE than what it replaced";
-  out.next = "switchback rollback " + out.service;
-  return true;
-}
 
-bool tell_flip(const json::object& body, const std::string& what, Message& out) {
-  if (what == "switched") return tell_switched(body, out), true;
-  if (what == "resumed" || what == "recovered" || what == "failed_before_switch")
-    return tell_recovered(body, what, out), true;
-  if (what != "refused") return tell_proof(body, what, out);
-  out.kind = NotifyKind::refused;
-  out.title =
-      out.service + ": a " + text_of(body, "kind") + " was refused: " + text_of(body, "title");
-  out.text = text_of(body, "detail");
-  add(out.text, "asked by " + text_of(body, "actor"));
-  out.next = "switchback status " + out.service;
-  return true;
-}
+  bool operator()(const events::AlarmRaised& e) const { return alarm(e.code, e.text, false); }
+  bool operator()(const events::AlarmCleared& e) const { return alarm(e.code, "", true); }
 
-bool tell_alarm(const json::object& body, bool over, const std::vector<std::string>& services,
-                Message& out) {
-  const auto code = text_of(body, "code");
+  bool operator()(const events::HoldChanged& e) const {
+    const auto& hold = e.hold;
+    out.kind = NotifyKind::hold;
+    if (e.step == events::HoldStep::placed) {
+      const auto until = hold.until_wall_us == 0 ? "" : events::rfc3339(hold.until_wall_us);
+      out.title =
+          out.service + ": held by " + hold.actor + (until.empty() ? "" : " until " + until);
+      out.text = hold.reason;
+      add(out.text, "promotes and automatic rollbacks wait; a rollback by hand does not");
+      out.next = "switchback hold " + out.service + " --release";
+    } else {
+      const bool lifted = e.step == events::HoldStep::lifted;
+      out.title = out.service + ": the hold of " + hold.actor +
+                  (lifted ? " was lifted by " + hold.lifted_by : " has ended");
+    }
+    return true;
+  }
+
+  bool operator()(const events::BakeStepped& e) const {
+    using events::BakeStep;
+    // The others come with an alarm or a flip, which say the same.
+    if (e.step != BakeStep::begun && e.step != BakeStep::warned && e.step != BakeStep::over)
+      return false;
+    out.kind = NotifyKind::bake;
+    out.title = out.service + ": bake " + std::string(to_string(e.step));
+    out.text = e.text;
+    out.next = "switchback bake " + out.service;
+    return true;
+  }
+
+  bool operator()(const events::ReadinessChanged& e) const {
+    out.kind = NotifyKind::readiness;
+    out.standing = e.ready ? Standing::resolved : Standing::firing;
+    out.key = "readiness:" + out.service;
+    out.title =
+        out.service + (e.ready ? ": a rollback would work again" : ": NO WAY BACK that works");
+    if (e.ready) return true;
+    out.text = e.question;
+    add(out.text, e.reason);
+    out.next = "switchback readiness " + out.service;
+    return true;
+  }
+
+  bool operator()(const events::HealthChanged& e) const {
+    out.kind = NotifyKind::health;
+    out.standing = e.healthy ? Standing::resolved : Standing::firing;
+    const std::string color(to_string(e.color));
+    out.key = "health:" + out.service + ":" + color + ":" + e.server;
+    out.title = out.service + ": " + upper(color) + " " + e.server + " is " + e.to;
+    out.text = e.reason;
+    out.next = "switchback status " + out.service;
+    return true;
+  }
+
+  bool operator()(const events::ReleaseMoved& e) const {
+    out.kind = NotifyKind::release;
+    const auto what = e.from ? to_string(e.release.state) : "registered";
+    out.title = out.service + ": release " + e.release.version + " is " + std::string(what);
+    out.text = e.why;
+    out.next = "switchback release list " + out.service;
+    return true;
+  }
+  // The state it came to is an event of its own.
+  bool operator()(const events::ReleaseAsked&) const { return false; }
+
+  bool operator()(const events::Paused& e) const {
+    out.standing = Standing::firing;
+    out.title = out.service + ": requests wait at the door";
+    out.next = "switchback resume " + out.service;
+    return door(e.actor);
+  }
+  bool operator()(const events::Resumed& e) const {
+    out.standing = Standing::resolved;
+    out.title = out.service + ": the door is open";
+    return door(e.actor);
+  }
+
+  bool operator()(const events::RehearsalFailed& e) const {
+    out.kind = NotifyKind::rehearsal;
+    out.title = out.service + ": a rehearsal of the rollback failed";
+    out.text = e.fault;
+    out.next = "switchback readiness " + out.service;
+    return true;
+  }
+
+  bool operator()(const events::Reloaded& e) const {
+    out.kind = NotifyKind::reload;
+    out.title =
+        e.adopted ? "the configuration was read again" : "a reload was REFUSED; nothing changed";
+    out.text = e.text;
+    if (!e.adopted) out.next = "switchback check --config FILE";
+    return true;
+  }
+
+  bool operator()(const events::AuditAnchored& e) const {
+    out.kind = NotifyKind::anchor;
+    out.title = "audit head: seq " + std::to_string(e.seq) + " hash " + e.hash;
+    return true;
+  }
+
+  bool operator()(const events::ServerEjected&) const { return false; }
+  // What follows from it comes as an alarm, a step of the bake or of the switch.
+  bool operator()(const events::VerdictReached&) const { return false; }
+
+ private:
+  bool door(const std::string& actor) const {
+    out.kind = NotifyKind::pause;
+    out.key = "pause:" + out.service;
+    out.text = "by " + actor;
+    return true;
+  }
+  bool alarm(const std::string& code, const std::string& text, bool over) const;
+};
+
+bool Words::alarm(const std::string& code, const std::string& text, bool over) const {
   const auto colon = code.find(':');
   const auto word = code.substr(0, colon);
   const auto subject = colon == std::string::npos ? "" : code.substr(colon + 1);
@@ -142,7 +264,7 @@ bool tell_alarm(const json::object& body, bool over, const std::vector<std::stri
   out.kind = release == of_releases.end() ? NotifyKind::alarm : NotifyKind::regressed;
   out.standing = over ? Standing::resolved : Standing::firing;
   out.key = code;
-  out.text = text_of(body, "text");
+  out.text = text;
   std::string what = release == of_releases.end() ? "alarm " + code : release->second;
   if (!out.service.empty() && release != of_releases.end()) what = out.service + ": " + what;
   out.title = over ? "over: " + what : what;
@@ -155,136 +277,17 @@ bool tell_alarm(const json::object& body, bool over, const std::vector<std::stri
   return true;
 }
 
-bool tell_hold(const json::object& body, const std::string& what, Message& out) {
-  out.kind = NotifyKind::hold;
-  const auto until = text_of(body, "until");
-  if (what == "placed") {
-    out.title = out.service + ": held by " + text_of(body, "actor") +
-                (until.empty() ? "" : " until " + until);
-    out.text = text_of(body, "reason");
-    add(out.text, "promotes and automatic rollbacks wait; a rollback by hand does not");
-    out.next = "switchback hold " + out.service + " --release";
-  } else {
-    out.title = out.service + ": the hold of " + text_of(body, "actor") +
-                (what == "lifted" ? " was lifted by " + text_of(body, "lifted_by") : " has ended");
-  }
-  return true;
-}
-
-bool tell_bake(const json::object& body, const std::string& what, Message& out) {
-  // The others come with an alarm or a flip, which say the same.
-  if (what != "begun" && what != "warned" && what != "over") return false;
-  out.kind = NotifyKind::bake;
-  out.title = out.service + ": bake " + what;
-  out.text = text_of(body, "text");
-  out.next = "switchback bake " + out.service;
-  return true;
-}
-
-bool tell_readiness(const json::object& body, Message& out) {
-  const bool ready = text_of(body, "overall") != "NOT READY";
-  out.kind = NotifyKind::readiness;
-  out.standing = ready ? Standing::resolved : Standing::firing;
-  out.key = "readiness:" + out.service;
-  out.title = out.service + (ready ? ": a rollback would work again" : ": NO WAY BACK that works");
-  if (ready) return true;
-  out.text = text_of(body, "question");
-  add(out.text, text_of(body, "reason"));
-  out.next = "switchback readiness " + out.service;
-  return true;
-}
-
-bool tell_health(const json::object& body, Message& out) {
-  const auto server = text_of(body, "server"), to = text_of(body, "to");
-  out.kind = NotifyKind::health;
-  out.standing = to == "healthy" ? Standing::resolved : Standing::firing;
-  out.key = "health:" + out.service + ":" + text_of(body, "color") + ":" + server;
-  out.title = out.service + ": " + upper(text_of(body, "color")) + " " + server + " is " + to;
-  out.text = text_of(body, "reason");
-  out.next = "switchback status " + out.service;
-  return true;
-}
-
-bool tell_release(const json::object& body, const std::string& what, Message& out) {
-  if (what == "change") return false;  // the state it came to is an event of its own
-  out.kind = NotifyKind::release;
-  out.title = out.service + ": release " + text_of(body, "version") + " is " + what;
-  out.text = text_of(body, "why");
-  out.next = "switchback release list " + out.service;
-  return true;
-}
-
-bool tell_other(const json::object& body, const std::string& type, Message& out) {
-  if (type == "paused" || type == "resumed") {
-    out.kind = NotifyKind::pause;
-    out.key = "pause:" + out.service;
-    out.standing = type == "paused" ? Standing::firing : Standing::resolved;
-    out.title =
-        out.service + (type == "paused" ? ": requests wait at the door" : ": the door is open");
-    out.text = "by " + text_of(body, "actor");
-    if (type == "paused") out.next = "switchback resume " + out.service;
-    return true;
-  }
-  if (type == "null_flip.failed") {
-    out.kind = NotifyKind::rehearsal;
-    out.title = out.service + ": a rehearsal of the rollback failed";
-    out.text = text_of(body, "fault");
-    out.next = "switchback readiness " + out.service;
-    return true;
-  }
-  if (type == "reload") {
-    out.kind = NotifyKind::reload;
-    const bool adopted = is_true(body, "adopted");
-    out.title =
-        adopted ? "the configuration was read again" : "a reload was REFUSED; nothing changed";
-    out.text = text_of(body, "text");
-    if (!adopted) out.next = "switchback check --config FILE";
-    return true;
-  }
-  if (type != "audit.anchor") return false;
-  out.kind = NotifyKind::anchor;
-  const auto* seq = body.if_contains("seq");
-  out.title =
-      "audit head: seq " + (seq ? json::serialize(*seq) : "") + " hash " + text_of(body, "hash");
-  return true;
-}
-
 }  // namespace
 
-std::optional<Message> message_of(const release::Event& event,
+std::optional<Message> message_of(const events::Event& event,
                                   const std::vector<std::string>& services) {
-  boost::system::error_code error;
-  const auto value = json::parse(event.json, error);
-  if (error || !value.is_object()) return std::nullopt;
-  const json::object& body = value.get_object();
   Message out;
-  out.id = std::to_string(event.id);
-  out.event = event.type;
-  out.at = text_of(body, "at");
-  out.data = event.json;
-  out.service = text_of(body, "service");
-  const auto dot = event.type.find('.');
-  const std::string room = event.type.substr(0, dot);
-  const std::string what = dot == std::string::npos ? "" : event.type.substr(dot + 1);
-  bool told = false;
-  if (room == "flip") {
-    told = tell_flip(body, what, out);
-  } else if (room == "alarm") {
-    told = tell_alarm(body, what == "cleared", services, out);
-  } else if (room == "hold") {
-    told = tell_hold(body, what, out);
-  } else if (room == "bake") {
-    told = tell_bake(body, what, out);
-  } else if (room == "release") {
-    told = tell_release(body, what, out);
-  } else if (room == "readiness") {
-    told = tell_readiness(body, out);
-  } else if (room == "health") {
-    told = tell_health(body, out);
-  } else {
-    told = tell_other(body, event.type, out);
-  }
-  if (!told) return std::nullopt;
+  out.service = events::service_of(event);
+  if (!std::visit(Words{out, services}, event.body())) return std::nullopt;
+  out.id = std::to_string(event.id());
+  out.event = event.type();
+  out.at = events::time_of(event);
+  out.data = event.json();
   return out;
 }
 

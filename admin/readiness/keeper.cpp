@@ -95,11 +95,12 @@ void Keeper::tick() {
       ledger_.put(std::move(*row));
     if (minute) ledger_.put(at.watched(facts.now_wall_us));
     if (was_open == at.open()) continue;
-    sources_.controller->tell("readiness",
-                              json::serialize(json::object{{"service", service},
-                                                           {"overall", to_string(found->overall)},
-                                                           {"question", found->failing},
-                                                           {"reason", found->reason}}));
+    sources_.events->stream.emit(
+        events::ReadinessChanged{.service = service,
+                                 .ready = ready,
+                                 .overall = std::string(to_string(found->overall)),
+                                 .question = found->failing,
+                                 .reason = found->reason});
   }
   grades_ = std::move(grades);
 }

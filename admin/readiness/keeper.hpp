@@ -13,6 +13,7 @@
 #include <string>
 
 #include "admin/bake/baker.hpp"
+#include "admin/events/events.hpp"
 #include "admin/ledger/ledger.hpp"
 #include "admin/people/people.hpp"
 #include "admin/readiness/gaps.hpp"
@@ -27,6 +28,7 @@ namespace switchback::readiness {
 struct Sources {
   worker::DataPlane* plane = nullptr;
   release::Controller* controller = nullptr;
+  events::Events* events = nullptr;
   releases::Releases* releases = nullptr;
   releases::NullFlips* null_flips = nullptr;
   verify::Verifier* verifier = nullptr;

@@ -3,7 +3,7 @@
 #include <boost/json.hpp>
 
 #include "admin/bake/views.hpp"
-#include "admin/release/receipt_json.hpp"
+#include "admin/events/receipt_json.hpp"
 
 namespace switchback::readiness {
 namespace {
@@ -12,7 +12,7 @@ namespace json = boost::json;
 
 json::value moment(std::int64_t wall_us) {
   if (wall_us == 0) return nullptr;
-  return json::value(release::rfc3339(wall_us));
+  return json::value(events::rfc3339(wall_us));
 }
 
 json::array texts(const std::vector<std::string>& all) {

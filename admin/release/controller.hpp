@@ -1,6 +1,6 @@
 // The one place that decides and orders a switch: promote, rollback, pause, resume; receipts and
-// history. Lives on the control thread's io_context; every public method is called there, every
-// callback is called there.
+// history. What happens is told to admin/events. Lives on the control thread's io_context; every
+// public method is called there, every callback is called there.
 //
 // Order of a promote: decide (If-Match, fitness, idempotency) -> run slot (tmpfs) -> state slot
 // (lane of its own; 1 s, refused on failure) -> store and barrier (250 ms, then answered as
@@ -20,10 +20,10 @@
 #include <variant>
 #include <vector>
 
+#include "admin/events/receipt.hpp"
 #include "config/model.hpp"
 #include "proxy/base/clock.hpp"
 #include "proxy/base/color.hpp"
-#include "proxy/drain/switch_record.hpp"
 
 namespace switchback::worker {
 struct ServiceView;
@@ -42,67 +42,14 @@ struct Actor {
   std::string shown() const { return on_behalf_of.empty() ? name : name + " for " + on_behalf_of; }
 };
 
-enum class FlipKind : std::uint8_t { promote, rollback, auto_rollback, drill };
-enum class FlipState : std::uint8_t {
-  switching,
-  switched,
-  draining,
-  drained,
-  verified,
-  unverified,
-  regressed,
-  failed_before_switch  // the process ended before traffic moved
-};
-std::string_view to_string(FlipKind k);
-std::string_view to_string(FlipState s);
-
-// Milliseconds since the request was taken up; absent: not reached.
-struct Stages {
-  std::optional<double> decided, persisted, switched, first_new, last_old, drained, verified;
-};
-
-// What a verification plan has shown of a switch (docs/verification.md).
-struct CheckLine {
-  std::string name;
-  bool ok = false;
-  std::string server;              // where it failed first
-  std::string observed, expected;  // of the newest failure; of the newest answer when ok
-  std::uint64_t latency_us = 0;
-  unsigned passes = 0, runs = 0;  // in the window of its rule, of all servers
-};
-struct Verification {
-  bool settled = false;          // the state below is the last word
-  std::string state;             // verifying, verified, unverified, regressed, superseded
-  std::string verdict;           // of the traffic: HEALTHY, …; "" where it is not judged
-  std::string label;             // "probes only", or why it is not verified
-  std::int64_t deadline_ms = 0;  // after the switch
-  std::vector<CheckLine> checks;
-};
-
-struct Receipt {
-  std::string flip;  // ULID
-  FlipKind kind = FlipKind::promote;
-  std::string service;
-  Color from = Color::blue, to = Color::green;
-  std::string from_release, to_release;
-  std::uint64_t epoch = 0;
-  std::string actor, auth, reason;
-  FlipState state = FlipState::switching;
-  bool moved = false;
-  bool already = false;  // the target was active; nothing was done
-  bool durable = true;
-  bool forced = false;      // an unfit standby was forced, and why is in the reason
-  bool superseded = false;  // a later switch overtook its drain
-  Stages stages_ms;
-  drain::Counts counts{};
-  std::vector<std::string> warnings;
-  // How a death of the process met it: "resumed" (its answer may never have been seen),
-  // "recovered" (answered, and pieced together again), "failed_before_switch".
-  std::vector<std::string> tags;
-  std::vector<unsigned> lagging_workers;     // state switching: who has not passed
-  std::optional<Verification> verification;  // none: the service has no plan
-  std::int64_t wall_us = 0;
-};
+// What rooms pass on to each other of a switch (admin/events/receipt.hpp).
+using events::CheckLine;
+using events::FlipKind;
+using events::FlipState;
+using events::Receipt;
+using events::Stages;
+using events::to_string;
+using events::Verification;
 
 struct Problem {
   unsigned status = 409;  // HTTP
@@ -141,19 +88,6 @@ struct Rehearsal {
 };
 using OnRehearsal = std::function<void(const Rehearsal&)>;
 
-struct Event {           // of the SSE stream
-  std::uint64_t id = 0;  // grows by one
-  std::string type;  // "flip.switched", "flip.drained", "health", "paused", "resumed", "alarm", …
-  std::string json;  // one line
-};
-using OnEvent = std::function<void(const Event&)>;
-
-struct Alarm {
-  std::string code;  // "ledger_unwritable", "state_not_durable", …
-  std::string text;
-  std::int64_t since_wall_us = 0;
-};
-
 // Who proves switches. Called on the control thread, never before traffic has moved.
 class FlipWatcher {
  public:
@@ -180,35 +114,22 @@ class Controller {
   virtual std::optional<Receipt> last_flip(const std::string& service) const = 0;
   // What `rollback` would go to now; nullopt: nothing to roll back to.
   virtual std::optional<Color> rollback_target(const std::string& service) const = 0;
-  virtual std::vector<Alarm> alarms() const = 0;
 
   // Who speaks for names, holds and quarantine; nullptr: nobody. Outlives its time here.
-  virtual void set_policy(Policy* /*policy*/) {}
+  virtual void set_policy(Policy* policy) = 0;
   // Puts the releases that were staged in the place of those that the configuration names.
-  virtual void name_releases(worker::ServiceView& /*view*/) const {}
+  virtual void name_releases(worker::ServiceView& view) const = 0;
   // The whole way of a rollback but for the switch itself; a real switch of the service drops it.
   // `done` is called once, at the latest when the controller ends.
-  virtual void rehearse(const std::string& /*service*/, Nanos /*begun_ns*/, OnRehearsal /*done*/) {}
-  // An event of somebody else's for the stream: one line of JSON, which gets its "at" here.
-  virtual void tell(const std::string& /*type*/, const std::string& /*json*/) {}
-
-  // Events after `last_id` that are still kept (1,024; called before subscribe returns), then live
-  // ones. 0: all that are kept; events_live_only: none of them. Ids go on growing over restarts.
-  // Returns a handle for unsubscribe, which may be called from within on_event.
-  static constexpr std::uint64_t events_live_only = ~std::uint64_t{0};
-  virtual std::uint64_t subscribe(std::uint64_t last_id, OnEvent on_event) = 0;
-  virtual void unsubscribe(std::uint64_t handle) = 0;
+  virtual void rehearse(const std::string& service, Nanos begun_ns, OnRehearsal done) = 0;
 
   // One watcher; null: none. verification: what is known of a switch by now. The first that is
   // settled ends the waiting of calls with wait=verified.
-  virtual void watch_flips(FlipWatcher* /*watcher*/) {}
-  virtual void verification(const std::string& /*flip*/, const Verification& /*now*/) {}
+  virtual void watch_flips(FlipWatcher* watcher) = 0;
+  virtual void verification(const std::string& flip, const Verification& now) = 0;
 
-  // For what others find out: a reload (event `reload`; text says what changed or what was wrong),
-  // and alarms of theirs (`code` is raised once until it is cleared).
-  virtual void reloaded(bool /*adopted*/, const std::string& /*text*/) {}
-  virtual void raise_alarm(const std::string& /*code*/, const std::string& /*text*/) {}
-  virtual void clear_alarm(const std::string& /*code*/) {}
+  // A reload has ended (event `reload`): `text` says what changed or what was wrong.
+  virtual void reloaded(bool adopted, const std::string& text) = 0;
 };
 
 }  // namespace switchback::release

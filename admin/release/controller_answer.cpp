@@ -100,13 +100,14 @@ void ControllerImpl::answer(const Run& run, const FlipAnswer& given) {
     });
   }
   if (const auto* problem = std::get_if<Problem>(&given))
-    events_.emit("flip.refused", {{"service", request.service},
-                                  {"kind", run->rollback ? "rollback" : "promote"},
-                                  {"code", problem->code},
-                                  {"title", problem->title},
-                                  {"detail", problem->detail},
-                                  {"moved", problem->moved},
-                                  {"actor", request.actor.shown()}});
+    stream_.emit(events::FlipRefused{.service = request.service,
+                                     .kind = run->rollback ? FlipKind::rollback : FlipKind::promote,
+                                     .code = problem->code,
+                                     .title = problem->title,
+                                     .detail = problem->detail,
+                                     .moved = problem->moved,
+                                     .actor = request.actor.shown(),
+                                     .automatic = request.automatic});
 }
 
 }  // namespace switchback::release

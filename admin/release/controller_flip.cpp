@@ -139,7 +139,7 @@ void ControllerImpl::judge(Lane& lane, const Run& run) {
   feed(run, j.verdict == Verdict::go ? FlipEvent::go : FlipEvent::probe);
 }
 
-// What the room of releases has against it; a manual rollback is not asked about.
+// What the judges have against it.
 bool ControllerImpl::objected(const Run& run, const worker::ServiceView& view) {
   auto& j = run->judgement;
   if (!policy_ || j.verdict == Verdict::already) return false;
@@ -147,8 +147,10 @@ bool ControllerImpl::objected(const Run& run, const worker::ServiceView& view) {
   if (j.verdict == Verdict::refuse) {
     if (j.problem.code == "unknown_target")
       problem = policy_->explain_target(view, run->request.to.value_or(""));
-  } else if (j.kind == FlipKind::promote || j.kind == FlipKind::auto_rollback) {
-    problem = policy_->objection(run->request, view, j.to, j.kind);
+  } else {
+    auto ruling = policy_->rule({run->request, view, j.to, j.kind});
+    for (auto& warning : ruling.warnings) j.warnings.push_back(std::move(warning));
+    problem = std::move(ruling.refusal);
   }
   if (problem) j.problem = std::move(*problem);
   return problem.has_value();

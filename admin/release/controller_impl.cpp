@@ -1,22 +1,23 @@
 #include "admin/release/controller_impl.hpp"
 
-#include <boost/json/parse.hpp>
-
+#include "admin/events/receipt_json.hpp"
 #include "admin/release/problems.hpp"
-#include "admin/release/receipt_json.hpp"
 
 namespace switchback::release {
 
 std::unique_ptr<Controller> make_controller(boost::asio::io_context& io, worker::DataPlane& plane,
                                             state::StateStore& store, ledger::Ledger& ledger,
+                                            events::Events& events,
                                             std::shared_ptr<ControlObserver> observer,
                                             ControllerOptions options) {
-  return std::make_unique<ControllerImpl>(io, plane, store, ledger, std::move(observer), options);
+  return std::make_unique<ControllerImpl>(io, plane, store, ledger, events, std::move(observer),
+                                          options);
 }
 
 ControllerImpl::ControllerImpl(boost::asio::io_context& io, worker::DataPlane& plane,
                                state::StateStore& store, ledger::Ledger& ledger,
-                               std::shared_ptr<ControlObserver> observer, ControllerOptions options)
+                               events::Events& events, std::shared_ptr<ControlObserver> observer,
+                               ControllerOptions options)
     : io_(io),
       plane_(plane),
       store_(store),
@@ -24,8 +25,8 @@ ControllerImpl::ControllerImpl(boost::asio::io_context& io, worker::DataPlane& p
       observer_(std::move(observer)),
       options_(options),
       boot_id_(UlidMaker().next(wall_us())),
-      events_(options.events_kept, static_cast<std::uint64_t>(wall_us())),
-      alarms_(events_),
+      stream_(events.stream),
+      alarms_(events.alarms),
       history_(options.history_per_service),
       keys_(options.idempotency_kept, options.idempotency_ttl),
       keeper_(std::make_shared<SlotKeeper>(
@@ -69,11 +70,7 @@ std::optional<Problem> ControllerImpl::pause(const std::string& service, config:
         if (ec || alive.expired() || lanes_[service].pause_turn != turn) return;
         resume(service, {"switchback", "internal", config::Role::admin});
       });
-  events_.emit("paused", {{"service", service},
-                          {"max_ms", max.count()},
-                          {"actor", actor.name},
-                          {"auth", actor.auth},
-                          {"at", rfc3339(wall_us())}});
+  stream_.emit(events::Paused{service, max.count(), actor.name, actor.auth});
   return std::nullopt;
 }
 
@@ -85,12 +82,7 @@ std::optional<Problem> ControllerImpl::resume(const std::string& service, const 
   lane.pause_timer.reset();
   if (!plane_.resume(service)) return problems::unknown_service(service);
   // Resuming what runs is not an event, and not an error either.
-  if (view->paused)
-    events_.emit("resumed", {{"service", service},
-                             {"actor", actor.name},
-                             {"auth", actor.auth},
-                             {"waited", view->waiting},
-                             {"at", rfc3339(wall_us())}});
+  if (view->paused) stream_.emit(events::Resumed{service, actor.name, actor.auth, view->waiting});
   return std::nullopt;
 }
 
@@ -118,18 +110,6 @@ std::optional<Color> ControllerImpl::rollback_target(const std::string& service)
   return rollback_target_of(at->second.current, at->second.current->active);
 }
 
-std::vector<Alarm> ControllerImpl::alarms() const {
-  return alarms_.all();
-}
-
-void ControllerImpl::tell(const std::string& type, const std::string& text) {
-  boost::system::error_code error;
-  auto body = boost::json::parse(text, error);
-  if (error || !body.is_object()) return;
-  body.get_object()["at"] = rfc3339(wall_us());
-  events_.emit(type, body.get_object());
-}
-
 void ControllerImpl::name_releases(worker::ServiceView& view) const {
   if (policy_) policy_->name_releases(view);
 }
@@ -140,27 +120,11 @@ std::optional<worker::ServiceView> ControllerImpl::named_view(const std::string&
   return view;
 }
 
-std::uint64_t ControllerImpl::subscribe(std::uint64_t last_id, OnEvent on_event) {
-  return events_.subscribe(last_id, std::move(on_event));
-}
-
-void ControllerImpl::unsubscribe(std::uint64_t handle) {
-  events_.unsubscribe(handle);
-}
-
 void ControllerImpl::reloaded(bool adopted, const std::string& text) {
   for (const auto& service : plane_.services())
     if (const auto view = plane_.view(service)) lane_of(service, view->epoch);
   on_names_changed();  // a name that was in trouble may be gone from the configuration
-  events_.emit("reload", {{"adopted", adopted}, {"text", text}, {"at", rfc3339(wall_us())}});
-}
-
-void ControllerImpl::raise_alarm(const std::string& code, const std::string& text) {
-  alarms_.raise(code, text);
-}
-
-void ControllerImpl::clear_alarm(const std::string& code) {
-  alarms_.clear(code);
+  stream_.emit(events::Reloaded{adopted, text});
 }
 
 }  // namespace switchback::release

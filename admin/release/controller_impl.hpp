@@ -11,7 +11,6 @@
 #include <map>
 #include <memory>
 
-#include "admin/release/event_hub.hpp"
 #include "admin/release/flip_run.hpp"
 #include "admin/release/history.hpp"
 #include "admin/release/idempotency.hpp"
@@ -26,8 +25,8 @@ namespace switchback::release {
 class ControllerImpl : public Controller, private ControlObserver::Target {
  public:
   ControllerImpl(boost::asio::io_context& io, worker::DataPlane& plane, state::StateStore& store,
-                 ledger::Ledger& ledger, std::shared_ptr<ControlObserver> observer,
-                 ControllerOptions options);
+                 ledger::Ledger& ledger, events::Events& events,
+                 std::shared_ptr<ControlObserver> observer, ControllerOptions options);
   ~ControllerImpl() override;
 
   void promote(FlipRequest request, OnFlip done) override;
@@ -39,18 +38,12 @@ class ControllerImpl : public Controller, private ControlObserver::Target {
   std::vector<Receipt> history(const std::string& service, std::size_t limit) const override;
   std::optional<Receipt> last_flip(const std::string& service) const override;
   std::optional<Color> rollback_target(const std::string& service) const override;
-  std::vector<Alarm> alarms() const override;
   void set_policy(Policy* policy) override { policy_ = policy; }
   void name_releases(worker::ServiceView& view) const override;
   void rehearse(const std::string& service, Nanos begun_ns, OnRehearsal done) override;
-  void tell(const std::string& type, const std::string& json) override;
-  std::uint64_t subscribe(std::uint64_t last_id, OnEvent on_event) override;
-  void unsubscribe(std::uint64_t handle) override;
   void watch_flips(FlipWatcher* watcher) override { watcher_ = watcher; }
   void verification(const std::string& flip, const Verification& now) override;
   void reloaded(bool adopted, const std::string& text) override;
-  void raise_alarm(const std::string& code, const std::string& text) override;
-  void clear_alarm(const std::string& code) override;
 
  private:
   using Run = std::shared_ptr<FlipRun>;
@@ -127,12 +120,12 @@ class ControllerImpl : public Controller, private ControlObserver::Target {
   void adopt_snapshot(ledger::Snapshot snapshot);
   void recover(const std::string& service, Lane& lane);
   bool recover_intent(const std::string& service, const Lane& lane);
-  void piece_together(Receipt receipt, const std::string& tag, const std::string& warning,
+  void piece_together(Receipt receipt, events::FlipStep how, const std::string& warning,
                       const std::string& idem_key = "");
   void doubt(const std::string& service, const std::string& why);
   void settle_doubt(const std::string& service);
   void tell_doubts();
-  void emit_flip(const char* type, FlipEntry& entry);
+  void emit_flip(events::FlipStep step, FlipEntry& entry);
   void release_drain_waiters(FlipEntry& entry);
   void release_verify_waiters(FlipEntry& entry);
 
@@ -147,8 +140,8 @@ class ControllerImpl : public Controller, private ControlObserver::Target {
   const std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 
   FlipWatcher* watcher_ = nullptr;
-  EventHub events_;
-  AlarmBoard alarms_;
+  events::Stream& stream_;
+  events::Alarms& alarms_;
   UlidMaker ulids_;
   History history_;
   IdempotencyTable keys_;

@@ -3,9 +3,9 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "admin/events/receipt_json.hpp"
 #include "admin/release/controller_impl.hpp"
 #include "admin/release/intent.hpp"
-#include "admin/release/receipt_json.hpp"
 
 namespace switchback::release {
 
@@ -67,7 +67,7 @@ void ControllerImpl::recover(const std::string& service, Lane& lane) {
   receipt.state = FlipState::switched;
   receipt.moved = true;
   receipt.wall_us = survived->wall_us;
-  piece_together(std::move(receipt), "recovered",
+  piece_together(std::move(receipt), events::FlipStep::recovered,
                  "recovered from the slot: the process ended before it was recorded");
 }
 
@@ -85,7 +85,7 @@ bool ControllerImpl::recover_intent(const std::string& service, const Lane& lane
     receipt.moved = false;
     receipt.durable = true;
     receipt.state = FlipState::failed_before_switch;
-    piece_together(std::move(receipt), "failed_before_switch",
+    piece_together(std::move(receipt), events::FlipStep::failed_before_switch,
                    "switchback ended before the switch: traffic did not move");
     return true;
   }
@@ -95,27 +95,29 @@ bool ControllerImpl::recover_intent(const std::string& service, const Lane& lane
   const bool answered = intent->answered;
   if (!intent->idem_key.empty()) {
     keys_.restore({receipt.actor, intent->idem_key, intent->idem_request, 200,
-                   receipt_json(receipt), wall_us() + options_.idempotency_ttl.count() * 1000});
+                   events::receipt_json(receipt),
+                   wall_us() + options_.idempotency_ttl.count() * 1000});
   }
-  piece_together(std::move(receipt), answered ? "recovered" : "resumed",
+  piece_together(std::move(receipt),
+                 answered ? events::FlipStep::recovered : events::FlipStep::resumed,
                  answered ? "recovered: the process ended before it was recorded"
                           : "resumed: the process ended before its answer was given",
                  intent->idem_key);
   return true;
 }
 
-void ControllerImpl::piece_together(Receipt receipt, const std::string& tag,
+void ControllerImpl::piece_together(Receipt receipt, events::FlipStep how,
                                     const std::string& warning, const std::string& idem_key) {
   auto entry = std::make_shared<FlipEntry>();
   entry->receipt = std::move(receipt);
-  entry->receipt.tags = {tag};
+  entry->receipt.tags = {std::string(to_string(how))};
   entry->receipt.warnings.push_back(warning);
   entry->idem_key = idem_key;
   history_.add_older({entry});
   record(*entry);
   // Whoever listens attaches after this constructor.
-  boost::asio::post(io_, [this, alive = std::weak_ptr(alive_), entry, tag] {
-    if (!alive.expired()) emit_flip(("flip." + tag).c_str(), *entry);
+  boost::asio::post(io_, [this, alive = std::weak_ptr(alive_), entry, how] {
+    if (!alive.expired()) emit_flip(how, *entry);
   });
 }
 

@@ -104,7 +104,7 @@ void ControllerImpl::persist(const Run& run) {
                    if (!alive.expired()) on_disk(run, error);
                  });
   if (run->machine.phase == Phase::restating) return;
-  emit_flip("flip.started", *run->entry);  // while the disk works
+  emit_flip(events::FlipStep::started, *run->entry);  // while the disk works
 }
 
 void ControllerImpl::on_disk(const Run& run, const std::string& error) {

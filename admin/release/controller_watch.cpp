@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "admin/release/controller_impl.hpp"
-#include "admin/release/receipt_json.hpp"
 
 namespace switchback::release {
 
@@ -24,11 +23,11 @@ void ControllerImpl::progress(const Run& run) {
   if (run->telling || run->machine.phase == Phase::saving) return;
   if (!entry.told_first_new && record->first_new_ns() != 0) {
     entry.told_first_new = true;
-    emit_flip("flip.first_new", entry);
+    emit_flip(events::FlipStep::first_new, entry);
   }
   if (!entry.told_last_old && record->last_old_ns() != 0) {
     entry.told_last_old = true;
-    emit_flip("flip.last_old", entry);
+    emit_flip(events::FlipStep::last_old, entry);
   }
   if (record->drained() && !entry.drained) feed(run, FlipEvent::drained);
   if (entry.drained && entry.told_first_new) let_go(entry);
@@ -38,7 +37,7 @@ void ControllerImpl::announce_switched(const Run& run) {
   if (std::exchange(run->announced, true)) return;
   run->timer.cancel();
   ++run->timer_turn;
-  emit_flip("flip.switched", *run->entry);
+  emit_flip(events::FlipStep::switched, *run->entry);
   // On a turn of its own: the answer goes out first.
   boost::asio::post(io_, [this, alive = std::weak_ptr(alive_), entry = run->entry] {
     if (!alive.expired() && watcher_) watcher_->switched(entry->receipt);
@@ -55,7 +54,7 @@ void ControllerImpl::verification(const std::string& flip, const Verification& n
   if (now.state == "verified")
     entry->receipt.stages_ms.verified = entry->since_taken_ms(monotonic_ns());
   record(*entry);
-  emit_flip(("flip." + now.state).c_str(), *entry);
+  if (const auto step = events::flip_step_from(now.state)) emit_flip(*step, *entry);
   release_verify_waiters(*entry);
 }
 
@@ -71,7 +70,7 @@ void ControllerImpl::finish(const Run& run) {
   const auto entry = run->entry;
   entry->drained = true;
   record(*entry);
-  emit_flip("flip.drained", *entry);
+  emit_flip(events::FlipStep::drained, *entry);
   release_drain_waiters(*entry);
   // A quiet service drains before its new color has answered anybody: that time is still to come.
   if (entry->record && entry->record->first_new_ns() != 0) let_go(*entry);
@@ -127,19 +126,19 @@ void ControllerImpl::record(FlipEntry& entry) {
   ledger_.put(to_row(entry, boot_id_));
 }
 
-void ControllerImpl::emit_flip(const char* type, FlipEntry& entry) {
+void ControllerImpl::emit_flip(events::FlipStep step, FlipEntry& entry) {
   entry.refresh();
-  events_.emit(type, receipt_object(entry.receipt));
+  stream_.emit(events::FlipStepped{step, entry.receipt});
 }
 
 void ControllerImpl::on_health_change(const upstream::HealthChange& change) {
-  events_.emit("health", {{"service", change.service},
-                          {"color", to_string(change.color)},
-                          {"server", change.server},
-                          {"from", upstream::to_string(change.from)},
-                          {"to", upstream::to_string(change.to)},
-                          {"reason", change.reason},
-                          {"at", rfc3339(wall_us())}});
+  stream_.emit(events::HealthChanged{.service = change.service,
+                                     .color = change.color,
+                                     .server = change.server,
+                                     .from = std::string(upstream::to_string(change.from)),
+                                     .to = std::string(upstream::to_string(change.to)),
+                                     .reason = change.reason,
+                                     .healthy = change.to == upstream::Health::healthy});
 }
 
 // The data plane learns first; what is wrong is said after that.
@@ -156,13 +155,12 @@ void ControllerImpl::on_names_changed() {
 }
 
 void ControllerImpl::on_ejection(const upstream::Ejection& ejection) {
-  events_.emit("ejection", {{"service", ejection.service},
-                            {"color", to_string(ejection.color)},
-                            {"server", ejection.server},
-                            {"failures", ejection.failures},
-                            {"last", ejection.last},
-                            {"for_ms", ejection.for_ns / 1'000'000},
-                            {"at", rfc3339(wall_us())}});
+  stream_.emit(events::ServerEjected{.service = ejection.service,
+                                     .color = ejection.color,
+                                     .server = ejection.server,
+                                     .failures = ejection.failures,
+                                     .last = ejection.last,
+                                     .for_ms = ejection.for_ns / 1'000'000});
 }
 
 }  // namespace switchback::release

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstdio>
 
-#include "admin/release/receipt_json.hpp"
+#include "admin/events/receipt_json.hpp"
 
 namespace switchback::release {
 namespace {
@@ -126,8 +126,8 @@ std::string words_of(const StageTimes& stage, std::int64_t newest_wall_us,
 boost::json::object durations_object(const Durations& durations) {
   boost::json::object out{
       {"n", durations.n},
-      {"newest",
-       durations.n ? boost::json::value(rfc3339(durations.newest_wall_us)) : boost::json::value()}};
+      {"newest", durations.n ? boost::json::value(events::rfc3339(durations.newest_wall_us))
+                             : boost::json::value()}};
   boost::json::object by_stage;
   for (const auto& [name, stage, times] : stages) {
     const auto& t = durations.*times;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "admin/release/receipt_json.hpp"
+#include "admin/events/receipt_json.hpp"
 
 namespace switchback::release {
 namespace {
@@ -158,12 +158,12 @@ ledger::FlipRow to_row(const FlipEntry& entry, const std::string& boot_id) {
   row.t_verified = ns(r.stages_ms.verified);
   row.wall_us = r.wall_us;
   row.boot_id = boot_id;
-  row.receipt = receipt_json(r);
+  row.receipt = events::receipt_json(r);
   return row;
 }
 
 std::shared_ptr<FlipEntry> from_row(const ledger::FlipRow& row) {
-  auto receipt = receipt_from_json(row.receipt);
+  auto receipt = events::receipt_from_json(row.receipt);
   if (!receipt) return nullptr;
   auto entry = std::make_shared<FlipEntry>();
   entry->receipt = std::move(*receipt);

@@ -3,7 +3,7 @@
 #include <boost/json.hpp>
 #include <chrono>
 
-#include "admin/release/receipt_json.hpp"
+#include "admin/events/receipt_json.hpp"
 
 namespace switchback::release {
 namespace json = boost::json;
@@ -17,7 +17,7 @@ std::string text_of(const json::object& object, const char* name) {
 }  // namespace
 
 std::string answer_json(const FlipAnswer& answer) {
-  if (const auto* receipt = std::get_if<Receipt>(&answer)) return receipt_json(*receipt);
+  if (const auto* receipt = std::get_if<Receipt>(&answer)) return events::receipt_json(*receipt);
   const auto& problem = std::get<Problem>(answer);
   return json::serialize(json::object{{"status", problem.status},
                                       {"code", problem.code},
@@ -29,7 +29,7 @@ std::string answer_json(const FlipAnswer& answer) {
 }
 
 std::optional<FlipAnswer> answer_from_json(std::string_view text) {
-  if (auto receipt = receipt_from_json(text)) return FlipAnswer(std::move(*receipt));
+  if (auto receipt = events::receipt_from_json(text)) return FlipAnswer(std::move(*receipt));
   boost::system::error_code ec;
   const auto value = json::parse(json::string_view(text.data(), text.size()), ec);
   const auto* object = ec ? nullptr : value.if_object();

@@ -2,7 +2,7 @@
 
 #include <boost/json.hpp>
 
-#include "admin/release/receipt_json.hpp"
+#include "admin/events/receipt_json.hpp"
 
 namespace switchback::release {
 namespace json = boost::json;
@@ -23,7 +23,7 @@ std::string to_text(const Intent& intent) {
   Receipt small = r;
   if (small.reason.size() > most_reason) small.reason.resize(most_reason);
   small.warnings.clear();
-  auto object = receipt_object(small);
+  auto object = events::receipt_object(small);
   object.erase("counts");
   if (!intent.idem_key.empty()) {
     object["idem_key"] = intent.idem_key;
@@ -35,7 +35,7 @@ std::string to_text(const Intent& intent) {
 std::optional<Intent> intent_from_text(std::string_view marked) {
   if (marked.empty()) return std::nullopt;
   const auto text = marked.substr(1);
-  auto receipt = receipt_from_json(text);
+  auto receipt = events::receipt_from_json(text);
   if (!receipt) return std::nullopt;
   Intent out{std::move(*receipt), marked.front() == '!', "", ""};
   boost::system::error_code ec;

@@ -3,7 +3,8 @@
 //   auto ledger = ledger::Ledger::open({.path = config.state_dir + "/ledger.db"});
 //   auto observer = release::make_observer(io);
 //   auto started = worker::start_data_plane(config, store->seeds(config), observer);
-//   auto controller = release::make_controller(io, *started.plane, *store, *ledger, observer);
+//   auto controller = release::make_controller(io, *started.plane, *store, *ledger, events,
+//                                              observer);
 //   io.run();
 // Ends in the reverse order; the io_context outlives them all (and is not run once the controller
 // has gone). A reload calls store->seeds(config) for new services, plane->reload, then
@@ -15,6 +16,7 @@
 #include <memory>
 #include <string_view>
 
+#include "admin/events/events.hpp"
 #include "admin/ledger/ledger.hpp"
 #include "admin/release/control_observer.hpp"
 #include "admin/release/controller.hpp"
@@ -31,7 +33,6 @@ struct ControllerOptions {
   config::Duration retry_first{100}, retry_most{5000};  // state slots that are behind
   config::Duration idempotency_ttl{24 * 3600 * 1000};
   std::size_t history_per_service = 1000;
-  std::size_t events_kept = 1024;
   std::size_t idempotency_kept = 10'000;
   std::size_t waiting_per_service = 64;  // promotes waiting for their turn
   config::Duration rehearsal{2000};      // a null flip that takes longer has failed
@@ -42,6 +43,7 @@ struct ControllerOptions {
 
 std::unique_ptr<Controller> make_controller(boost::asio::io_context& io, worker::DataPlane& plane,
                                             state::StateStore& store, ledger::Ledger& ledger,
+                                            events::Events& events,
                                             std::shared_ptr<ControlObserver> observer,
                                             ControllerOptions options = {});
 

@@ -5,8 +5,8 @@
 
 namespace switchback::release {
 
-SlotKeeper::SlotKeeper(boost::asio::io_context& io, state::StateStore& store, AlarmBoard& alarms,
-                       const ControllerOptions& options, MadeGood made_good)
+SlotKeeper::SlotKeeper(boost::asio::io_context& io, state::StateStore& store,
+                       events::Alarms& alarms, const ControllerOptions& options, MadeGood made_good)
     : io_(io),
       store_(store),
       alarms_(alarms),

@@ -11,7 +11,7 @@
 #include <memory>
 #include <string>
 
-#include "admin/release/event_hub.hpp"
+#include "admin/events/alarms.hpp"
 #include "admin/release/make_controller.hpp"
 #include "admin/state/state_store.hpp"
 
@@ -21,7 +21,7 @@ class SlotKeeper : public std::enable_shared_from_this<SlotKeeper> {
  public:
   // `made_good`: everything of this service up to this epoch is on disk.
   using MadeGood = std::function<void(const std::string& service, std::uint64_t epoch)>;
-  SlotKeeper(boost::asio::io_context& io, state::StateStore& store, AlarmBoard& alarms,
+  SlotKeeper(boost::asio::io_context& io, state::StateStore& store, events::Alarms& alarms,
              const ControllerOptions& options, MadeGood made_good);
 
   // `done` with "" or what failed; may be empty.
@@ -45,7 +45,7 @@ class SlotKeeper : public std::enable_shared_from_this<SlotKeeper> {
 
   boost::asio::io_context& io_;
   state::StateStore& store_;
-  AlarmBoard& alarms_;
+  events::Alarms& alarms_;
   const ControllerOptions& options_;
   MadeGood made_good_;
   std::map<std::string, Slot> slots_;

@@ -60,8 +60,9 @@ struct NullFlips::Impl : std::enable_shared_from_this<NullFlips::Impl> {
     Totals totals;
   };
 
-  Impl(boost::asio::io_context& context, release::Controller& c, ledger::Ledger& l)
-      : io(context), controller(c), ledger(l) {}
+  Impl(boost::asio::io_context& context, release::Controller& c, events::Stream& s,
+       ledger::Ledger& l)
+      : io(context), controller(c), stream(s), ledger(l) {}
 
   void schedule(const std::string& name, bool first = false);
   void run(const std::string& name, std::function<void(const NullFlip&)> done);
@@ -72,6 +73,7 @@ struct NullFlips::Impl : std::enable_shared_from_this<NullFlips::Impl> {
 
   boost::asio::io_context& io;
   release::Controller& controller;
+  events::Stream& stream;
   ledger::Ledger& ledger;
   Permission permission;
   std::map<std::string, Service> services;
@@ -139,8 +141,7 @@ void NullFlips::Impl::finish(const std::string& name, NullFlip flip, Nanos begun
     ++service.totals.dropped;
   } else {
     ++service.totals.failed;
-    controller.tell("null_flip.failed", boost::json::serialize(boost::json::object{
-                                            {"service", name}, {"fault", flip.fault}}));
+    stream.emit(events::RehearsalFailed{name, flip.fault});
   }
   if (!flip.dropped) service.last = flip;
   if (done) done(flip);
@@ -188,8 +189,8 @@ void NullFlips::Impl::adopt(const std::vector<ledger::Row>& rows) {
 }
 
 NullFlips::NullFlips(boost::asio::io_context& io, release::Controller& controller,
-                     ledger::Ledger& ledger)
-    : impl_(std::make_shared<Impl>(io, controller, ledger)) {
+                     events::Stream& stream, ledger::Ledger& ledger)
+    : impl_(std::make_shared<Impl>(io, controller, stream, ledger)) {
   ledger.when_loaded(ledger::Table::null_flip,
                      [&io, weak = std::weak_ptr(impl_),
                       here = std::this_thread::get_id()](std::vector<ledger::Row> rows) {

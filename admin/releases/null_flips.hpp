@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "admin/events/stream.hpp"
 #include "admin/ledger/ledger.hpp"
 #include "admin/release/controller.hpp"
 
@@ -49,7 +50,8 @@ class NullFlips {
  public:
   // "" or why the caller that would roll this service back would not be let in.
   using Permission = std::function<std::string(const std::string& service)>;
-  NullFlips(boost::asio::io_context& io, release::Controller& controller, ledger::Ledger& ledger);
+  NullFlips(boost::asio::io_context& io, release::Controller& controller, events::Stream& stream,
+            ledger::Ledger& ledger);
   ~NullFlips();
   NullFlips(const NullFlips&) = delete;
 

@@ -1,7 +1,7 @@
 #include "admin/releases/problems.hpp"
 
+#include "admin/events/receipt_json.hpp"
 #include "admin/release/problems.hpp"
-#include "admin/release/receipt_json.hpp"
 
 namespace switchback::releases::problems {
 namespace {
@@ -61,7 +61,7 @@ Problem which_color(const std::string& service, const std::string& version) {
 
 Problem held(const Hold& hold, release::FlipKind kind) {
   std::string detail = hold.actor + " holds " + hold.service +
-                       (hold.until_wall_us ? " until " + release::rfc3339(hold.until_wall_us)
+                       (hold.until_wall_us ? " until " + events::rfc3339(hold.until_wall_us)
                                            : " until it is lifted") +
                        (hold.reason.empty() ? "" : ": " + hold.reason) +
                        ". A manual rollback is never held back.";
@@ -75,8 +75,7 @@ Problem held(const Hold& hold, release::FlipKind kind) {
 Problem quarantined(const Release& release, Color to) {
   return make(409, "release_quarantined", release.version + " was rolled back",
               (release.reason.empty() ? "it is in quarantine" : release.reason) + " (" +
-                  release::rfc3339(release.changed_wall_us) +
-                  "); promoting it again needs a reason",
+                  events::rfc3339(release.changed_wall_us) + "); promoting it again needs a reason",
               "switchback flip " + release.service + " --to " + name_of(to) +
                   " --requalify '<why it is good now>'",
               24);

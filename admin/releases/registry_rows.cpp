@@ -18,7 +18,7 @@ ledger::Row to_row(const Release& r) {
 }
 
 std::optional<Release> release_from_row(const ledger::Row& row) {
-  const auto state = state_from(row.text(11));
+  const auto state = events::release_state_from(row.text(11));
   if (row.table != ledger::Table::release || !state || row.text(0).empty() || row.text(1).empty())
     return std::nullopt;
   const auto number = [&](std::size_t i) {

@@ -2,33 +2,30 @@
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/json/array.hpp>
-#include <boost/json/serialize.hpp>
-#include <boost/json/value.hpp>
 #include <thread>
 
-#include "admin/release/receipt_json.hpp"
+#include "admin/events/receipt_json.hpp"
 #include "admin/releases/capacity.hpp"
 #include "admin/releases/configured_servers.hpp"
 #include "admin/releases/hold_book.hpp"
+#include "admin/releases/judges.hpp"
 #include "admin/releases/problems.hpp"
 #include "admin/releases/views.hpp"
 
 namespace switchback::releases {
-namespace json = boost::json;
 
 struct Releases::Impl : std::enable_shared_from_this<Releases::Impl> {
-  Impl(boost::asio::io_context& io, worker::DataPlane& p, release::Controller& c, ledger::Ledger& l,
-       ReleasesOptions o)
+  Impl(boost::asio::io_context& io, worker::DataPlane& p, release::Controller& c, events::Stream& s,
+       ledger::Ledger& l, ReleasesOptions o)
       : plane(p),
         controller(c),
+        stream(s),
         ledger(l),
         options(o),
         registry([this](const Change& change) { changed(change); }),
         timer(io) {}
 
   void changed(const Change& change);
-  void tell(const char* type, json::object body);
   void put_hold(const Hold& hold) { ledger.put(to_row(hold)); }
   Situation situation(const std::string& service) const;
   Capacity& capacity_of(const std::string& service, Color color);
@@ -41,10 +38,13 @@ struct Releases::Impl : std::enable_shared_from_this<Releases::Impl> {
 
   worker::DataPlane& plane;
   release::Controller& controller;
+  events::Stream& stream;
   ledger::Ledger& ledger;
   const ReleasesOptions options;
   Registry registry;
   HoldBook holds;
+  const HoldJudge hold_judge{holds};
+  const QuarantineJudge quarantine_judge{registry};
   ConfiguredServers servers;
   std::map<std::pair<std::string, Color>, Capacity> capacities;
   std::map<std::pair<std::string, Color>, Fitness::Verification> verifications;
@@ -52,22 +52,14 @@ struct Releases::Impl : std::enable_shared_from_this<Releases::Impl> {
   bool stopped = false;
 };
 
-void Releases::Impl::tell(const char* type, json::object body) {
-  controller.tell(type, json::serialize(body));
-}
-
 void Releases::Impl::changed(const Change& change) {
   ledger.put(to_row(change.release));
   if (change.from == change.release.state && !change.created) return;
   // What was verified was another release.
   if (change.release.state == State::staged && change.release.color)
     verifications.erase({change.release.service, *change.release.color});
-  auto body = release_object(change.release);
-  body["from_state"] = change.created ? json::value() : json::value(to_string(change.from));
-  body["why"] = change.why;
-  const std::string type =
-      "release." + std::string(change.created ? "registered" : to_string(change.release.state));
-  tell(type.c_str(), std::move(body));
+  stream.emit(events::ReleaseMoved{
+      change.release, change.created ? std::nullopt : std::optional(change.from), change.why});
 }
 
 Situation Releases::Impl::situation(const std::string& service) const {
@@ -112,7 +104,8 @@ void Releases::Impl::tick_later() {
 }
 
 void Releases::Impl::tick() {
-  for (const auto& hold : holds.ended(wall_us())) tell("hold.ended", hold_object(hold));
+  for (const auto& hold : holds.ended(wall_us()))
+    stream.emit(events::HoldChanged{events::HoldStep::ended, hold});
   std::map<std::string, std::array<std::uint64_t, 2>> requests;
   for (const auto& service : plane.stats().services)
     for (const auto* shard : service.shards)
@@ -153,21 +146,18 @@ void Releases::Impl::adopt(const std::vector<ledger::Row>& rows) {
 Outcome Releases::Impl::with_actor(Outcome outcome, const char* action,
                                    const release::Actor& actor) {
   if (const auto* taken = std::get_if<Taken>(&outcome)) {
-    json::array warnings;
-    for (const auto& warning : taken->warnings) warnings.emplace_back(warning);
-    tell("release.change", {{"service", taken->release.service},
-                            {"version", taken->release.version},
-                            {"action", action},
-                            {"actor", actor.name},
-                            {"auth", actor.auth},
-                            {"warnings", std::move(warnings)}});
+    stream.emit(events::ReleaseAsked{taken->release.service, taken->release.version, action,
+                                     actor.name, actor.auth, taken->warnings});
   }
   return outcome;
 }
 
 Releases::Releases(boost::asio::io_context& io, worker::DataPlane& plane,
-                   release::Controller& controller, ledger::Ledger& ledger, ReleasesOptions options)
-    : impl_(std::make_shared<Impl>(io, plane, controller, ledger, options)) {
+                   release::Controller& controller, events::Stream& stream, ledger::Ledger& ledger,
+                   ReleasesOptions options)
+    : impl_(std::make_shared<Impl>(io, plane, controller, stream, ledger, options)) {
+  admit(impl_->hold_judge);
+  admit(impl_->quarantine_judge);
   controller.set_policy(this);
   // What the ledger held comes now, or once it can be read at last, and then from its lane.
   for (const auto table : {ledger::Table::release, ledger::Table::hold, ledger::Table::capacity})
@@ -245,7 +235,7 @@ Hold Releases::hold(const std::string& service, const std::string& reason,
   hold.until_wall_us = until_wall_us;
   const auto changed = impl_->holds.place(std::move(hold));
   for (const auto& one : changed) impl_->put_hold(one);
-  impl_->tell("hold.placed", hold_object(changed.back()));
+  impl_->stream.emit(events::HoldChanged{events::HoldStep::placed, changed.back()});
   return changed.back();
 }
 
@@ -253,7 +243,7 @@ bool Releases::lift(const std::string& service, const release::Actor& actor) {
   const auto lifted = impl_->holds.lift(service, actor.name, wall_us());
   if (!lifted) return false;
   impl_->put_hold(*lifted);
-  impl_->tell("hold.lifted", hold_object(*lifted));
+  impl_->stream.emit(events::HoldChanged{events::HoldStep::lifted, *lifted});
   return true;
 }
 
@@ -312,17 +302,6 @@ void Releases::name_releases(worker::ServiceView& view) const {
   for (const Color color : {Color::blue, Color::green})
     if (const auto* there = impl_->registry.on(view.service, color))
       view.pools[index_of(color)].release = there->version;
-}
-
-std::optional<release::Problem> Releases::objection(const release::FlipRequest& request,
-                                                    const worker::ServiceView& view, Color to,
-                                                    release::FlipKind kind) const {
-  if (const auto* hold = impl_->holds.standing(view.service, wall_us()))
-    return problems::held(*hold, kind);
-  if (kind != release::FlipKind::promote || !request.requalify.empty()) return std::nullopt;
-  const auto* there = impl_->registry.on(view.service, to);
-  if (there && there->state == State::rolled_back) return problems::quarantined(*there, to);
-  return std::nullopt;
 }
 
 std::optional<release::Problem> Releases::explain_target(const worker::ServiceView& view,

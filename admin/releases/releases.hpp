@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "admin/events/stream.hpp"
 #include "admin/ledger/ledger.hpp"
 #include "admin/release/policy.hpp"
 #include "admin/releases/model.hpp"
@@ -28,7 +29,7 @@ struct ReleasesOptions {
 class Releases : public release::Policy {
  public:
   Releases(boost::asio::io_context& io, worker::DataPlane& plane, release::Controller& controller,
-           ledger::Ledger& ledger, ReleasesOptions options = {});
+           events::Stream& stream, ledger::Ledger& ledger, ReleasesOptions options = {});
   ~Releases() override;
   Releases(const Releases&) = delete;
 
@@ -76,9 +77,6 @@ class Releases : public release::Policy {
 
   // release::Policy
   void name_releases(worker::ServiceView& view) const override;
-  std::optional<release::Problem> objection(const release::FlipRequest& request,
-                                            const worker::ServiceView& view, Color to,
-                                            release::FlipKind kind) const override;
   std::optional<release::Problem> explain_target(const worker::ServiceView& view,
                                                  const std::string& to) const override;
   void moved(const release::Receipt& receipt) override;

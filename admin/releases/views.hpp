@@ -8,9 +8,8 @@
 
 namespace switchback::releases {
 
-// Members that nobody told are left out.
-boost::json::object release_object(const Release& release);
-boost::json::object hold_object(const Hold& hold);
+using events::hold_object;
+using events::release_object;
 // `needed_rps`: what the active side takes now.
 boost::json::object fitness_object(const Fitness& fitness, double needed_rps);
 boost::json::object null_flip_object(const NullFlip& flip);

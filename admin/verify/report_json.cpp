@@ -4,14 +4,14 @@
 #include <cmath>
 #include <limits>
 
-#include "admin/release/receipt_json.hpp"
+#include "admin/events/receipt_json.hpp"
 
 namespace switchback::verify {
 namespace json = boost::json;
 namespace {
 
 json::value when(const std::optional<std::int64_t>& wall) {
-  return wall ? json::value(release::rfc3339(*wall)) : json::value();
+  return wall ? json::value(events::rfc3339(*wall)) : json::value();
 }
 
 json::object counts_object(const Counts& counts) {
@@ -61,7 +61,7 @@ json::object standing_object(const Standing& standing) {
                    {"identity", to_string(standing.identity)},
                    {"checks", std::move(checks)}};
   out["at"] =
-      standing.at_ns == 0 ? json::value() : json::value(release::rfc3339(standing.at_wall_us));
+      standing.at_ns == 0 ? json::value() : json::value(events::rfc3339(standing.at_wall_us));
   out["age_ms"] = standing.at_ns == 0 ? json::value()
                                       : json::value((monotonic_ns() - standing.at_ns) / 1'000'000);
   return out;

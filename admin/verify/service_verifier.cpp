@@ -170,7 +170,7 @@ void ServiceVerifier::switched(const release::Receipt& receipt) {
   run_->next.assign(board(receipt.to).probes().size(), now);
   run_->open.assign(run_->next.size(), false);
   last_run_.reset();
-  around_.controller.clear_alarm("hook_failed:" + name_);  // of an earlier switch
+  around_.alarms.clear("hook_failed:" + name_);  // of an earlier switch
   start_hooks(config::HookMoment::switched, receipt, true);
   begin_watch(receipt, now);
   step_run(now);
@@ -196,7 +196,7 @@ void ServiceVerifier::start_hooks(config::HookMoment moment, const release::Rece
     job.environment = {"SWITCHBACK_EVENT=" + std::string(word(moment)),
                        "SWITCHBACK_SERVICE=" + name_,
                        "SWITCHBACK_FLIP=" + receipt.flip,
-                       "SWITCHBACK_KIND=" + std::string(release::to_string(receipt.kind)),
+                       "SWITCHBACK_KIND=" + std::string(events::to_string(receipt.kind)),
                        "SWITCHBACK_FROM=" + std::string(to_string(receipt.from)),
                        "SWITCHBACK_TO=" + std::string(to_string(receipt.to)),
                        "SWITCHBACK_RELEASE=" + receipt.to_release};
@@ -205,8 +205,8 @@ void ServiceVerifier::start_hooks(config::HookMoment moment, const release::Rece
     around_.hooks.run(std::move(job), [self = shared_from_this(), required, flip = receipt.flip,
                                        program = hook.exec.front()](const std::string& fault) {
       if (!fault.empty())
-        self->around_.controller.raise_alarm("hook_failed:" + self->name_,
-                                             self->name_ + ": " + program + " " + fault);
+        self->around_.alarms.raise("hook_failed:" + self->name_,
+                                   self->name_ + ": " + program + " " + fault);
       auto& run = self->run_;
       if (!required || !run || run->receipt.flip != flip) return;
       --run->hooks_open;

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "admin/events/alarms.hpp"
 #include "admin/verify/baseline_row.hpp"
 #include "admin/verify/checks.hpp"
 #include "admin/verify/hooks.hpp"
@@ -28,6 +29,7 @@ namespace switchback::verify {
 struct Surroundings {
   worker::DataPlane& plane;
   release::Controller& controller;
+  events::Alarms& alarms;
   Prober& prober;
   Hooks& hooks;
   config::Duration standby_round;

@@ -20,15 +20,18 @@ namespace asio = boost::asio;
 class VerifierImpl final : public Verifier, public release::FlipWatcher {
  public:
   VerifierImpl(asio::io_context& io, worker::DataPlane& plane, release::Controller& controller,
-               ledger::Ledger& ledger, const config::Config& config, VerifierOptions options)
+               events::Events& events, ledger::Ledger& ledger, const config::Config& config,
+               VerifierOptions options)
       : io_(io),
         controller_(controller),
+        stream_(events.stream),
         ledger_(ledger),
         hooks_(io),
         prober_(io),
         timer_(io),
         around_{plane,
                 controller,
+                events.alarms,
                 prober_,
                 hooks_,
                 options.standby_round,
@@ -173,12 +176,12 @@ class VerifierImpl final : public Verifier, public release::FlipWatcher {
     };
     if (!verdict.streams.empty()) put("traffic", to_string(verdict.of_traffic));
     if (verdict.paired.planned) put("paired", to_string(verdict.paired.value));
-    evidence["service"] = service;
-    controller_.tell("verdict", boost::json::serialize(evidence));
+    stream_.emit(events::VerdictReached{service, std::move(evidence)});
   }
 
   asio::io_context& io_;
   release::Controller& controller_;
+  events::Stream& stream_;
   ledger::Ledger& ledger_;
   release::UlidMaker ulids_;
   std::function<ReleaseFacts(const std::string&, Color)> release_facts_;
@@ -206,9 +209,10 @@ std::string_view to_string(Value value) {
 }
 
 std::unique_ptr<Verifier> make_verifier(asio::io_context& io, worker::DataPlane& plane,
-                                        release::Controller& controller, ledger::Ledger& ledger,
-                                        const config::Config& config, VerifierOptions options) {
-  return std::make_unique<VerifierImpl>(io, plane, controller, ledger, config, options);
+                                        release::Controller& controller, events::Events& events,
+                                        ledger::Ledger& ledger, const config::Config& config,
+                                        VerifierOptions options) {
+  return std::make_unique<VerifierImpl>(io, plane, controller, events, ledger, config, options);
 }
 
 }  // namespace switchback::verify

@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "admin/events/events.hpp"
 #include "admin/release/controller.hpp"
 #include "admin/verify/e_process.hpp"
 #include "admin/verify/paired.hpp"
@@ -141,7 +142,8 @@ struct VerifierOptions {
 
 // Registers with the controller; end it before the controller.
 std::unique_ptr<Verifier> make_verifier(boost::asio::io_context& io, worker::DataPlane& plane,
-                                        release::Controller& controller, ledger::Ledger& ledger,
-                                        const config::Config& config, VerifierOptions options = {});
+                                        release::Controller& controller, events::Events& events,
+                                        ledger::Ledger& ledger, const config::Config& config,
+                                        VerifierOptions options = {});
 
 }  // namespace switchback::verify

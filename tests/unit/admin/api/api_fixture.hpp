@@ -19,15 +19,16 @@ namespace switchback::test {
 
 class ApiFixture {
  public:
-  explicit ApiFixture(config::Admin admin = {}, people::People* people = nullptr)
-      : guard_(io.get_executor()) {
+  explicit ApiFixture(config::Admin admin = {}, people::People* people = nullptr,
+                      std::size_t events_kept = 1024)
+      : events(events_kept, 1), guard_(io.get_executor()) {
     admin.socket = socket = dir / "admin.sock";
     config::Address bind;
     bind.text = "127.0.0.1:0";
     bind.host = "127.0.0.1";
     admin.bind = bind;
-    server = std::make_unique<api::AdminServer>(io, admin, controller, plane, web::ServerOptions{},
-                                                people);
+    server = std::make_unique<api::AdminServer>(io, admin, controller, events, plane,
+                                                web::ServerOptions{}, people);
     fault = server->start();
     if (fault.empty()) tcp = server->bound_address();
     thread_ = std::thread([this] { io.run(); });
@@ -73,6 +74,7 @@ class ApiFixture {
 
   TempDir dir;
   boost::asio::io_context io{1};
+  events::Events events;
   FakeController controller;
   FakePlane plane;
   std::unique_ptr<api::AdminServer> server;

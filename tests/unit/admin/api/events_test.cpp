@@ -1,6 +1,7 @@
 // The event stream: ids, resumption, heartbeats, slow and too many readers.
 #include "admin/api/events.hpp"
 
+#include "admin/events/receipt_json.hpp"
 #include "tests/support/raw_client.hpp"
 #include "tests/support/until.hpp"
 #include "tests/unit/admin/api/api_fixture.hpp"
@@ -12,6 +13,14 @@ namespace {
 using namespace std::chrono_literals;
 using test::ApiFixture;
 using test::RawClient;
+
+// An event that can be told from others: its code is `n`.
+events::AlarmCleared numbered(int n) {
+  return {std::to_string(n)};
+}
+std::string code_in(const web::ServerSentEvent& event) {
+  return std::string(boost::json::parse(event.data).at("code").as_string());
+}
 
 // Reads events until there are `count`; emits through `when_open` once the stream is open.
 std::vector<web::ServerSentEvent> read_events(ApiFixture& f, web::ClientRequest request,
@@ -38,25 +47,26 @@ TEST_CASE("live events come with id, name and data") {
   ApiFixture f;
   const auto seen = read_events(f, {.target = "/v1/events"}, 2, [&] {
     f.on_io([&] {
-      f.controller.emit("flip.switched", R"({"a":1})");
-      f.controller.emit("health", "{\"b\":\n2}");
+      f.events.stream.emit(test::flip_event(events::FlipStep::switched, events::FlipKind::promote));
+      f.events.stream.emit(events::RehearsalFailed{"shop", "two\nlines"});
     });
   });
   REQUIRE(seen.size() == 2);
   CHECK(seen[0].id == "1");
   CHECK(seen[0].event == "flip.switched");
-  CHECK(seen[0].data == R"({"a":1})");
-  CHECK(seen[1].data == R"({"b":2})");
+  CHECK(seen[0].data == events::receipt_json(test::example_receipt()));
+  CHECK(seen[1].event == "null_flip.failed");
+  CHECK_THAT(seen[1].data, ContainsSubstring(R"({"service":"shop","fault":"two\nlines","at":")"));
 }
 
 TEST_CASE("Last-Event-ID brings what was missed, as a field or in the query") {
   ApiFixture f;
   f.on_io([&] {
-    for (int i = 1; i <= 1024; ++i) f.controller.emit("health", std::to_string(i));
+    for (int i = 1; i <= 1024; ++i) f.events.stream.emit(numbered(i));
   });
   auto seen = read_events(f, {.target = "/v1/events", .fields = {{"Last-Event-ID", "1021"}}}, 3);
   CHECK(seen.at(0).id == "1022");
-  CHECK(seen.at(2).data == "1024");
+  CHECK(code_in(seen.at(2)) == "1024");
   seen = read_events(f, {.target = "/v1/events?last_event_id=0"}, 1024);
   CHECK(seen.at(0).id == "1");
   CHECK(seen.at(1023).id == "1024");
@@ -65,10 +75,9 @@ TEST_CASE("Last-Event-ID brings what was missed, as a field or in the query") {
 }
 
 TEST_CASE("who comes back too late is told that events are lost, and only then") {
-  ApiFixture f;
+  ApiFixture f({}, nullptr, 10);
   f.on_io([&] {
-    for (int i = 1; i <= 20; ++i) f.controller.emit("health", std::to_string(i));
-    f.controller.kept.erase(f.controller.kept.begin(), f.controller.kept.begin() + 10);
+    for (int i = 1; i <= 20; ++i) f.events.stream.emit(numbered(i));
   });
   const auto from = [&](const std::string& id, std::size_t count, std::function<void()> then = {}) {
     return read_events(f, {.target = "/v1/events", .fields = {{"Last-Event-ID", id}}}, count,
@@ -85,10 +94,10 @@ TEST_CASE("who comes back too late is told that events are lost, and only then")
   CHECK(seen[9].id == "20");
   CHECK(from("0", 1)[0].id == "11");
   // Nothing to bring; the next live event follows, or it does not (another life's ids).
-  const auto emit = [&] { f.on_io([&] { f.controller.emit("health", "21"); }); };
+  const auto emit = [&] { f.on_io([&] { f.events.stream.emit(numbered(21)); }); };
   seen = from("20", 1, emit);
   CHECK(seen[0].id == "21");
-  seen = from("700", 2, [&] { f.on_io([&] { f.controller.emit("health", "22"); }); });
+  seen = from("700", 2, [&] { f.on_io([&] { f.events.stream.emit(numbered(22)); }); });
   CHECK(seen[0].event == "lost");
   CHECK(seen[1].id == "22");
 }
@@ -99,21 +108,21 @@ TEST_CASE("a reader that goes away is unsubscribed; so are all when the server s
     RawClient client("unix:" + f.socket);
     client.send("GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n");
     CHECK_THAT(client.read_until("switchback events"), ContainsSubstring("text/event-stream"));
-    CHECK(f.on_io([&] { return f.controller.subscribers.size(); }) == 2);  // and the metrics' own
+    CHECK(f.on_io([&] { return f.events.stream.listeners(); }) == 2);  // and the metrics' own
   }
-  CHECK(test::until([&] { return f.on_io([&] { return f.controller.subscribers.size() == 1; }); }));
+  CHECK(test::until([&] { return f.on_io([&] { return f.events.stream.listeners() == 1; }); }));
   RawClient client("unix:" + f.socket);
   client.send("GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n");
   client.read_until("switchback events");
   f.on_io([&] { f.server->stop(); });
-  CHECK(f.on_io([&] { return f.controller.subscribers.empty(); }));
+  CHECK(f.on_io([&] { return f.events.stream.listeners() == 0; }));
   client.read_to_end();
 }
 
 // A stream of its own limits, served by a bare server.
 struct HubFixture {
   explicit HubFixture(api::EventLimits limits) : server({}, [this](auto) { return serve(this); }) {
-    server.on_io([&] { hub = std::make_shared<api::EventHub>(server.io, controller, limits); });
+    server.on_io([&] { hub = std::make_shared<api::EventHub>(server.io, stream, limits); });
   }
   static boost::asio::awaitable<web::Reply> serve(HubFixture* me) { co_return me->hub->stream(0); }
   RawClient open() {
@@ -121,7 +130,7 @@ struct HubFixture {
     client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
     return client;
   }
-  test::FakeController controller;
+  events::Stream stream{1, 1};
   std::shared_ptr<api::EventHub> hub;
   test::ServerFixture server;
 };
@@ -144,8 +153,7 @@ TEST_CASE("a reader that does not read is cut and counted") {
   const std::string big(32 * 1024, 'x');
   const bool cut = test::until([&] {
     return f.server.on_io([&] {
-      f.controller.emit("health", big);
-      f.controller.kept.clear();
+      f.stream.emit(events::RehearsalFailed{"shop", big});
       return f.hub->counters().cut == 1;
     });
   });

@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "admin/events/events.hpp"
 #include "admin/release/controller.hpp"
 #include "proxy/worker/data_plane.hpp"
 
@@ -72,6 +73,13 @@ inline release::Receipt example_receipt() {
   return receipt;
 }
 
+// Events as the rooms tell them, for tests of who hears them.
+inline events::FlipStepped flip_event(events::FlipStep step, events::FlipKind kind) {
+  auto receipt = example_receipt();
+  receipt.kind = kind;
+  return {step, receipt};
+}
+
 class FakeController : public release::Controller {
  public:
   void promote(release::FlipRequest request, release::OnFlip done) override {
@@ -112,23 +120,13 @@ class FakeController : public release::Controller {
     return all.empty() ? std::nullopt : std::optional(all.front());
   }
   std::optional<Color> rollback_target(const std::string&) const override { return target; }
-  std::vector<release::Alarm> alarms() const override { return standing_alarms; }
-  std::uint64_t subscribe(std::uint64_t last_id, release::OnEvent on_event) override {
-    if (last_id != events_live_only) {
-      for (const auto& event : kept) {
-        if (event.id > last_id) on_event(event);
-      }
-    }
-    subscribers[++handles] = std::move(on_event);
-    return handles;
-  }
-  void unsubscribe(std::uint64_t handle) override { subscribers.erase(handle); }
+  void set_policy(release::Policy*) override {}
+  void name_releases(worker::ServiceView&) const override {}
+  void rehearse(const std::string&, Nanos, release::OnRehearsal) override {}
+  void watch_flips(release::FlipWatcher*) override {}
+  void verification(const std::string&, const release::Verification&) override {}
+  void reloaded(bool, const std::string&) override {}
 
-  void emit(std::string type, std::string json) {
-    kept.push_back({kept.empty() ? 1 : kept.back().id + 1, std::move(type), std::move(json)});
-    const auto all = subscribers;
-    for (const auto& [handle, on_event] : all) on_event(kept.back());
-  }
   void answer_or_keep(release::OnFlip done) {
     if (answer) {
       done(*answer);
@@ -144,10 +142,6 @@ class FakeController : public release::Controller {
   std::vector<release::OnFlip> waiting;
   std::vector<release::Receipt> receipts;  // newest first
   std::optional<Color> target;
-  std::vector<release::Alarm> standing_alarms;
-  std::vector<release::Event> kept;
-  std::map<std::uint64_t, release::OnEvent> subscribers;
-  std::uint64_t handles = 0;
 };
 
 }  // namespace switchback::test

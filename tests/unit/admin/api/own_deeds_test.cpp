@@ -8,14 +8,46 @@
 namespace switchback {
 namespace {
 
-std::optional<ledger::AuditEntry> deed(const char* type, const char* body) {
-  return api::own_deed({7, type, body}, 5);
+using events::FlipKind;
+using events::FlipStep;
+using events::ReleaseState;
+
+std::optional<ledger::AuditEntry> deed(events::Body body) {
+  return api::own_deed({7, std::move(body), 3}, 5);
+}
+
+std::optional<ledger::AuditEntry> flip(FlipStep step, FlipKind kind, const std::string& actor) {
+  events::Receipt receipt;
+  receipt.service = "shop";
+  receipt.flip = "01J";
+  receipt.kind = kind;
+  receipt.reason = "automatic: worse";
+  receipt.actor = actor;
+  receipt.moved = true;
+  return deed(events::FlipStepped{step, receipt});
+}
+
+std::optional<ledger::AuditEntry> release(ReleaseState from, ReleaseState to) {
+  events::Release release;
+  release.version = "v1.3";
+  release.state = to;
+  return deed(events::ReleaseMoved{release, from, ""});
+}
+
+std::optional<ledger::AuditEntry> refused(const std::string& actor, bool automatic) {
+  return deed(events::FlipRefused{.code = "held", .actor = actor, .automatic = automatic});
+}
+
+std::optional<ledger::AuditEntry> hold(events::HoldStep step) {
+  return deed(events::HoldChanged{step, {.service = "shop", .actor = "token li"}});
+}
+
+std::optional<ledger::AuditEntry> bake(events::BakeStep step) {
+  return deed(events::BakeStepped{.step = step, .service = "shop", .text = "x"});
 }
 
 TEST_CASE("automatic rollbacks, quarantine, requalification and ended holds are entries") {
-  const auto back = deed("flip.switched", R"json({"kind":"auto_rollback","service":"shop",
-      "flip":"01J","reason":"automatic: worse","actor":"switchback (bake)","moved":true,
-      "counts":{"a":1}})json");
+  const auto back = flip(FlipStep::switched, FlipKind::auto_rollback, "switchback (bake)");
   REQUIRE(back);
   CHECK(back->action == "rollback.auto");
   CHECK(back->actor == "switchback");
@@ -25,31 +57,35 @@ TEST_CASE("automatic rollbacks, quarantine, requalification and ended holds are 
   CHECK(body.at("service") == "shop");
   CHECK(body.at("reason") == "automatic: worse");
   CHECK_FALSE(body.contains("counts"));
-  const auto refused =
-      deed("flip.refused", R"json({"actor":"switchback (bake)","code":"held"})json");
-  CHECK(refused->action == "rollback.auto");
-  CHECK(deed("release.rolled_back", R"({"from_state":"active","version":"v1.3"})")->action ==
-        "release.quarantined");
-  CHECK(deed("release.staged", R"({"from_state":"rolled_back"})")->action == "release.requalified");
-  CHECK(deed("release.active", R"({"from_state":"rolled_back"})")->action == "release.requalified");
-  CHECK(deed("release.lost", R"({"from_state":"standby_fit"})")->action == "release.lost");
-  const auto hold = deed("hold.ended", R"({"actor":"token li","service":"shop"})");
-  CHECK(hold->action == "hold.ended");
-  CHECK(boost::json::parse(hold->body).at("whose") == "token li");
-  CHECK(deed("flip.resumed", R"({"kind":"rollback"})")->action == "flip.recovered");
-  CHECK(deed("bake.would_go_back", R"({"text":"x"})")->action == "bake.advised");
+  CHECK_FALSE(body.contains("whose"));
+  const auto no = refused("switchback (bake)", true);
+  CHECK(no->action == "rollback.auto");
+  CHECK(boost::json::parse(no->body).at("result") == "refused");
+  CHECK(release(ReleaseState::active, ReleaseState::rolled_back)->action == "release.quarantined");
+  CHECK(release(ReleaseState::rolled_back, ReleaseState::staged)->action == "release.requalified");
+  CHECK(release(ReleaseState::rolled_back, ReleaseState::active)->action == "release.requalified");
+  CHECK(release(ReleaseState::standby_fit, ReleaseState::lost)->action == "release.lost");
+  const auto ended = hold(events::HoldStep::ended);
+  CHECK(ended->action == "hold.ended");
+  CHECK(boost::json::parse(ended->body).at("whose") == "token li");
+  CHECK(flip(FlipStep::resumed, FlipKind::rollback, "dana")->action == "flip.recovered");
+  CHECK(bake(events::BakeStep::would_go_back)->action == "bake.advised");
 }
 
 TEST_CASE("what people do, and what merely happens, is none") {
-  for (const char* type : {"flip.drained", "hold.placed", "hold.lifted", "release.staged",
-                           "bake.begun", "bake.over", "health", "alarm", "reload"}) {
-    INFO(type);
-    CHECK_FALSE(deed(type, R"({"kind":"auto_rollback","from_state":"registered"})"));
-  }
-  CHECK_FALSE(deed("flip.switched", R"({"kind":"rollback","actor":"token li"})"));
-  CHECK_FALSE(deed("flip.refused", R"({"actor":"token li"})"));
-  CHECK_FALSE(deed("release.rolled_back", R"({"from_state":"rolled_back"})"));
-  CHECK_FALSE(deed("flip.switched", "no json"));
+  CHECK_FALSE(flip(FlipStep::drained, FlipKind::auto_rollback, "switchback (bake)"));
+  CHECK_FALSE(hold(events::HoldStep::placed));
+  CHECK_FALSE(hold(events::HoldStep::lifted));
+  CHECK_FALSE(release(ReleaseState::registered, ReleaseState::staged));
+  CHECK_FALSE(bake(events::BakeStep::begun));
+  CHECK_FALSE(bake(events::BakeStep::over));
+  CHECK_FALSE(deed(events::HealthChanged{}));
+  CHECK_FALSE(deed(events::AlarmRaised{}));
+  CHECK_FALSE(deed(events::Reloaded{}));
+  CHECK_FALSE(flip(FlipStep::switched, FlipKind::rollback, "token li"));
+  CHECK_FALSE(refused("token li", false));
+  CHECK_FALSE(refused("switchback (li)", false));  // a person may be called so
+  CHECK_FALSE(release(ReleaseState::rolled_back, ReleaseState::rolled_back));
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 // What the API shows, over real sockets, against fakes.
+#include "admin/events/receipt_json.hpp"
 #include "tests/unit/admin/api/api_fixture.hpp"
 
 namespace switchback {
@@ -80,7 +81,7 @@ TEST_CASE("all services, alarms, last flip and rollback target") {
   f.on_io([&] {
     f.controller.receipts = {test::example_receipt()};
     f.controller.target = Color::blue;
-    f.controller.standing_alarms = {{"ledger_unwritable", "disk full", 0}};
+    f.events.alarms.raise("ledger_unwritable", "disk full");
   });
   const auto body = body_of(f.get("/v1/services"));
   const auto& shop = body.at("services").as_array().at(0).as_object();
@@ -88,7 +89,9 @@ TEST_CASE("all services, alarms, last flip and rollback target") {
   CHECK(shop.at("last_flip").as_object().at("flip").as_string() == "01JDFLIP");
   const auto& alarm = body.at("alarms").as_array().at(0).as_object();
   CHECK(alarm.at("code").as_string() == "ledger_unwritable");
-  CHECK(alarm.at("since").as_string() == "1970-01-01T00:00:00.000Z");
+  CHECK(alarm.at("text").as_string() == "disk full");
+  CHECK(std::string(alarm.at("since").as_string()) ==
+        f.on_io([&] { return events::rfc3339(f.events.alarms.standing().at(0).since_wall_us); }));
 }
 
 TEST_CASE("flips: by service, by kind, so many; one by its id") {
@@ -184,11 +187,13 @@ TEST_CASE("whoami") {
 TEST_CASE("metrics count the switches that are announced") {
   ApiFixture f;
   f.on_io([&] {
-    f.controller.emit("flip.switched", R"({"service":"shop","kind":"promote"})");
-    f.controller.emit("flip.switched", R"({"service":"shop","kind":"rollback"})");
-    f.controller.emit("flip.drained", R"({"service":"shop","kind":"promote"})");
-    f.controller.emit("flip.switched", "rubbish");
-    f.controller.emit("flip.switched", R"({"service":"shop","kind":"promote"})");
+    using events::FlipKind;
+    using events::FlipStep;
+    auto& stream = f.events.stream;
+    stream.emit(test::flip_event(FlipStep::switched, FlipKind::promote));
+    stream.emit(test::flip_event(FlipStep::switched, FlipKind::rollback));
+    stream.emit(test::flip_event(FlipStep::drained, FlipKind::promote));
+    stream.emit(test::flip_event(FlipStep::switched, FlipKind::promote));
   });
   const auto answer = f.get("/metrics");
   CHECK(answer.field("Content-Type").starts_with("text/plain; version=0.0.4"));
@@ -204,7 +209,7 @@ TEST_CASE("the status page shows what counts and lets nothing through") {
   f.on_io([&] {
     f.controller.receipts = {test::example_receipt()};
     f.controller.target = Color::green;
-    f.controller.standing_alarms = {{"state_not_durable", "a <script> in it", 0}};
+    f.events.alarms.raise("state_not_durable", "a <script> in it");
   });
   const auto answer = f.get("/");
   CHECK(answer.field("Content-Type") == "text/html; charset=utf-8");
@@ -225,7 +230,7 @@ TEST_CASE("one clear line when an address cannot be had") {
   config::Admin admin;
   admin.socket = first.socket;
   boost::asio::io_context io(1);
-  api::AdminServer second(io, admin, first.controller, first.plane);
+  api::AdminServer second(io, admin, first.controller, first.events, first.plane);
   const auto fault = second.start();
   CHECK_THAT(fault, ContainsSubstring("admin.socket") && ContainsSubstring(first.socket));
   CHECK(fault.find('\n') == std::string::npos);

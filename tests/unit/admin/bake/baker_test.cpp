@@ -14,17 +14,6 @@
 namespace switchback {
 namespace {
 
-class Alarms : public test::FakeController {
- public:
-  void raise_alarm(const std::string& code, const std::string&) override { standing.insert(code); }
-  void clear_alarm(const std::string& code) override { standing.erase(code); }
-  void tell(const std::string& type, const std::string& json) override {
-    told.push_back(type + " " + json);
-  }
-  std::set<std::string> standing;
-  std::vector<std::string> told;
-};
-
 class Counted : public test::FakePlane {
  public:
   worker::StatsView stats() const override {
@@ -76,10 +65,10 @@ struct World {
   void begin() {
     ledger = ledger::Ledger::open({.path = dir / "ledger.db"});
     releases = std::make_unique<releases::Releases>(
-        io, plane, controller, *ledger,
+        io, plane, controller, events.stream, *ledger,
         releases::ReleasesOptions{.tick = config::Duration(5), .ticks_per_window = 1});
-    baker =
-        std::make_unique<bake::Baker>(io, plane, controller, *releases, verifier, *ledger, config);
+    baker = std::make_unique<bake::Baker>(io, plane, controller, events, *releases, verifier,
+                                          *ledger, config);
   }
   bool run_until(const std::function<bool()>& there) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
@@ -115,6 +104,11 @@ struct World {
     receipt.wall_us = wall_us();
     controller.receipts.insert(controller.receipts.begin(), receipt);
   }
+  std::set<std::string> standing() const {
+    std::set<std::string> codes;
+    for (const auto& alarm : events.alarms.standing()) codes.insert(alarm.code);
+    return codes;
+  }
   const bake::Record record() {
     for (const auto& line : baker->audit("shop").lines)
       if (line.record.flip == "01A") return line.record;
@@ -125,7 +119,8 @@ struct World {
   test::TempDir dir;
   boost::asio::io_context io;
   stats::ServiceStats counters;
-  Alarms controller;
+  events::Events events;
+  test::FakeController controller;
   Counted plane;
   FakeVerifier verifier;
   config::Config config = watched_config();
@@ -147,7 +142,7 @@ TEST_CASE("a way back of its own that is seen before its answer comes is its own
   CHECK(w.record().rollback == "01B");
   w.controller.waiting.at(0)(w.controller.receipts.front());
   CHECK(w.record().outcome == bake::Outcome::fired);
-  CHECK(w.controller.standing.empty());
+  CHECK(w.standing().empty());
 }
 
 TEST_CASE("a person who was faster is not taken for the watch", "[bake]") {
@@ -169,13 +164,13 @@ TEST_CASE("the alarm stands when time is up, until somebody switches", "[bake]")
   w.baker->configure(w.config);
   w.promote_bad();
   w.verifier.say();
-  CHECK(w.controller.standing.contains("regressed:shop"));
+  CHECK(w.standing().contains("regressed:shop"));
   REQUIRE(w.run_until([&] { return !w.baker->view("shop")->open; }));
   CHECK(w.record().outcome == bake::Outcome::advised);
-  CHECK(w.controller.standing.contains("regressed:shop"));
+  CHECK(w.standing().contains("regressed:shop"));
   w.switched("01B", release::FlipKind::rollback, Color::blue);
   w.verifier.say();
-  CHECK(w.controller.standing.empty());
+  CHECK(w.standing().empty());
 }
 
 TEST_CASE("a restart keeps what the window had shown", "[bake]") {
@@ -188,10 +183,10 @@ TEST_CASE("a restart keeps what the window had shown", "[bake]") {
   REQUIRE(would != 0);
   REQUIRE(w.ledger->flush(std::chrono::seconds(10)));
   w.end();
-  w.controller.standing.clear();
+  w.events.alarms.clear("regressed:shop");
   w.begin();
   w.verifier.say();
-  CHECK(w.controller.standing.contains("regressed:shop"));  // told again
+  CHECK(w.standing().contains("regressed:shop"));  // told again
   REQUIRE(w.run_until([&] { return w.record().would_wall_us == would; }));
 }
 
@@ -199,14 +194,14 @@ TEST_CASE("a reload forgets no errors; a service that went away pages nobody", "
   World w;
   REQUIRE(w.run_until([&] {
     w.counters.color[0].by_status_class[5].add(10);
-    return w.controller.standing.contains("budget_burns:shop");
+    return w.standing().contains("budget_burns:shop");
   }));
   w.baker->configure(w.config);
   w.ticks(2);
-  CHECK(w.controller.standing.contains("budget_burns:shop"));
+  CHECK(w.standing().contains("budget_burns:shop"));
   CHECK(w.baker->cost("shop").burn_5m > 14);
   w.baker->configure({});
-  CHECK(w.controller.standing.empty());
+  CHECK(w.standing().empty());
 }
 
 }  // namespace

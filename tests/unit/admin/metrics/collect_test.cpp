@@ -112,7 +112,7 @@ TEST_CASE("what the views and the controller say") {
   Metrics m;
   m.controller.receipts = {test::example_receipt()};
   m.controller.target = Color::blue;
-  m.controller.standing_alarms = {{"ledger_unwritable", "", 0}};
+  m.admin.alarms = {"ledger_unwritable"};
   m.admin.flips[{"shop", "promote"}] = 9;
   m.admin.auth_limited = 3;
   const auto s = m.samples();

@@ -14,106 +14,134 @@ namespace {
 
 namespace json = boost::json;
 using config::NotifyKind;
+using events::FlipKind;
+using events::FlipStep;
 
-std::optional<Message> told(const std::string& type, const json::object& body) {
-  return message_of({12, type, json::serialize(body)}, {"shop", "cart"});
+std::optional<Message> told(events::Body body) {
+  return message_of({12, std::move(body), 1'700'000'000'000'000}, {"shop", "cart"});
 }
 
-json::object receipt(const char* kind) {
-  return {{"service", "shop"},
-          {"kind", kind},
-          {"from", "green"},
-          {"to", "blue"},
-          {"from_release", "v1.3"},
-          {"to_release", "v1.2"},
-          {"actor", "uid 1 (dana)"},
-          {"reason", "5xx <everywhere> & more"},
-          {"moved", true},
-          {"durable", true},
-          {"stages_ms", {{"switched", 0.5}}},
-          {"at", "2026-11-22T02:00:00.000Z"}};
+events::Receipt receipt(FlipKind kind) {
+  events::Receipt out;
+  out.service = "shop";
+  out.kind = kind;
+  out.from = Color::green;
+  out.to = Color::blue;
+  out.from_release = "v1.3";
+  out.to_release = "v1.2";
+  out.actor = "uid 1 (dana)";
+  out.reason = "5xx <everywhere> & more";
+  out.moved = true;
+  out.stages_ms.switched = 0.5;
+  out.wall_us = 1'763'776'800'000'000;
+  return out;
+}
+
+std::optional<Message> told(FlipStep step, FlipKind kind) {
+  return told(events::FlipStepped{step, receipt(kind)});
 }
 
 TEST_CASE("switches say where traffic is, from where, by whom, why") {
-  const auto back = told("flip.switched", receipt("rollback"));
+  const auto back = told(FlipStep::switched, FlipKind::rollback);
   REQUIRE(back);
   CHECK(back->kind == NotifyKind::rollback);
   CHECK(back->title == "shop: rolled back to BLUE v1.2, from GREEN v1.3");
   CHECK(back->text == "by uid 1 (dana); 5xx <everywhere> & more; switched in 0.5 ms");
   CHECK(back->next == "switchback status shop");
   CHECK(back->standing == Standing::event);
-  CHECK(told("flip.switched", receipt("auto_rollback"))->kind == NotifyKind::rollback);
-  CHECK_THAT(told("flip.switched", receipt("auto_rollback"))->title,
+  CHECK(told(FlipStep::switched, FlipKind::auto_rollback)->kind == NotifyKind::rollback);
+  CHECK_THAT(told(FlipStep::switched, FlipKind::auto_rollback)->title,
              ContainsSubstring("BY ITSELF"));
-  const auto on = told("flip.switched", receipt("promote"));
+  const auto on = told(FlipStep::switched, FlipKind::promote);
   CHECK(on->kind == NotifyKind::flip);
   CHECK(on->next == "switchback rollback shop");
-  CHECK(told("flip.switched", receipt("drill"))->kind == NotifyKind::flip);
-  auto not_durable = receipt("rollback");
-  not_durable["durable"] = false;
-  CHECK_THAT(told("flip.switched", not_durable)->text, ContainsSubstring("NOT on disk"));
-  CHECK_THAT(told("flip.recovered", receipt("rollback"))->title, ContainsSubstring("died during"));
-  CHECK_FALSE(told("flip.drained", receipt("rollback")));
-  CHECK_FALSE(told("flip.superseded", receipt("rollback")));
+  CHECK(told(FlipStep::switched, FlipKind::drill)->kind == NotifyKind::flip);
+  auto not_durable = receipt(FlipKind::rollback);
+  not_durable.durable = false;
+  CHECK_THAT(told(events::FlipStepped{FlipStep::switched, not_durable})->text,
+             ContainsSubstring("NOT on disk"));
+  CHECK_THAT(told(FlipStep::recovered, FlipKind::rollback)->title,
+             ContainsSubstring("died during"));
+  CHECK_FALSE(told(FlipStep::drained, FlipKind::rollback));
+  CHECK_FALSE(told(FlipStep::superseded, FlipKind::rollback));
 }
 
 TEST_CASE("proofs, refusals, readiness and holds have their words") {
-  auto proved = receipt("promote");
-  proved["verification"] = {{"label", "identity: v1.1"}, {"verdict", "INCONCLUSIVE"}};
-  const auto unproved = told("flip.unverified", proved);
+  auto proved = receipt(FlipKind::promote);
+  proved.verification = events::Verification{.verdict = "INCONCLUSIVE", .label = "identity: v1.1"};
+  const auto unproved = told(events::FlipStepped{FlipStep::unverified, proved});
   CHECK(unproved->kind == NotifyKind::verified);
   CHECK(unproved->text == "identity: v1.1; INCONCLUSIVE");
   CHECK(unproved->next == "switchback verify shop");
-  CHECK(told("flip.regressed", proved)->next == "switchback rollback shop");
-  CHECK(told("flip.refused", {{"service", "shop"}, {"kind", "promote"}, {"title", "held"}})->kind ==
-        NotifyKind::refused);
-  const auto gap = told("readiness", {{"service", "shop"},
-                                      {"overall", "NOT READY"},
-                                      {"question", "2 HOW"},
-                                      {"reason", "no target"}});
+  CHECK(told(events::FlipStepped{FlipStep::regressed, proved})->next == "switchback rollback shop");
+  const auto refused = told(events::FlipRefused{
+      .service = "shop", .kind = FlipKind::promote, .title = "held", .actor = "dana"});
+  CHECK(refused->kind == NotifyKind::refused);
+  CHECK(refused->title == "shop: a promote was refused: held");
+  const auto gap = told(events::ReadinessChanged{.service = "shop",
+                                                 .ready = false,
+                                                 .overall = "NOT READY",
+                                                 .question = "2 HOW",
+                                                 .reason = "no target"});
   CHECK(gap->standing == Standing::firing);
   CHECK(gap->key == "readiness:shop");
   CHECK(gap->text == "2 HOW; no target");
-  CHECK(told("readiness", {{"service", "shop"}, {"overall", "DEGRADED"}})->standing ==
-        Standing::resolved);
-  CHECK(told("hold.placed", {{"service", "shop"}, {"actor", "dana"}})->kind == NotifyKind::hold);
-  CHECK(told("health",
-             {{"service", "shop"}, {"color", "blue"}, {"server", "a:1"}, {"to", "unreachable"}})
+  CHECK(told(events::ReadinessChanged{.service = "shop", .ready = true, .overall = "DEGRADED"})
+            ->standing == Standing::resolved);
+  const auto held =
+      told(events::HoldChanged{events::HoldStep::placed, {.service = "shop", .actor = "dana"}});
+  CHECK(held->kind == NotifyKind::hold);
+  CHECK(held->title == "shop: held by dana");
+  CHECK(told(events::HealthChanged{
+                 .service = "shop", .color = Color::blue, .server = "a:1", .to = "unreachable"})
             ->standing == Standing::firing);
 }
 
 TEST_CASE("alarms stand until they are cleared, and know whose they are") {
-  const auto alarm = told("alarm", {{"code", "regressed:shop"}, {"text", "worse"}});
+  const auto alarm = told(events::AlarmRaised{"regressed:shop", "worse"});
   CHECK(alarm->kind == NotifyKind::regressed);
   CHECK(alarm->service == "shop");
   CHECK(alarm->key == "regressed:shop");
   CHECK(alarm->standing == Standing::firing);
   CHECK(alarm->next == "switchback rollback shop");
-  const auto over = told("alarm.cleared", {{"code", "regressed:shop"}});
+  const auto over = told(events::AlarmCleared{"regressed:shop"});
   CHECK(over->standing == Standing::resolved);
   CHECK(over->key == alarm->key);
   CHECK(over->next.empty());
-  const auto disk = told("alarm", {{"code", "ledger_unwritable"}, {"text", "no space"}});
+  const auto disk = told(events::AlarmRaised{"ledger_unwritable", "no space"});
   CHECK(disk->kind == NotifyKind::alarm);
   CHECK(disk->service.empty());
-  CHECK(told("alarm", {{"code", "notify_failing:shop2"}})->service.empty());
+  CHECK(told(events::AlarmRaised{"notify_failing:shop2", ""})->service.empty());
 }
 
 TEST_CASE("what is no message is none, whatever the event holds") {
-  CHECK_FALSE(message_of({1, "flip.switched", "no json"}, {}));
-  CHECK_FALSE(message_of({1, "flip.switched", "[]"}, {}));
-  CHECK_FALSE(message_of({1, "verdict", "{}"}, {}));
-  CHECK_FALSE(message_of({1, "null_flip", "{}"}, {}));
-  for (const char* type : {"flip.switched", "flip.verified", "alarm", "alarm.cleared", "readiness",
-                           "hold.placed", "bake.over", "release.lost", "health", "paused", "reload",
-                           "audit.anchor", "null_flip.failed", "flip.refused"}) {
-    INFO(type);
-    CHECK(message_of({1, type, "{\"service\":7,\"stages_ms\":[],\"verification\":\"x\"}"}, {}));
+  CHECK_FALSE(told(events::ServerEjected{.service = "shop"}));
+  CHECK_FALSE(told(events::ReleaseAsked{.service = "shop"}));
+  CHECK_FALSE(told(events::VerdictReached{"shop", {}}));
+  CHECK_FALSE(told(events::BakeStepped{.step = events::BakeStep::blocked}));
+  const events::Body empty[] = {events::FlipStepped{FlipStep::switched, {}},
+                                events::FlipStepped{FlipStep::verified, {}},
+                                events::AlarmRaised{},
+                                events::AlarmCleared{},
+                                events::ReadinessChanged{},
+                                events::HoldChanged{},
+                                events::BakeStepped{.step = events::BakeStep::over},
+                                events::ReleaseMoved{},
+                                events::HealthChanged{},
+                                events::Paused{},
+                                events::Resumed{},
+                                events::Reloaded{},
+                                events::AuditAnchored{},
+                                events::RehearsalFailed{},
+                                events::FlipRefused{}};
+  for (const auto& body : empty) {
+    INFO(events::Event(1, body, 0).type());
+    CHECK(told(body));
   }
 }
 
 TEST_CASE("both forms carry the words; slack's own signs are escaped") {
-  const auto message = *told("flip.switched", receipt("rollback"));
+  const auto message = *told(FlipStep::switched, FlipKind::rollback);
   const auto slack =
       json::parse(body_of(message, config::NotifyFormat::slack, "edge-1", 2)).as_object();
   CHECK(slack.size() == 1);

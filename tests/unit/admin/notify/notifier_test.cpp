@@ -21,15 +21,6 @@ namespace {
 namespace json = boost::json;
 using namespace std::chrono_literals;
 
-class Controller : public test::FakeController {
- public:
-  void raise_alarm(const std::string& code, const std::string& text) override {
-    alarms_now[code] = text;
-  }
-  void clear_alarm(const std::string& code) override { alarms_now.erase(code); }
-  std::map<std::string, std::string> alarms_now;
-};
-
 // A receiver that keeps what it was sent, over TLS or not.
 struct Receiver {
   explicit Receiver(test::CertificateFiles certificate = {}, int status = 200)
@@ -68,7 +59,7 @@ struct World {
   explicit World(std::vector<config::NotifyTarget> targets) {
     config.notify = std::move(targets);
     config.services.emplace_back().name = "shop";
-    notifier.emplace(io, controller, config, NotifierOptions{.tick = 10ms});
+    notifier.emplace(io, events, config, NotifierOptions{.tick = 10ms});
   }
   template <class Condition>
   bool runs_until(Condition condition) {
@@ -79,17 +70,19 @@ struct World {
     });
   }
   void rollback(const std::string& reason = "why") {
-    controller.emit("flip.switched", json::serialize(json::object{{"service", "shop"},
-                                                                  {"kind", "rollback"},
-                                                                  {"from", "green"},
-                                                                  {"to", "blue"},
-                                                                  {"reason", reason},
-                                                                  {"actor", "dana"}}));
+    auto event = test::flip_event(events::FlipStep::switched, events::FlipKind::rollback);
+    event.receipt.from = Color::green;
+    event.receipt.to = Color::blue;
+    event.receipt.from_release = event.receipt.to_release = "";
+    event.receipt.reason = reason;
+    event.receipt.actor = "dana";
+    events.stream.emit(event);
   }
+  std::vector<events::Alarm> alarms() const { return events.alarms.standing(); }
   SenderStats stats(std::size_t i = 0) { return notifier->targets().at(i).stats; }
 
   boost::asio::io_context io;
-  Controller controller;
+  events::Events events;
   config::Config config;
   std::optional<Notifier> notifier;
 };
@@ -133,11 +126,12 @@ TEST_CASE("a target hears only what it wants") {
   other.services = {"cart"};
   World world({quiet, other});
   world.rollback();
-  world.controller.emit("alarm", R"({"code":"ledger_unwritable","text":"no space"})");
+  world.events.alarms.raise("ledger_unwritable", "no space");
   REQUIRE(world.runs_until([&] { return receiver.count() == 1; }));
   // The disk concerns all services; the rollback was another's.
   CHECK(json::parse(receiver.at(0).body).at("key") == "ledger_unwritable");
-  world.controller.emit("hold.placed", R"({"service":"shop","actor":"dana"})");
+  world.events.stream.emit(
+      events::HoldChanged{events::HoldStep::placed, {.service = "shop", .actor = "dana"}});
   REQUIRE(world.runs_until([&] { return receiver.count() == 2; }));
   CHECK(json::parse(receiver.at(1).body).at("kind") == "hold");
 }
@@ -170,7 +164,9 @@ TEST_CASE("names that cannot be looked up harm nobody else") {
   world.config.dns.timeout = 50ms;
   auto lost = target("lost", "http://chat.invalid.test/hook");
   lost.retries = 0;
-  world.config.notify = {lost, target("works", receiver.url())};
+  auto works = target("works", receiver.url());
+  works.on = {config::NotifyKind::rollback};  // not the alarm of the other
+  world.config.notify = {lost, works};
   world.notifier->configure(world.config);
   world.rollback();
   REQUIRE(world.runs_until([&] { return receiver.count() == 1; }));
@@ -196,10 +192,9 @@ TEST_CASE("a target that fails stands as an alarm until a message arrives") {
   ops.retries = 0;
   World world({ops, target("other", receiver.url())});
   world.rollback();
-  REQUIRE(world.runs_until([&] { return world.controller.alarms_now.size() == 1; }));
-  CHECK(world.controller.alarms_now.begin()->first == "notify_failing:ops");
-  CHECK_THAT(world.controller.alarms_now.begin()->second,
-             ContainsSubstring("switchback notify test ops"));
+  REQUIRE(world.runs_until([&] { return world.alarms().size() == 1; }));
+  CHECK(world.alarms()[0].code == "notify_failing:ops");
+  CHECK_THAT(world.alarms()[0].text, ContainsSubstring("switchback notify test ops"));
   std::optional<Delivery> tried;
   CHECK(world.notifier->test("ops", "dana", [&](const Delivery& d) { tried = d; }));
   REQUIRE(world.runs_until([&] { return tried.has_value(); }));
@@ -207,13 +202,12 @@ TEST_CASE("a target that fails stands as an alarm until a message arrives") {
   CHECK(tried->error.find("refused") != std::string::npos);
   CHECK_FALSE(world.notifier->test("nobody", "dana", [](const Delivery&) {}));
   // Its own trouble is told to the others, not to itself.
-  world.controller.emit("alarm", R"({"code":"notify_failing:ops","text":"x"})");
   REQUIRE(world.runs_until([&] { return receiver.count() == 2; }));
   CHECK(world.stats(0).queued == 0);
 
   world.config.notify[0].webhook = receiver.url();
   world.notifier->configure(world.config);
-  CHECK(world.runs_until([&] { return world.controller.alarms_now.empty(); }));
+  CHECK(world.runs_until([&] { return world.alarms().empty(); }));
   tried.reset();
   world.notifier->test("ops", "dana", [&](const Delivery& d) { tried = d; });
   REQUIRE(world.runs_until([&] { return tried.has_value(); }));
@@ -259,6 +253,7 @@ TEST_CASE("a program gets the message on stdin; one that hangs is killed") {
   writes.exec = {"/bin/sh", "-c",
                  "cat > \"$0.part\" && mv \"$0.part\" \"$0\"; echo $SWITCHBACK_KIND > \"$0.kind\"",
                  folder.file("message")};
+  writes.on = {config::NotifyKind::rollback};  // not the alarms of the others
   config::NotifyTarget hangs;
   hangs.name = "hangs";
   hangs.exec = {"/bin/sh", "-c", "sleep 1000"};
@@ -283,9 +278,9 @@ TEST_CASE("a reload keeps what waits and what was told; a new target hears what 
   test::RefusingPort nobody;
   Receiver receiver, second;
   World world({target("ops", "http://" + nobody.address() + "/hook")});
-  world.controller.standing_alarms = {{"ledger_unwritable", "no space", 1'700'000'000'000'000}};
   world.rollback();
   REQUIRE(world.runs_until([&] { return world.stats().attempts >= 1; }));
+  world.events.alarms.raise("ledger_unwritable", "no space");
   world.config.notify = {target("ops", receiver.url()), target("second", second.url())};
   world.notifier->configure(world.config);
   REQUIRE(world.runs_until([&] { return receiver.count() == 2 && second.count() == 1; }));

@@ -160,7 +160,8 @@ TEST_CASE("events tell a flip from start to end, in order") {
 
   // Somebody who comes back hears what they missed.
   std::vector<std::string> missed;
-  w.controller->subscribe(w.events[2].id, [&](const Event& e) { missed.push_back(e.type); });
+  w.board->stream.subscribe(w.events[2].id,
+                            [&](const events::Event& e) { missed.push_back(e.type()); });
   CHECK(missed == std::vector<std::string>{"flip.last_old", "flip.drained"});
   const auto last_id = w.events.back().id;
   w.restart();
@@ -199,9 +200,9 @@ TEST_CASE("health changes, refusals and reloads are events") {
   CHECK(refused.at("moved") == false);
   w.controller->reloaded(true, "shop: timeouts");
   CHECK(json::parse(w.last_event("reload")->json).at("adopted") == true);
-  w.controller->raise_alarm("no_files", "out of file descriptors");
+  w.board->alarms.raise("no_files", "out of file descriptors");
   CHECK(w.alarm("no_files"));
-  w.controller->clear_alarm("no_files");
+  w.board->alarms.clear("no_files");
   CHECK_FALSE(w.alarm("no_files"));
 }
 

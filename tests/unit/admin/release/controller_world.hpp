@@ -169,6 +169,7 @@ struct World {
 
   void start() {
     auto d = disk;
+    board = std::make_unique<events::Events>();
     store = state::StateStore::open(*dir / "state", *dir / "run", {[d](int) { return d->sync(); }});
     ledger::LedgerOptions ledger_options;
     ledger_options.path = ledger_path.empty() ? *dir / "state/ledger.db" : ledger_path;
@@ -179,8 +180,10 @@ struct World {
     plane = std::make_unique<FakeDataPlane>(store->seeds(config));
     auto observer = make_observer(io);
     plane->observer = observer;
-    controller = make_controller(io, *plane, *store, *book, observer, options);
-    controller->subscribe(0, [this](const Event& event) { events.push_back(event); });
+    controller = make_controller(io, *plane, *store, *book, *board, observer, options);
+    board->stream.subscribe(0, [this](const events::Event& event) {
+      events.push_back({event.id(), event.type(), event.json()});
+    });
   }
   void stop() {
     controller.reset();
@@ -196,6 +199,11 @@ struct World {
     events.clear();
     start();
   }
+
+  struct Told {  // an event as it leaves the process
+    std::uint64_t id = 0;
+    std::string type, json;
+  };
 
   template <class Predicate>
   void run_until(Predicate predicate) {
@@ -262,7 +270,7 @@ struct World {
 
   Color active() const { return plane->views.at("shop").active; }
   bool alarm(const std::string& code) const {
-    for (const auto& alarm : controller->alarms())
+    for (const auto& alarm : board->alarms.standing())
       if (alarm.code == code) return true;
     return false;
   }
@@ -271,7 +279,7 @@ struct World {
     for (const auto& event : events) types.push_back(event.type);
     return types;
   }
-  const Event* last_event(const std::string& type) const {
+  const Told* last_event(const std::string& type) const {
     for (auto event = events.rbegin(); event != events.rend(); ++event)
       if (event->type == type) return &*event;
     return nullptr;
@@ -289,7 +297,8 @@ struct World {
   boost::asio::io_context io;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work{io.get_executor()};
   std::shared_ptr<FakeDisk> disk = std::make_shared<FakeDisk>();
-  std::vector<Event> events;
+  std::vector<Told> events;
+  std::unique_ptr<events::Events> board;  // of this life of the process
   std::unique_ptr<state::StateStore> store;
   std::unique_ptr<ledger::Ledger> book;
   std::unique_ptr<FakeDataPlane> plane;

@@ -26,15 +26,15 @@ Rehearsal rehearsed(World& w) {
 }
 
 // Says no to what it is asked about, and remembers it.
-struct Opponent : Policy {
+struct Opponent : Policy, Judge {
+  Opponent() { admit(*this); }
+  std::string_view name() const override { return "opponent"; }
   void name_releases(worker::ServiceView& view) const override { view.pools[1].release = "v1.4"; }
-  std::optional<Problem> objection(const FlipRequest& request, const worker::ServiceView&, Color,
-                                   FlipKind kind) const override {
-    asked.push_back(kind);
-    if (!request.requalify.empty()) return std::nullopt;
+  Opinion opinion(const Question& question) const override {
+    asked.push_back(question.kind);
     Problem problem;
     problem.code = "held";
-    return problem;
+    return {.stance = Stance::refuse, .problem = problem, .overridden = question.request.requalify};
   }
   std::optional<Problem> explain_target(const worker::ServiceView&,
                                         const std::string& to) const override {
@@ -84,7 +84,7 @@ TEST_CASE("a disk that refuses or hangs is a rehearsal that failed, with the rea
   CHECK_FALSE(found.ok);
   CHECK_FALSE(found.dropped);
   CHECK(found.fault == "the disk did not answer within 5 ms");
-  CHECK(w.controller->alarms().empty());  // nothing is owed to anybody
+  CHECK(w.board->alarms.standing().empty());  // nothing is owed to anybody
 }
 
 TEST_CASE("a real switch drops the rehearsal and does not wait behind its disk") {

@@ -1,11 +1,11 @@
-#include "admin/release/receipt_json.hpp"
+#include "admin/events/receipt_json.hpp"
 
 #include <boost/json.hpp>
 #include <cmath>
 #include <cstdio>
 #include <ctime>
 
-namespace switchback::release {
+namespace switchback::events {
 namespace json = boost::json;
 namespace {
 
@@ -276,4 +276,4 @@ std::optional<Receipt> receipt_from_json(std::string_view text) {
   return r;
 }
 
-}  // namespace switchback::release
+}  // namespace switchback::events

@@ -1,11 +1,11 @@
-#include "admin/release/receipt_json.hpp"
+#include "admin/events/receipt_json.hpp"
 
 #include <boost/json.hpp>
 
 #include "tests/support/catch.hpp"
 
 using namespace switchback;
-using namespace switchback::release;
+using namespace switchback::events;
 namespace json = boost::json;
 
 namespace {

@@ -8,9 +8,9 @@
 #include <string>
 #include <string_view>
 
-#include "admin/release/controller.hpp"
+#include "admin/events/receipt.hpp"
 
-namespace switchback::release {
+namespace switchback::events {
 
 boost::json::object receipt_object(const Receipt& receipt);
 std::string receipt_json(const Receipt& receipt);  // one line
@@ -20,4 +20,4 @@ std::optional<Receipt> receipt_from_json(std::string_view text);
 // RFC 3339, UTC, milliseconds: "2026-11-22T15:41:23.042Z".
 std::string rfc3339(std::int64_t wall_us);
 
-}  // namespace switchback::release
+}  // namespace switchback::events

@@ -6,22 +6,30 @@
 // Threads: the control thread. A listener may subscribe and unsubscribe from within its call.
 #pragma once
 
-#include <boost/json/object.hpp>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 
-#include "admin/release/controller.hpp"
+#include "admin/events/event.hpp"
 
-namespace switchback::release {
+namespace switchback::events {
 
-class EventHub {
+using OnEvent = std::function<void(const Event&)>;
+
+class Stream {
  public:
-  EventHub(std::size_t kept, std::uint64_t first_id) : kept_(kept), next_id_(first_id) {}
+  // Events after `last_id` that are still kept (before subscribe returns), then live ones. 0: all
+  // that are kept; live_only: none of them.
+  static constexpr std::uint64_t live_only = ~std::uint64_t{0};
 
-  void emit(const std::string& type, const boost::json::object& body);
+  Stream(std::size_t kept, std::uint64_t first_id) : kept_(kept), next_id_(first_id) {}
+
+  void emit(Body body);
+  // Returns a handle for unsubscribe.
   std::uint64_t subscribe(std::uint64_t last_id, OnEvent on_event);
   void unsubscribe(std::uint64_t handle) { listeners_.erase(handle); }
+  std::size_t listeners() const { return listeners_.size(); }
 
  private:
   const std::size_t kept_;
@@ -31,17 +39,4 @@ class EventHub {
   std::map<std::uint64_t, std::shared_ptr<OnEvent>> listeners_;
 };
 
-// Alarms that stand. Raising one twice changes its text; only the first is an event.
-class AlarmBoard {
- public:
-  explicit AlarmBoard(EventHub& events) : events_(events) {}
-  void raise(const std::string& code, const std::string& text);
-  void clear(const std::string& code);
-  std::vector<Alarm> all() const;
-
- private:
-  EventHub& events_;
-  std::map<std::string, Alarm> standing_;
-};
-
-}  // namespace switchback::release
+}  // namespace switchback::events
