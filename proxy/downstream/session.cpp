@@ -393,7 +393,7 @@ void Session::close(bool with_reset) {
   in_.release();
   body_in_.release();
   out_.clear();
-  reservation_.end();
+  reservations_.end_all();
   host_.guard().release(visit_);
   host_.recycle(*this);
 }

@@ -88,7 +88,7 @@ class Session final : public exchange::Downstream,
   std::uint64_t taken_bytes() const override { return stream_.taken(); }
 
   exchange::TlsFacts tls() const override;
-  exchange::Reservation* reservation() override { return &reservation_; }
+  exchange::Reservations* reservations() override { return &reservations_; }
 
   void on_event(std::uint32_t events) override;
   void on_timer() override;
@@ -137,7 +137,7 @@ class Session final : public exchange::Downstream,
   net::InputBuffer body_in_;  // streamed bodies: the head in `in_` must stay readable
   net::Output out_;
   http1::BodyFramer framer_;
-  exchange::Reservation reservation_;
+  exchange::Reservations reservations_;
   guard::Visit visit_;  // what it holds of the limits of clients
   Nanos since_ns_ = 0;  // idle, or in the head being read
   std::uint32_t scanned_ = 0;

@@ -15,6 +15,9 @@ namespace {
 // The kernel's first probe goes out a second after the FIN, its shortest time.
 constexpr Nanos first_look_ns = 1'020'000'000;
 constexpr Nanos next_look_ns = 50'000'000;
+// One that answered a probe behind its FIN only listens. Packets get lost: of such a client so many
+// probes in a row, a second apart, have to stay without an answer.
+constexpr unsigned probes_of_listener = 2;
 }  // namespace
 
 void Session::watch_client() {
@@ -25,6 +28,7 @@ void Session::watch_client() {
   if (stream_.layer()) {
     active_->exchange.on_downstream_gone(Reason::client_closed);
   } else if (net::ask_whether_alive(stream_.fd())) {
+    since_ns_ = host_.reactor().now_ns();
     arm(first_look_ns);
   }
 }
@@ -33,7 +37,9 @@ void Session::watch_client() {
 void Session::look_for_client() {
   if (!active_ || tunnel_ || !active_->exchange.watches_client()) return;
   const net::ProbeState state = net::probe_state(stream_.fd());
-  if (state.unanswered == 0) {
+  const Nanos watched_ns = host_.reactor().now_ns() - since_ns_;
+  const bool listened = state.silent_ns + first_look_ns / 2 < watched_ns;
+  if (state.unanswered < (listened ? probes_of_listener : 1U)) {
     unanswered_looks_ = 0;
     arm(next_look_ns);
     return;

@@ -4,8 +4,6 @@
 #include <cstring>
 
 #include "proxy/http/connection_auth.hpp"
-#include "proxy/http/forwarded.hpp"
-#include "proxy/http/traceparent.hpp"
 
 namespace switchback::exchange {
 
@@ -96,38 +94,6 @@ bool Exchange::refuse_early() {
   return refuse_hop();
 }
 
-void Exchange::choose_identity() {
-  if (runtime_ && runtime_->naming) know_client();
-  const http::Field* sent = trusted_ ? head_->find(FieldId::x_request_id) : nullptr;
-  if (sent && http::valid_request_id(sent->value())) {
-    request_id_view_ = sent->value();
-  } else {
-    request_id_view_ = context_.request_ids.next(request_id_.data(), wall_us_);
-  }
-  traceparent_view_ = {};
-  if (runtime_ && service().trace == config::Trace::begin) begin_trace();
-}
-
-void Exchange::begin_trace() {
-  const http::Field* trace = head_->find(FieldId::traceparent);
-  if (trace && http::valid_traceparent(trace->value())) return;
-  http::Random& random = context_.request_ids.random();
-  const bool sampled = random.next() % 100 < service().trace_percent;
-  traceparent_view_ = http::begin_traceparent(traceparent_.data(), random, sampled);
-}
-
-// Only where somebody is trusted at all.
-void Exchange::know_client() {
-  const auto& trust = service().forwarded.trust;
-  const auto& peer = *reinterpret_cast<const std::uint8_t(*)[16]>(down_->client_ip16());
-  trusted_ = http::trusted(trust, peer);
-  if (trusted_) {
-    named_ = http::find_client(*head_, *runtime_->naming, trust, peer, client_);
-  } else {
-    http::drop_client_field(*head_, *runtime_->naming);
-  }
-}
-
 Color Exchange::preview_or(Color active, bool& preview) const {
   preview = false;
   const std::string& name = service().preview_header;
@@ -190,7 +156,7 @@ void Exchange::enter(Color color, std::uint64_t epoch) {
 
 // Whether it could be sent again, as far as its head tells: a body that is not kept whole cannot.
 bool Exchange::can_repeat() const {
-  if (!runtime_->may_retry(*head_)) return false;
+  if (binds_ || !runtime_->may_retry(*head_)) return false;
   if (head_->body == BodyKind::none) return true;
   return head_->body == BodyKind::length && head_->content_length <= service().limits.replay;
 }
@@ -236,27 +202,6 @@ void Exchange::attempt(bool turn) {
       send_request();
       return;
   }
-}
-
-// The connection on which the server knows this client, where there is one.
-bool Exchange::use_reserved() {
-  Reservation* held = down_->reservation();
-  if (!held || !held->held()) return false;
-  if (fresh_next_ || !held->from(runtime_->pools[index_of(color())])) {
-    held->end();
-    return false;
-  }
-  up_ = held->lend(*this);
-  if (!up_) return false;
-  last_server_ = nullptr;
-  send_request();
-  return true;
-}
-
-void Exchange::keep_private() {
-  Reservation* holder = down_->reservation();
-  if (holder) holder->expect(runtime_->pools[index_of(color())]);
-  up_->make_private(holder);
 }
 
 void Exchange::on_connected(Upstream& upstream) {

@@ -111,6 +111,7 @@ class Exchange final : public UpstreamUser,
   bool use_reserved();
   void keep_private();
   void begin_trace();
+  std::string_view trace_id() const;
   void enter_queue();
   void leave_queue();
   void send_request();

@@ -50,6 +50,7 @@ void Exchange::record_access(drain::Outcome outcome) {
   record.host = head_->authority;
   record.target = head_->target;
   record.request_id = request_id_view_;
+  record.trace_id = trace_id();
   if (runtime_) record.service = service().name;
   if (claimed_) {
     record.has_color = true;

@@ -4,7 +4,9 @@
 namespace switchback::exchange {
 
 void Exchange::begin_tap() {
-  if (binds_ || !runtime_->taps->draw()) return;
+  // Who has logged in on a connection is nobody on another one: its copies would prove nothing.
+  const Reservations* private_ones = down_->reservations();
+  if (binds_ || (private_ones && private_ones->any()) || !runtime_->taps->draw()) return;
   const http::RequestAdditions sent = additions();
   const TapSubject subject{.head = *head_,
                            .additions = sent,

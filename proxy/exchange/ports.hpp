@@ -100,8 +100,8 @@ class Downstream {
   // Bytes of this connection that the client's machine has acknowledged so far.
   virtual std::uint64_t taken_bytes() const { return 0; }
   virtual TlsFacts tls() const { return {}; }
-  // Where a server's connection waits that is this client's alone; null: it has no such place.
-  virtual Reservation* reservation() { return nullptr; }
+  // Where servers' connections wait that are this client's alone; null: it has no such place.
+  virtual Reservations* reservations() { return nullptr; }
 
  protected:
   ~Downstream() = default;
@@ -143,7 +143,7 @@ class Upstream {
   // Nobody's request: what becomes of it says nothing about its server. Once, after acquire.
   virtual void leave_unjudged() {}
   // From now on it is nobody's but this client's: released, it goes to `holder`, or is closed.
-  virtual void make_private(Reservation* holder) = 0;
+  virtual void make_private(Reservations* holder) = 0;
   virtual bool verify_idle() = 0;  // a kept connection still has nothing to read and no end
   virtual std::string_view server() const = 0;
   // More about what went wrong than an errno can say ("certificate has expired"), or null. Static

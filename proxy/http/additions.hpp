@@ -17,7 +17,7 @@ struct RequestAdditions {
   std::string_view request_id;     // to send; the caller has chosen; empty: the client's untouched
   std::string_view traceparent;    // to send; empty: pass the client's on untouched
   std::string_view host;           // to send as Host; empty: the request's authority
-  bool via = true;                 // the proxy names itself
+  bool via = true;                 // the proxy names itself; false: Via passes as it came
   bool mirrored = false;           // a copy: it is marked as one (X-Switchback-Mirror: 1)
   BodyKind body = BodyKind::none;  // framing towards the server: none, length, chunked
   std::uint64_t content_length = 0;

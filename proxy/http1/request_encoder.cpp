@@ -12,8 +12,8 @@ using http::bit_of;
 using http::FieldId;
 
 // Always written anew, from what the decoder understood, never copied.
-constexpr std::uint64_t rewritten = http::hop_by_hop | bit_of(FieldId::host) |
-                                    bit_of(FieldId::content_length) | bit_of(FieldId::via);
+constexpr std::uint64_t rewritten =
+    http::hop_by_hop | bit_of(FieldId::host) | bit_of(FieldId::content_length);
 
 // What a client we do not trust may not say about itself.
 constexpr std::uint64_t forwarding = bit_of(FieldId::forwarded) | bit_of(FieldId::x_forwarded_for) |
@@ -32,6 +32,7 @@ bool keeps_trace(const http::RequestHead& head, std::string_view traceparent) {
 std::uint64_t left_out(const http::RequestHead& head, const RequestAdditions& additions) {
   std::uint64_t ids = rewritten;
   ids |= additions.trusted ? bit_of(FieldId::x_forwarded_for) : forwarding;
+  if (additions.via) ids |= bit_of(FieldId::via);
   if (!additions.request_id.empty()) ids |= bit_of(FieldId::x_request_id);
   if (!additions.traceparent.empty()) {
     ids |= bit_of(FieldId::traceparent);
@@ -66,8 +67,8 @@ void write_forwarding(Writer& out, const http::RequestHead& head,
     out.line("X-Forwarded-Host: ", head.authority);
 }
 
-// `own`: with our own entry behind those of the proxies before.
-void write_via(Writer& out, const http::RequestHead& head, bool own) {
+// Our own entry behind those of the proxies before.
+void write_via(Writer& out, const http::RequestHead& head) {
   out.literal("Via: ");
   if (met(head, FieldId::via)) write_list(out, head, FieldId::via);
   if (head.minor_version == 0) {
@@ -129,7 +130,7 @@ std::size_t write_request_head(char* out, std::size_t room, const http::RequestH
   if (!additions.traceparent.empty()) writer.line("traceparent: ", additions.traceparent);
   if (additions.mirrored) [[unlikely]]
     writer.literal("X-Switchback-Mirror: 1\r\n");
-  if (additions.via || met(head, FieldId::via)) write_via(writer, head, additions.via);
+  if (additions.via) write_via(writer, head);
   write_framing(writer, additions);
   write_connection(writer, head);
   writer.literal("\r\n");

@@ -232,6 +232,7 @@ void format_json(const AccessRecord& r, std::string& out) {
   put_duration(",\"first_byte_ms\":", r.first_byte_ns, out);
   put_duration(",\"total_ms\":", r.total_ns, out);
   put_field(",\"request_id\":", r.request_id, out);
+  put_field(",\"trace_id\":", r.trace_id, out);
   if (r.reason != http::Reason::none) put_field(",\"reason\":", http::name_of(r.reason), out);
   put_field(",\"detail\":", r.detail, out);
   put_field(",\"tls\":", r.tls_version, out);

@@ -35,6 +35,7 @@ struct AccessRecord {
   std::string_view client;         // ip
   std::string_view peer;           // ip, of the trusted one that named the client; else empty
   std::string_view method, host, target, service, server, request_id, user_agent, referer;
+  std::string_view trace_id;  // of the traceparent that was passed on, or begun; 32 hex digits
   std::string_view tls_version, tls_cipher, tls_name;  // of the client's connection; name: SNI
   std::string_view detail;  // cause in words ("connect: Connection refused"), if any
 };

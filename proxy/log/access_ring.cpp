@@ -12,7 +12,7 @@
 namespace switchback::log {
 namespace {
 
-constexpr std::size_t text_count = 15;
+constexpr std::size_t text_count = 16;
 using Texts = std::array<std::string_view, text_count>;
 
 // The numbers of a record; its texts follow in the order of texts_of().
@@ -27,7 +27,7 @@ struct Header {
   http::Reason reason;
   std::uint8_t color;  // 2: none
 };
-static_assert(sizeof(Header) == 104 && std::is_trivially_copyable_v<Header>);
+static_assert(sizeof(Header) == 112 && std::is_trivially_copyable_v<Header>);
 
 constexpr std::uint8_t no_color = 2;
 constexpr std::uint32_t filler_bit = 0x80000000u;
@@ -56,7 +56,7 @@ Texts texts_of(const AccessRecord& r) {
           cut(r.user_agent, max_text_bytes),    cut(r.referer, max_text_bytes),
           cut(r.detail, max_text_bytes),        cut(r.tls_version, max_text_bytes),
           cut(r.tls_cipher, max_text_bytes),    cut(r.tls_name, max_text_bytes),
-          cut(r.peer, max_text_bytes)};
+          cut(r.peer, max_text_bytes),          cut(r.trace_id, max_text_bytes)};
 }
 
 }  // namespace
@@ -161,7 +161,7 @@ AccessRecord AccessRing::Impl::decode(const std::byte* at) {
   std::string_view* const texts[] = {&r.traffic_class, &r.client,   &r.method, &r.host,
                                      &r.target,        &r.service,  &r.server, &r.request_id,
                                      &r.user_agent,    &r.referer,  &r.detail, &r.tls_version,
-                                     &r.tls_cipher,    &r.tls_name, &r.peer};
+                                     &r.tls_cipher,    &r.tls_name, &r.peer,   &r.trace_id};
   static_assert(sizeof texts / sizeof *texts == text_count);
   for (std::size_t i = 0; i < text_count; ++i) {
     *texts[i] = {text, header.text_bytes[i]};

@@ -122,7 +122,8 @@ ProbeState probe_state(int fd) {
   tcp_info info{};
   socklen_t size = sizeof info;
   if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return {};
-  return {info.tcpi_probes, static_cast<Nanos>(info.tcpi_rtt) * 1000};
+  return {info.tcpi_probes, static_cast<Nanos>(info.tcpi_rtt) * 1000,
+          static_cast<Nanos>(info.tcpi_last_ack_recv) * 1'000'000};
 }
 
 }  // namespace switchback::net

@@ -64,6 +64,7 @@ bool ask_whether_alive(int fd);
 struct ProbeState {
   unsigned unanswered = 0;  // probes
   Nanos round_trip_ns = 0;
+  Nanos silent_ns = 0;  // since its machine has acknowledged anything, a probe included
 };
 ProbeState probe_state(int fd);
 

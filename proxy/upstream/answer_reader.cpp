@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "proxy/http/connection_auth.hpp"
+
 namespace switchback::upstream {
 
 using http::Fault;
@@ -58,7 +60,8 @@ bool AnswerReader::read_head() {
     return true;
   }
   status_ = head.status;
-  keep_alive_ = head.keep_alive && head.body != http::BodyKind::until_close;
+  keep_alive_ =
+      head.keep_alive && head.body != http::BodyKind::until_close && !http::binds_connection(head);
   if (keep_body_) take_fields(head);
   decoder_.start(head.body, head.content_length, limits_, head.named, sender_);
   consume(got.consumed);

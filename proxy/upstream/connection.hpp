@@ -76,7 +76,7 @@ class Connection final : public exchange::Upstream,
   bool reused() const override { return lent_; }
   bool takes_pipe() const override;
   bool verify_idle() override;
-  void make_private(exchange::Reservation* holder) override;
+  void make_private(exchange::Reservations* holder) override;
   const char* cause() const override { return cause_; }
   http::Place cause_place() const override { return place_; }
   void timed_out(http::Reason reason) override { note_failure(LastFailure(reason)); }
@@ -135,15 +135,15 @@ class Connection final : public exchange::Upstream,
   http1::BodyDecoder decoder_;
   http1::BodyFramer framer_;
   std::size_t scanned_ = 0;
-  exchange::Reservation* holder_ = nullptr;  // of a private one: whose it is
-  Nanos hint_ns_ = -1;                       // the server keeps it so long (Keep-Alive); -1: unsaid
-  std::uint64_t lent_turn_ = 0;              // of the loop
-  Nanos kept_ns_ = 0;                        // when it last became idle
-  const char* cause_ = nullptr;              // of the last failure, where an errno does not say it
-  http::Place place_;                        // of that, in the answer
-  http::Fault fault_ = http::Fault::none;    // the same, of an answer
-  net::Endpoints client_;                    // whom the PROXY header named
-  std::uint32_t generation_ = 0;             // of the server's link
+  exchange::Reservations* holder_ = nullptr;  // of a private one: whose it is
+  Nanos hint_ns_ = -1;                     // the server keeps it so long (Keep-Alive); -1: unsaid
+  std::uint64_t lent_turn_ = 0;            // of the loop
+  Nanos kept_ns_ = 0;                      // when it last became idle
+  const char* cause_ = nullptr;            // of the last failure, where an errno does not say it
+  http::Place place_;                      // of that, in the answer
+  http::Fault fault_ = http::Fault::none;  // the same, of an answer
+  net::Endpoints client_;                  // whom the PROXY header named
+  std::uint32_t generation_ = 0;           // of the server's link
   int dial_error_ = 0;
   http::Method method_ = http::Method::get;
   State state_ = State::closed;

@@ -1,6 +1,7 @@
 // The reading half of a connection to a server.
 #include <algorithm>
 
+#include "proxy/http/connection_auth.hpp"
 #include "proxy/upstream/connection.hpp"
 #include "proxy/upstream/dialer.hpp"
 
@@ -165,6 +166,8 @@ bool Connection::read_head(bool& again) {
   head_done_ = true;
   keep_alive_ = head.keep_alive && head.body != BodyKind::until_close;
   if (head.present & http::bit_of(http::FieldId::keep_alive)) note_hint(head);
+  if (http::binds_connection(head)) [[unlikely]]
+    make_private(holder_);  // whoever asked: a client's exchange, or a copy that has no client
   decoder_.start(head.status == 101 ? BodyKind::until_close : head.body, head.content_length,
                  dialer_.head_limits(), head.named, server_->link.wire.answers);
   return deliver(&head, again);

@@ -20,10 +20,10 @@ void ReservedList::remove(WorkerServer& server, Connection& connection) {
   if (connection.next_) connection.next_->previous_ = connection.previous_;
   connection.previous_ = connection.next_ = nullptr;
   --server.reserved_count;
-  if (connection.holder_) connection.holder_->forget();
+  if (connection.holder_) connection.holder_->forget(connection);
 }
 
-void Connection::make_private(exchange::Reservation* holder) {
+void Connection::make_private(exchange::Reservations* holder) {
   if (!private_) dialer_.stats().private_connections.add();
   private_ = true;
   holder_ = holder;

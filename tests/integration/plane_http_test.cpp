@@ -188,7 +188,7 @@ TEST_CASE("what the server is told about the client", "[plane]") {
   CHECK(seen.field("X-Forwarded-Host") == "shop.test");
   CHECK(seen.field("X-Request-Id") != "mine");
   CHECK(seen.field("X-Request-Id").size() == 26);
-  CHECK(seen.field("traceparent").size() == 55);
+  CHECK(seen.field("traceparent") == "");  // no trace is begun unasked
   CHECK(seen.field("Via") == "1.1 switchback");
   CHECK(seen.field("X-Secret") == "");
   CHECK(seen.field("Host") == "shop.test");
@@ -243,4 +243,45 @@ TEST_CASE("servers behind unix sockets", "[plane]") {
   RawClient client = plane.client();
   client.send(get("/ok?bytes=100000"));
   CHECK(client.read_response().body == body_of(100000));
+}
+
+TEST_CASE("traces: what comes is passed on, and none is begun unless it is asked for", "[plane]") {
+  const std::string trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-";
+  TestServer blue("blue");
+  config::Service service = service_of("shop", {blue.address()}, {});
+  const bool begin = GENERATE(false, true);
+  service.trace = begin ? config::Trace::begin : config::Trace::pass;
+  service.trace_percent = GENERATE(0U, 100U);
+  Plane plane(service);
+  RawClient client = plane.client();
+  const auto sent_on = [&](const std::string& fields) {
+    client.send(get("/ok", fields));
+    client.read_response();
+    return blue.seen().back().field("traceparent");
+  };
+  for (const std::string flags : {"00", "01"}) {
+    CHECK(sent_on("traceparent: " + trace + flags + "\r\n") == trace + flags);
+  }
+  const std::string begun = sent_on("");
+  if (begin) {
+    REQUIRE(begun.size() == 55);
+    CHECK(begun.substr(53) == (service.trace_percent == 0 ? "00" : "01"));
+  } else {
+    CHECK(begun.empty());
+    CHECK(sent_on("traceparent: garbage\r\n") == "garbage");
+  }
+}
+
+TEST_CASE("forwarded.via: false leaves our entry out, not those of others", "[plane]") {
+  TestServer blue("blue");
+  config::Service service = service_of("shop", {blue.address()}, {});
+  service.forwarded.via = false;
+  Plane plane(service);
+  RawClient client = plane.client();
+  client.send(get("/ok"));
+  client.read_response();
+  CHECK(blue.seen().back().head.find("Via") == std::string::npos);
+  client.send(get("/ok", "Via: 1.1 edge\r\n"));
+  client.read_response();
+  CHECK(blue.seen().back().field("Via") == "1.1 edge");
 }

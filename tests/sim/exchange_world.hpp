@@ -31,7 +31,7 @@ struct SimServer final : exchange::Upstream {
   void release(bool reusable) override;
   bool reused() const override { return kept; }
   void timed_out(http::Reason) override {}
-  void make_private(exchange::Reservation*) override {}
+  void make_private(exchange::Reservations*) override {}
   bool verify_idle() override { return alive; }
   std::string_view server() const override { return "sim:80"; }
 

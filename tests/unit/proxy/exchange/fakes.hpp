@@ -94,11 +94,11 @@ struct Client final : Downstream {
   std::string_view scheme() const override { return "http"; }
   bool admit_request(const http::ClientAddress*) override { return admitted; }
   std::uint64_t taken_bytes() const override { return taken; }
-  Reservation* reservation() override { return &held; }
+  Reservations* reservations() override { return &held; }
 
   net::BufferPool& pool;
   Notes notes;
-  Reservation held;
+  Reservations held;
   SendResult next = SendResult::sent;
   const BodyPiece* arrived = nullptr;  // what pull_body finds
   std::uint64_t taken = 0;
@@ -134,7 +134,7 @@ struct Server final : Upstream, ReservedUpstream {
   }
   bool reused() const override { return kept; }
   void timed_out(Reason reason) override { notes.push_back("timed out " + name_of(reason)); }
-  void make_private(Reservation* holder) override {
+  void make_private(Reservations* holder) override {
     notes.push_back("private");
     place = holder;
   }
@@ -156,7 +156,7 @@ struct Server final : Upstream, ReservedUpstream {
   std::string name;
   SendResult next = SendResult::sent;
   const char* why = nullptr;
-  Reservation* place = nullptr;
+  Reservations* place = nullptr;
   bool kept = false, alive = true;
 };
 

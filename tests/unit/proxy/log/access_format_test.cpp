@@ -31,6 +31,7 @@ AccessRecord full() {
   r.service = "shop";
   r.server = "10.0.0.7:9000";
   r.request_id = "01J";
+  r.trace_id = "4bf92f3577b34da6a3ce929d0e0e4736";
   r.user_agent = "curl/8";
   r.referer = "https://x/";
   r.detail = "connect: Connection refused";
@@ -59,14 +60,14 @@ std::string read_back(std::string_view target) {
 }  // namespace
 
 TEST_CASE("a full record as JSON") {
-  CHECK(
-      json(full()) ==
-      R"({"time":"2026-11-22T14:02:07.123456Z","client":"192.0.2.7","method":"GET",)"
-      R"("host":"shop.example.com","target":"/a?b=c","protocol":"HTTP/1.1","status":502,)"
-      R"("service":"shop","color":"green","epoch":42,"server":"10.0.0.7:9000","class":"request",)"
-      R"("retries":1,"bytes_in":5,"bytes_out":1024,"wait_ms":1.500,"connect_ms":0.250,)"
-      R"("first_byte_ms":12.000,"total_ms":1234.567,"request_id":"01J","reason":"connect_refused",)"
-      R"("detail":"connect: Connection refused","user_agent":"curl/8","referer":"https://x/"})");
+  CHECK(json(full()) ==
+        R"({"time":"2026-11-22T14:02:07.123456Z","client":"192.0.2.7","method":"GET",)"
+        R"("host":"shop.example.com","target":"/a?b=c","protocol":"HTTP/1.1","status":502,)"
+        R"("service":"shop","color":"green","epoch":42,"server":"10.0.0.7:9000","class":"request",)"
+        R"("retries":1,"bytes_in":5,"bytes_out":1024,"wait_ms":1.500,"connect_ms":0.250,)"
+        R"("first_byte_ms":12.000,"total_ms":1234.567,"request_id":"01J",)"
+        R"("trace_id":"4bf92f3577b34da6a3ce929d0e0e4736","reason":"connect_refused",)"
+        R"("detail":"connect: Connection refused","user_agent":"curl/8","referer":"https://x/"})");
 }
 
 TEST_CASE("what a record does not have is left out") {

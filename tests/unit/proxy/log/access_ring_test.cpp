@@ -69,6 +69,7 @@ TEST_CASE("a record comes out as it went in") {
   in.request_id = "i";
   in.user_agent = "u";
   in.referer = "r";
+  in.trace_id = "t";
   in.detail = "d";
   REQUIRE(ring.push(in));
   REQUIRE(ring.push({}));
@@ -94,6 +95,7 @@ TEST_CASE("a record comes out as it went in") {
             "cmh/t");
       CHECK(std::string(out.service).append(out.server).append(out.request_id) == "svi");
       CHECK(std::string(out.user_agent).append(out.referer).append(out.detail) == "urd");
+      CHECK(out.trace_id == "t");
     } else {
       CHECK(!out.has_color);
       CHECK(out.target.empty());
