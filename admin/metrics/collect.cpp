@@ -211,7 +211,19 @@ void services(Exposition& out, const Views& views, const release::Controller& co
   }
 }
 
+void panics(Exposition& out, const Views& views) {
+  out.family("switchback_pool_panic", "gauge",
+             "1 while servers that fail their checks are used, for want of others.");
+  for (const auto& v : views) {
+    for (const Color color : colors) {
+      out.sample({{"service", v.service}, {"color", to_string(color)}},
+                 std::uint64_t{v.pools[index_of(color)].panic});
+    }
+  }
+}
+
 void servers(Exposition& out, const Views& views) {
+  panics(out, views);
   const auto each = [&](const char* name, const char* help, auto read, const char* type = "gauge") {
     out.family(name, type, help);
     for (const auto& v : views) {

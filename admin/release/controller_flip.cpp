@@ -279,6 +279,7 @@ void ControllerImpl::store(const Run& run) {
   reached("persisted");
   entry.record = plane_.switch_color(service, run->value.active, run->value.epoch);
   reached("stored");
+  tell_panics();
   if (!entry.record) {  // a reload took the service away between judging and now
     run->machine.phase = Phase::done;
     write_back(run);

@@ -151,6 +151,7 @@ void ControllerImpl::unsubscribe(std::uint64_t handle) {
 void ControllerImpl::reloaded(bool adopted, const std::string& text) {
   for (const auto& service : plane_.services())
     if (const auto view = plane_.view(service)) lane_of(service, view->epoch);
+  tell_panics();
   on_names_changed();  // a name that was in trouble may be gone from the configuration
   events_.emit("reload", {{"adopted", adopted}, {"text", text}, {"at", rfc3339(wall_us())}});
 }
