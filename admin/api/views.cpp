@@ -47,12 +47,9 @@ json::object pool_object(const worker::PoolView& pool) {
   }
   json::array names;
   for (const auto& name : pool.names) names.push_back(name_object(name));
-  return {{"draining", pool.draining},
-          {"panic", pool.panic},
-          {"in_flight", std::move(in_flight)},
-          {"connections_per_server", pool.connections_limit},
-          {"waiting", pool.waiting},
-          {"servers", std::move(servers)},
+  return {{"draining", pool.draining},         {"panic", pool.panic},
+          {"in_flight", std::move(in_flight)}, {"connections_per_server", pool.connections_limit},
+          {"waiting", pool.waiting},           {"servers", std::move(servers)},
           {"names", std::move(names)}};
 }
 

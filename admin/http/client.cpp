@@ -245,9 +245,8 @@ error_code Client::Impl::read_answer(const ClientRequest& request, std::optional
     const unsigned status = parser->get().result_int();
     if (status < 200 && status != 101) continue;
     if (parser->is_done()) return {};
-    return wait(deadline, [&](auto done) {
-      bhttp::async_read(*stream, buffer, *parser, std::move(done));
-    });
+    return wait(deadline,
+                [&](auto done) { bhttp::async_read(*stream, buffer, *parser, std::move(done)); });
   }
   return bhttp::error::bad_status;
 }

@@ -143,9 +143,9 @@ class ControllerImpl : public Controller, private ControlObserver::Target {
   IdempotencyTable keys_;
   std::shared_ptr<SlotKeeper> keeper_;
   std::map<std::string, Lane> lanes_;
-  std::map<std::string, std::string> doubts_;       // service: why its color is uncertain
+  std::map<std::string, std::string> doubts_;  // service: why its color is uncertain
   std::map<std::pair<std::string, Color>, upstream::PoolHealth> panics_;  // pools in panic
-  std::map<const drain::SwitchRecord*, Run> live_;  // stored, not all ended
+  std::map<const drain::SwitchRecord*, Run> live_;                        // stored, not all ended
   Policy* policy_ = nullptr;
   Rehearsals rehearsals_;
 };

@@ -66,8 +66,8 @@ class Reader {
   }
   bool record(Record& record) {
     std::uint32_t type = 0, of_class = 0, size = 0;
-    if (!name(record.owner) || !number(2, type) || !number(2, of_class) ||
-        !number(4, record.ttl) || !number(2, size) || left() < size) {
+    if (!name(record.owner) || !number(2, type) || !number(2, of_class) || !number(4, record.ttl) ||
+        !number(2, size) || left() < size) {
       return false;
     }
     record.type = type;

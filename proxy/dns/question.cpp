@@ -149,8 +149,8 @@ void Question::on_hosts(void* argument, int status, int, ares_addrinfo* result) 
   Part& part = *static_cast<Part*>(argument);
   if (!part.done) {
     part.done = true;
-    part.answer = status == ARES_SUCCESS && result ? read_hosts(*result, part.v6)
-                                                   : without_addresses(status);
+    part.answer =
+        status == ARES_SUCCESS && result ? read_hosts(*result, part.v6) : without_addresses(status);
   }
   if (result) ares_freeaddrinfo(result);
 }
@@ -163,7 +163,8 @@ void Question::on_message(void* argument, int status, int, unsigned char* messag
     part.answer = without_addresses(status);
     return;
   }
-  auto answer = read_message(message, static_cast<std::size_t>(size), part.question->name_, part.v6);
+  auto answer =
+      read_message(message, static_cast<std::size_t>(size), part.question->name_, part.v6);
   part.answer = answer ? std::move(*answer) : without_addresses(ARES_EBADRESP);
 }
 

@@ -59,8 +59,7 @@ std::string address_of(const ServerState& server) {
 }
 
 CheckPhase phase_of(const Target& target) {
-  const bool arrives =
-      !target.rise_fall.has_passed() && Clock::now() - target.since < arriving_for;
+  const bool arrives = !target.rise_fall.has_passed() && Clock::now() - target.since < arriving_for;
   if (arrives) return CheckPhase::arriving;
   const bool doubt = target.rise_fall.in_doubt(target.spec.server->health());
   return doubt ? CheckPhase::in_doubt : CheckPhase::steady;
@@ -108,8 +107,7 @@ std::vector<ResolvedAddress> probe_order(const ServerState& server) {
 }
 
 struct HealthChecker::Impl {
-  Impl(OnChange change, OnPanic panic)
-      : on_change(std::move(change)), on_panic(std::move(panic)) {}
+  Impl(OnChange change, OnPanic panic) : on_change(std::move(change)), on_panic(std::move(panic)) {}
 
   asio::awaitable<void> run(std::shared_ptr<Target> target);
   asio::awaitable<void> take_turn(std::shared_ptr<Target> target);
@@ -134,7 +132,7 @@ struct HealthChecker::Impl {
   asio::steady_timer opener{io};
   asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
   std::map<TargetKey, std::shared_ptr<Target>> targets;
-  std::map<std::pair<std::string, Color>, bool> panics;     // pools, and whether they are in panic
+  std::map<std::pair<std::string, Color>, bool> panics;   // pools, and whether they are in panic
   std::map<std::string, std::weak_ptr<Turns>> all_turns;  // by address
   std::minstd_rand random{std::random_device{}()};
   std::thread thread;
@@ -206,8 +204,8 @@ void HealthChecker::Impl::share_out(const std::vector<std::shared_ptr<Target>>& 
   std::map<const Turns*, std::size_t> places;
   for (const auto& target : fresh) {
     const Turns* turns = target->turns.get();
-    target->first_delay = first_check_delay(places[turns]++, newcomers[turns],
-                                            target->spec.check.interval, chance());
+    target->first_delay =
+        first_check_delay(places[turns]++, newcomers[turns], target->spec.check.interval, chance());
   }
 }
 
@@ -236,9 +234,9 @@ asio::awaitable<void> HealthChecker::Impl::run(std::shared_ptr<Target> target) {
     leave_turn(*target->turns);
     if (target->removed) break;
     ++target->checks;
-    const auto next = begin + next_check_delay(phase_of(*target), target->checks,
-                                               target->turns->sharing,
-                                               target->spec.check.interval, chance());
+    const auto next =
+        begin + next_check_delay(phase_of(*target), target->checks, target->turns->sharing,
+                                 target->spec.check.interval, chance());
     target->pause.expires_at(std::max(next, Clock::now() + shortest_pause));
     co_await target->pause.async_wait(as_result);
   }

@@ -28,7 +28,7 @@ struct HealthTarget {
   Color color;
   config::HealthCheck check;
   std::shared_ptr<ServerState> server;
-  Wire wire;  // how connections begin
+  Wire wire;            // how connections begin
   unsigned weight = 1;  // 0: it is checked, and counts for nothing
 };
 
@@ -43,7 +43,7 @@ struct HealthChange {
 class HealthChecker {
  public:
   using OnChange = std::function<void(const HealthChange&)>;  // called on the checker's thread
-  using OnPanic = std::function<void(const PanicChange&)>;     // likewise
+  using OnPanic = std::function<void(const PanicChange&)>;    // likewise
   explicit HealthChecker(OnChange on_change, OnPanic on_panic = {});
   ~HealthChecker();  // joins
   HealthChecker(const HealthChecker&) = delete;
