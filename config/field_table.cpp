@@ -266,10 +266,12 @@ std::vector<Field> check_fields() {
           "A check that takes longer has failed; the next one waits for its end.")
           .range(1, 3'600'000),
       member<&HealthCheck::rise>("health_check", "rise",
-                                 "Passed checks in a row that bring a server back.")
+                                 "Passed checks in a row that bring a server back; the first that "
+                                 "passes after the start brings it in.")
           .range(1, 100),
       member<&HealthCheck::fall>("health_check", "fall",
-                                 "Failed checks in a row that take a server out.")
+                                 "Failed checks in a row that take a server out, also right after "
+                                 "the start.")
           .range(1, 100),
       custom<read_status, show_status>("health_check", "status", "Statuses that pass.")
           .of_type("status or range")

@@ -109,8 +109,8 @@ struct Balance {
 struct HealthCheck {
   std::string path;  // empty: a TCP connect is the check
   Duration interval = 1s;
-  Duration timeout = 500ms;
-  unsigned rise = 2;          // consecutive passes to become healthy
+  Duration timeout = 2s;
+  unsigned rise = 2;          // consecutive passes to become healthy again; the first brings it in
   unsigned fall = 3;          // consecutive failures to become unhealthy
   unsigned status_min = 200;  // accepted status range, both ends included
   unsigned status_max = 399;

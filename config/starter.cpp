@@ -38,7 +38,7 @@ services:
     health_check:
       path: /healthz                # leave it out to check by connecting only
       # interval: 1s
-      # timeout: 500ms
+      # timeout: 2s
       # rise: 2                     # passes in a row that bring a server back
       # fall: 3                     # failures in a row that take it out
       # status: 200-399

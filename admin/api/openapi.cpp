@@ -292,7 +292,9 @@ constexpr char document[] =
      "minimum": 0, "description": "Until it is asked again; 0: being asked."}, "error": {"type":
      "string", "description": "Of the newest answer; empty: it was good."}}},
    "Pool": {"type": "object", "required": ["draining", "in_flight", "servers", "names"], "properties":
-     {"draining": {"type": "boolean"}, "in_flight": {"type": "object", "required": ["request",
+     {"draining": {"type": "boolean"}, "panic": {"type": "boolean", "description":
+     "Servers that fail their checks but accept connections are used, for want of others."},
+     "in_flight": {"type": "object", "required": ["request",
      "stream", "tunnel"], "properties": {"request": {"type": "integer", "minimum": 0}, "stream":
      {"type": "integer", "minimum": 0}, "tunnel": {"type": "integer", "minimum": 0}}},
      "connections_per_server": {"type": "integer", "minimum": 0, "description":

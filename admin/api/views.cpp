@@ -49,11 +49,9 @@ json::object pool_object(const worker::PoolView& pool) {
   }
   json::array names;
   for (const auto& name : pool.names) names.push_back(name_object(name));
-  return {{"draining", pool.draining},
-          {"in_flight", std::move(in_flight)},
-          {"connections_per_server", pool.connections_limit},
-          {"waiting", pool.waiting},
-          {"servers", std::move(servers)},
+  return {{"draining", pool.draining},         {"panic", pool.panic},
+          {"in_flight", std::move(in_flight)}, {"connections_per_server", pool.connections_limit},
+          {"waiting", pool.waiting},           {"servers", std::move(servers)},
           {"names", std::move(names)}};
 }
 
@@ -119,9 +117,11 @@ std::string not_ready(const worker::DataPlane& plane) {
     const auto view = plane.view(name);
     if (!view) continue;
     const auto& servers = view->pools[index_of(view->active)].servers;
+    const bool panic = view->pools[index_of(view->active)].panic;
     const bool usable =
-        std::any_of(servers.begin(), servers.end(), [](const worker::ServerView& s) {
-          return s.health <= upstream::Health::healthy && s.weight > 0;
+        std::any_of(servers.begin(), servers.end(), [panic](const worker::ServerView& s) {
+          const bool last_resort = panic && s.health == upstream::Health::failing;
+          return (s.health <= upstream::Health::healthy || last_resort) && s.weight > 0;
         });
     if (usable) continue;
     text += "service " + name + ": no server of its active color " +

@@ -141,7 +141,7 @@ int run(int argc, char** argv) {
     return exit_usage;
   }
   try {
-    app.parse({arguments.rbegin(), arguments.rend()});  // CLI11 takes them from the back
+    app.parse(Arguments(arguments.rbegin(), arguments.rend()));  // CLI11 takes the last first
   } catch (const CLI::ParseError& error) {
     // CLI11 has a number of its own for every kind of fault; a script needs to know one thing.
     return app.exit(error) == 0 ? exit_done : exit_usage;

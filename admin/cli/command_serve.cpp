@@ -17,6 +17,7 @@
 #include "admin/cli/globals.hpp"
 #include "admin/cli/process.hpp"
 #include "admin/cli/server_process.hpp"
+#include "admin/exec/children.hpp"
 #include "config/diff.hpp"
 #include "config/yaml_loader.hpp"
 #include "proxy/log/access_log.hpp"
@@ -49,6 +50,7 @@ class Serve {
         server_(io_, std::move(config)),
         signals_(io_, SIGHUP, SIGTERM, SIGINT) {
     signals_.add(SIGUSR1);
+    if (exec::inherits_orphans()) signals_.add(SIGCHLD);  // PID 1 of a container
   }
 
   int run() {
@@ -125,6 +127,10 @@ class Serve {
       tell_manager(reloading_state());
       reload();
       tell_manager("READY=1");
+      return;
+    }
+    if (number == SIGCHLD) {
+      exec::reap_orphans();
       return;
     }
     if (number == SIGUSR1) {

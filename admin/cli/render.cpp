@@ -177,6 +177,9 @@ std::string render_pool(std::string_view color, const json::object& service, con
   if (const auto waiting = count_of(pool, "waiting")) {
     line += "   waiting for a connection: " + std::to_string(waiting);
   }
+  if (flag_of(pool, "panic")) {
+    line += "   PANIC: those that fail their checks are used, for want of others";
+  }
   return line + "\n" + sick + render_names(pool);
 }
 

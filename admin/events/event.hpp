@@ -79,6 +79,12 @@ struct HealthChanged {  // "health"
   std::string server, from, to, reason;
   bool healthy = false;  // now
 };
+struct PanicChanged {  // "panic": whether servers that fail their checks are used, for want of others
+  std::string service;
+  Color color = Color::blue;
+  bool panic = false;
+  std::uint64_t usable = 0, failing = 0, servers = 0;
+};
 struct ServerEjected {  // "ejection"
   std::string service;
   Color color = Color::blue;
@@ -139,7 +145,7 @@ struct AuditAnchored {  // "audit.anchor"
 
 using Body =
     std::variant<FlipStepped, FlipRefused, Paused, Resumed, Reloaded, AlarmRaised, AlarmCleared,
-                 HealthChanged, ServerEjected, ReleaseMoved, ReleaseAsked, HoldChanged, BakeStepped,
+                 HealthChanged, PanicChanged, ServerEjected, ReleaseMoved, ReleaseAsked, HoldChanged, BakeStepped,
                  VerdictReached, ReadinessChanged, RehearsalFailed, AuditAnchored>;
 
 class Event {

@@ -30,6 +30,7 @@ struct TypeOf {
   std::string operator()(const AlarmRaised&) const { return "alarm"; }
   std::string operator()(const AlarmCleared&) const { return "alarm.cleared"; }
   std::string operator()(const HealthChanged&) const { return "health"; }
+  std::string operator()(const PanicChanged&) const { return "panic"; }
   std::string operator()(const ServerEjected&) const { return "ejection"; }
   std::string operator()(const ReleaseMoved& e) const {
     return joined("release.", e.from ? to_string(e.release.state) : "registered");
@@ -68,6 +69,11 @@ struct ObjectOf {
     return {{"service", e.service}, {"color", switchback::to_string(e.color)},
             {"server", e.server},   {"from", e.from},
             {"to", e.to},           {"reason", e.reason}};
+  }
+  json::object operator()(const PanicChanged& e) const {
+    return {{"service", e.service}, {"color", switchback::to_string(e.color)},
+            {"panic", e.panic},     {"usable", e.usable},
+            {"failing", e.failing}, {"servers", e.servers}};
   }
   json::object operator()(const ServerEjected& e) const {
     return {{"service", e.service}, {"color", switchback::to_string(e.color)},

@@ -11,6 +11,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "admin/exec/children.hpp"
+
 extern char** environ;
 
 namespace switchback::exec {
@@ -69,13 +71,17 @@ pid_t start(Program& program, std::string& fault) {
     program.environment.push_back(*at);
   auto words = pointers(program.words);
   auto environment = pointers(program.environment);
-  pid_t pid = 0;
-  const int error = ::posix_spawn(&pid, program.words.front().c_str(), &files, &how, words.data(),
-                                  environment.data());
+  int error = 0;
+  const pid_t child = start_child([&] {
+    pid_t pid = 0;
+    error = ::posix_spawn(&pid, program.words.front().c_str(), &files, &how, words.data(),
+                          environment.data());
+    return error == 0 ? pid : 0;
+  });
   ::posix_spawnattr_destroy(&how);
   ::posix_spawn_file_actions_destroy(&files);
   ::close(input);
-  if (error == 0) return pid;
+  if (error == 0) return child;
   fault = program.words.front() + ": " + std::strerror(error);
   return 0;
 }
@@ -94,19 +100,18 @@ std::string await(pid_t pid, std::chrono::milliseconds timeout, const std::atomi
   int status = 0;
   int pause_ms = 1;
   for (;;) {
-    const pid_t got = ::waitpid(pid, &status, WNOHANG);
-    if (got == pid) {
+    const Wait now = poll_child(pid, status);
+    if (now == Wait::ended) {
       ::kill(-pid, SIGKILL);
       return describe(status);
     }
-    if (got < 0 && errno != EINTR) return "cannot be waited for";
+    if (now == Wait::lost) return "cannot be waited for";
     if (ending || std::chrono::steady_clock::now() >= end) break;
     ::poll(nullptr, 0, pause_ms);
     pause_ms = std::min(pause_ms * 2, 20);
   }
   ::kill(-pid, SIGKILL);
-  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
+  while (poll_child(pid, status) == Wait::running) ::poll(nullptr, 0, 1);
   return "took longer than " + std::to_string(timeout.count()) + " ms and was killed";
 }
 

@@ -17,6 +17,7 @@
 #include <charconv>
 #include <optional>
 
+#include "admin/http/answer_head.hpp"
 #include "admin/http/event_parser.hpp"
 #include "admin/http/wire.hpp"
 
@@ -108,6 +109,9 @@ struct Client::Impl {
   error_code connect(Clock::time_point deadline);
   error_code begin_tls(Clock::time_point deadline);
   bool kept_connection_is_good();
+  error_code read_head(Parser& parser, Clock::time_point deadline);
+  error_code read_answer(const ClientRequest& request, std::optional<Parser>& parser,
+                         Clock::time_point deadline);
   error_code send(const ClientRequest& request, Clock::time_point deadline);
   ClientAnswer failed(Failure failure, std::string_view doing, const error_code& error);
   ClientAnswer finish(Parser& parser);
@@ -202,6 +206,51 @@ error_code Client::Impl::send(const ClientRequest& request, Clock::time_point de
   return wait(deadline, [&](auto done) { bhttp::async_write(*stream, message, std::move(done)); });
 }
 
+// Whatever the head looks like, what follows it stays in the buffer.
+error_code Client::Impl::read_head(Parser& parser, Clock::time_point deadline) {
+  const auto text = [this] {
+    return std::string_view(static_cast<const char*>(buffer.data().data()), buffer.size());
+  };
+  std::size_t size = 0;
+  while ((size = head_size(text())) == 0) {
+    if (buffer.size() >= most_head_bytes) return bhttp::error::header_limit;
+    std::size_t got = 0;
+    const auto error = wait(deadline, [&](auto done) {
+      stream->async_read_some(buffer.prepare(4096),
+                              [&got, done](error_code ec, std::size_t n) mutable {
+                                got = n;
+                                done(ec);
+                              });
+    });
+    buffer.commit(got);
+    if (error) return error;
+  }
+  const std::string head = strict_head(text().substr(0, size));
+  buffer.consume(size);
+  parser.header_limit(most_head_bytes * 2);
+  parser.eager(false);
+  error_code error;
+  parser.put(asio::buffer(head), error);
+  return error == bhttp::error::need_more ? error_code() : error;
+}
+
+// Interim answers (1xx) come first and say nothing.
+error_code Client::Impl::read_answer(const ClientRequest& request, std::optional<Parser>& parser,
+                                     Clock::time_point deadline) {
+  for (unsigned interim = 0; interim <= most_interim_answers; ++interim) {
+    parser.emplace();
+    parser->body_limit(request.answer_limit);
+    if (request.method == "HEAD") parser->skip(true);
+    if (const auto error = read_head(*parser, deadline)) return error;
+    const unsigned status = parser->get().result_int();
+    if (status < 200 && status != 101) continue;
+    if (parser->is_done()) return {};
+    return wait(deadline,
+                [&](auto done) { bhttp::async_read(*stream, buffer, *parser, std::move(done)); });
+  }
+  return bhttp::error::bad_status;
+}
+
 ClientAnswer Client::Impl::failed(Failure failure, std::string_view doing,
                                   const error_code& error) {
   drop();
@@ -252,17 +301,11 @@ ClientAnswer Client::call(const ClientRequest& request, std::chrono::millisecond
     if (send_error == beast::error::timeout) {
       return impl_->failed(Failure::never_reached, "cannot send", send_error);
     }
-    Impl::Parser parser;
-    parser.body_limit(request.answer_limit);
-    if (request.method == "HEAD") parser.skip(true);
+    std::optional<Impl::Parser> parser;
     error_code error = send_error;
-    if (impl_->stream->socket().is_open()) {
-      error = impl_->wait(until, [&](auto done) {
-        bhttp::async_read(*impl_->stream, impl_->buffer, parser, std::move(done));
-      });
-    }
-    if (!error) return impl_->finish(parser);
-    const bool untouched = !parser.got_some();
+    if (impl_->stream->socket().is_open()) error = impl_->read_answer(request, parser, until);
+    if (!error) return impl_->finish(*parser);
+    const bool untouched = (!parser || !parser->got_some()) && impl_->buffer.size() == 0;
     if (kept && untouched && (request.method == "GET" || send_error)) {
       impl_->drop();
       continue;

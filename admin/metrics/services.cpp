@@ -39,6 +39,10 @@ void services(Exposition& out, const Views& views, const release::Controller& co
       "1 while requests begun on the color before a switch are still running.",
       [](const auto& v, Color c) { return v.pools[index_of(c)].draining; }, zero);
   color_gauge(
+      "switchback_pool_panic",
+      "1 while servers that fail their checks are used, for want of others.",
+      [](const auto& v, Color c) { return v.pools[index_of(c)].panic; }, zero);
+  color_gauge(
       "switchback_queue_waiting", "Requests waiting for a connection to a server.",
       [](const auto& v, Color c) { return v.pools[index_of(c)].waiting; }, zero);
   gauge("switchback_epoch", "Grows by at least one with every switch.",

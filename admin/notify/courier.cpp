@@ -7,7 +7,9 @@
 #include <atomic>
 #include <charconv>
 #include <cmath>
+#include <ctime>
 #include <mutex>
+#include <optional>
 
 #include "admin/exec/program.hpp"
 #include "admin/http/client.hpp"
@@ -143,7 +145,7 @@ class WebhookCourier : public Courier {
     const auto left = std::max<Nanos>(until_ns - monotonic_ns(), 0) / 1'000'000;
     const auto answer = client_->call(request, milliseconds(left));
     Delivery out = answer.failure == web::Failure::none
-                       ? judge_status(answer.status, answer.field("Retry-After"))
+                       ? judge_status(answer.status, answer.field("Retry-After"), wall_us())
                        : failed(answer.error);
     const std::lock_guard lock(mutex_);
     client_.reset();
@@ -193,7 +195,29 @@ std::unique_ptr<Courier> make_courier(const config::NotifyTarget& target, const 
   return std::make_unique<WebhookCourier>(target, dns);
 }
 
-Delivery judge_status(unsigned status, std::string_view retry_after) {
+namespace {
+
+// Retry-After (RFC 9110 §10.2.3): seconds, or a date in one of the three forms of §5.6.7.
+std::optional<Nanos> wait_of(const std::string& retry_after, std::int64_t now_us) {
+  unsigned seconds = 0;
+  const char* end = retry_after.data() + retry_after.size();
+  const auto [at, error] = std::from_chars(retry_after.data(), end, seconds);
+  if (error == std::errc() && at == end) return Nanos{seconds} * 1'000'000'000;
+  for (const char* form :
+       {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y"}) {
+    std::tm date{};
+    const char* rest = ::strptime(retry_after.c_str(), form, &date);
+    if (rest == nullptr || *rest != '\0') continue;
+    const std::int64_t at_us = std::int64_t{::timegm(&date)} * 1'000'000;
+    const std::int64_t longest_us = std::int64_t{366} * 86'400 * 1'000'000;
+    return std::clamp<std::int64_t>(at_us - now_us, 0, longest_us) * 1000;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Delivery judge_status(unsigned status, std::string_view retry_after, std::int64_t now_us) {
   Delivery out;
   out.status = status;
   out.good = status >= 200 && status < 300;
@@ -202,11 +226,7 @@ Delivery judge_status(unsigned status, std::string_view retry_after) {
   out.error = "it answered " + std::to_string(status);
   if (status >= 300 && status < 400)
     out.error += ", which is not followed: write where it leads to";
-  unsigned seconds = 0;
-  const auto [end, error] =
-      std::from_chars(retry_after.data(), retry_after.data() + retry_after.size(), seconds);
-  if (error == std::errc() && end == retry_after.data() + retry_after.size())
-    out.retry_after_ns = Nanos{seconds} * 1'000'000'000;
+  if (const auto wait = wait_of(std::string(retry_after), now_us)) out.retry_after_ns = *wait;
   return out;
 }
 

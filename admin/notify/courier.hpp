@@ -23,7 +23,7 @@ class Courier {
 std::unique_ptr<Courier> make_courier(const config::NotifyTarget& target, const config::Dns& dns);
 
 // What an answer means: 2xx is good; 408, 429 and 5xx are worth another attempt, all others are
-// not.
-Delivery judge_status(unsigned status, std::string_view retry_after);
+// not. A Retry-After may be seconds or a date; `now_us` is the wall clock.
+Delivery judge_status(unsigned status, std::string_view retry_after, std::int64_t now_us = 0);
 
 }  // namespace switchback::notify

@@ -237,6 +237,7 @@ struct Words {
   }
 
   bool operator()(const events::ServerEjected&) const { return false; }
+  bool operator()(const events::PanicChanged&) const { return false; }  // its alarm is told
   // What follows from it comes as an alarm, a step of the bake or of the switch.
   bool operator()(const events::VerdictReached&) const { return false; }
 

@@ -16,6 +16,12 @@ void ControlObserver::health_changed(const upstream::HealthChange& change) {
   });
 }
 
+void ControlObserver::panic_changed(const upstream::PanicChange& change) {
+  boost::asio::post(io_, [self = shared_from_this(), change] {
+    if (self->target_) self->target_->on_panic_change(change);
+  });
+}
+
 void ControlObserver::names_changed() {
   boost::asio::post(io_, [self = shared_from_this()] {
     if (self->target_) self->target_->on_names_changed();

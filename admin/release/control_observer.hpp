@@ -22,6 +22,7 @@ class ControlObserver : public worker::Observer,
     virtual ~Target() = default;
     virtual void on_switch_progress(const std::shared_ptr<drain::SwitchRecord>& record) = 0;
     virtual void on_health_change(const upstream::HealthChange& change) = 0;
+    virtual void on_panic_change(const upstream::PanicChange&) {}
     virtual void on_names_changed() {}
     virtual void on_ejection(const upstream::Ejection& ejection) = 0;
   };
@@ -32,6 +33,7 @@ class ControlObserver : public worker::Observer,
 
   void switch_progressed(const std::shared_ptr<drain::SwitchRecord>& record) override;
   void health_changed(const upstream::HealthChange& change) override;
+  void panic_changed(const upstream::PanicChange& change) override;
   void names_changed() override;
   void server_ejected(const upstream::Ejection& ejection) override;
 

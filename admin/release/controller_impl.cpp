@@ -123,6 +123,7 @@ std::optional<worker::ServiceView> ControllerImpl::named_view(const std::string&
 void ControllerImpl::reloaded(bool adopted, const std::string& text) {
   for (const auto& service : plane_.services())
     if (const auto view = plane_.view(service)) lane_of(service, view->epoch);
+  tell_panics();
   on_names_changed();  // a name that was in trouble may be gone from the configuration
   stream_.emit(events::Reloaded{adopted, text});
 }

@@ -105,6 +105,8 @@ class ControllerImpl : public Controller, private ControlObserver::Target {
   // controller_watch.cpp
   void on_switch_progress(const std::shared_ptr<drain::SwitchRecord>& record) override;
   void on_health_change(const upstream::HealthChange& change) override;
+  void on_panic_change(const upstream::PanicChange& change) override;
+  void tell_panics();
   void on_names_changed() override;
   void on_ejection(const upstream::Ejection& ejection) override;
   void progress(const Run& run);
@@ -147,8 +149,9 @@ class ControllerImpl : public Controller, private ControlObserver::Target {
   IdempotencyTable keys_;
   std::shared_ptr<SlotKeeper> keeper_;
   std::map<std::string, Lane> lanes_;
-  std::map<std::string, std::string> doubts_;       // service: why its color is uncertain
-  std::map<const drain::SwitchRecord*, Run> live_;  // stored, not all ended
+  std::map<std::string, std::string> doubts_;  // service: why its color is uncertain
+  std::map<std::pair<std::string, Color>, upstream::PoolHealth> panics_;  // pools in panic
+  std::map<const drain::SwitchRecord*, Run> live_;                        // stored, not all ended
   Policy* policy_ = nullptr;
   Rehearsals rehearsals_;
 };

@@ -163,6 +163,7 @@ bool ControllerImpl::store(const Run& run) {
   auto& entry = *run->entry;
   entry.record = plane_.switch_color(run->request.service, run->value.active, run->value.epoch);
   reached("stored");
+  tell_panics();
   if (!entry.record) return false;
   entry.receipt.moved = true;
   entry.receipt.durable = run->machine.phase != Phase::moving;  // not yet

@@ -141,6 +141,36 @@ void ControllerImpl::on_health_change(const upstream::HealthChange& change) {
                                      .healthy = change.to == upstream::Health::healthy});
 }
 
+void ControllerImpl::on_panic_change(const upstream::PanicChange& change) {
+  if (change.panic) {
+    panics_[{change.service, change.color}] = change.pool;
+  } else {
+    panics_.erase({change.service, change.color});
+  }
+  stream_.emit(events::PanicChanged{.service = change.service,
+                                    .color = change.color,
+                                    .panic = change.panic,
+                                    .usable = change.pool.usable,
+                                    .failing = change.pool.failing,
+                                    .servers = change.pool.servers()});
+  tell_panics();
+}
+
+// Only of what has traffic: a standby whose application still starts is nobody's trouble.
+void ControllerImpl::tell_panics() {
+  std::string text;
+  for (const auto& [pool, health] : panics_) {
+    const auto view = plane_.view(pool.first);
+    if (!view || view->active != pool.second) continue;
+    text += (text.empty() ? "" : "; ") + pool.first + ": " + std::to_string(health.usable) +
+            " of " + std::to_string(health.servers()) + " servers of " +
+            std::string(to_string(pool.second)) + " pass their checks; " +
+            std::to_string(health.failing) + " that fail them but accept connections are used";
+  }
+  if (text.empty()) return alarms_.clear("pool_panic");
+  alarms_.raise("pool_panic", text + ". See switchback status for what the checks say.");
+}
+
 // The data plane learns first; what is wrong is said after that.
 void ControllerImpl::on_names_changed() {
   plane_.adopt_names();

@@ -17,7 +17,9 @@ Fitness look_at(const worker::PoolView& pool) {
   for (const auto& server : pool.servers) {
     if (server.weight == 0) continue;  // takes no new requests, whatever its health
     ++fitness.servers;
-    switch (server.health) {
+    // Not settled yet, but what was seen speaks against it.
+    const bool doubtful = server.health == Health::unknown && !server.reason.empty();
+    switch (doubtful ? Health::failing : server.health) {
       case Health::healthy:
         ++fitness.healthy;
         continue;

@@ -34,6 +34,7 @@ LookupSettings lookup_settings(const config::Dns& settings) {
   LookupSettings out;
   out.system = settings.servers.empty();
   out.source.timeout_ns = to_nanos(settings.timeout);
+  out.source.family = settings.family;
   for (const config::Address& server : settings.servers) {
     const bool v6 = server.host.find(':') != std::string::npos;
     if (!out.source.servers.empty()) out.source.servers += ',';

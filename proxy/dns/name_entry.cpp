@@ -61,9 +61,18 @@ bool NameEntry::conclude(Answer answer, const Bounds& bounds, Nanos now_ns, doub
   } else {
     in_a_row_ = 0;
   }
-  status_.trouble = !status_.error.empty() &&
+  status_.trouble = !status_.error.empty() && !loses_nothing(answer) &&
                     (!status_.resolved || (!found && !failed) || in_a_row_ >= failures_for_trouble);
   return before != seen();
+}
+
+// One family answers, and the one that fails has no address in force that could be outdated: some
+// name servers fail every AAAA question for ever.
+bool NameEntry::loses_nothing(const Answer& answer) const {
+  const bool v4_fails = answer.v4.outcome == Outcome::failed;
+  if ((v4_fails ? answer.v6 : answer.v4).outcome != Outcome::found) return false;
+  return std::none_of(status_.addresses.begin(), status_.addresses.end(),
+                      [v4_fails](const Ip& ip) { return ip.v6 != v4_fails; });
 }
 
 void NameEntry::adopt(const Answer& answer, const Bounds& bounds, Nanos now_ns, double chance) {

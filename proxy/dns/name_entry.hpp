@@ -42,7 +42,8 @@ struct NameStatus {
   std::string error;           // of the newest answer; empty: it was good
   bool resolved = false;       // there has been a good answer
   bool trouble = false;        // worth somebody's attention: no such name, no address, never
-                               // resolved, or failed three times in a row
+                               // resolved, or failed three times in a row; a family that has given
+                               // no address yet, beside one that has, is none
   bool gone = false;           // it had addresses once; negative for longer than the grace
   Nanos good_ns = 0;           // when the last good answer came; 0: never
   Nanos expires_ns = 0;        // end of that answer's TTL, as bounded
@@ -61,6 +62,7 @@ class NameEntry {
   bool conclude(Answer answer, const Bounds& bounds, Nanos now_ns, double chance);
 
  private:
+  bool loses_nothing(const Answer& answer) const;
   void adopt(const Answer& answer, const Bounds& bounds, Nanos now_ns, double chance);
   void note_negative(const Bounds& bounds, Nanos now_ns);
   void put_in_force(std::vector<Ip> next);

@@ -48,7 +48,20 @@ std::uint32_t ttl_of(int ttl) {
   return ttl < 0 ? 0 : static_cast<std::uint32_t>(ttl);
 }
 
-FamilyAnswer read_answer(const ares_addrinfo& result, bool v6) {
+// What is not an answer with addresses.
+FamilyAnswer without_addresses(int status) {
+  FamilyAnswer answer;
+  if (status == ARES_ENODATA) {
+    answer.outcome = Outcome::no_address;
+  } else if (status == ARES_ENOTFOUND) {
+    answer.outcome = Outcome::no_such_name;
+  } else {
+    answer.error = sentence_of(status);
+  }
+  return answer;
+}
+
+FamilyAnswer read_hosts(const ares_addrinfo& result, bool v6) {
   FamilyAnswer answer;
   answer.ttl_s = 0x7fffffff;
   for (const ares_addrinfo_node* at = result.nodes; at && answer.addresses.size() < max_read;
@@ -70,13 +83,29 @@ FamilyAnswer read_answer(const ares_addrinfo& result, bool v6) {
 Question::Question(std::string name, From from, const Source& source) : name_(std::move(name)) {
   parts_[1].v6 = true;
   for (Part& part : parts_) part.question = this;
+  const auto unasked = [&](const Part& part) {
+    return source.family == (part.v6 ? config::DnsFamily::ipv4 : config::DnsFamily::ipv6);
+  };
+  for (Part& part : parts_) {
+    if (!unasked(part)) continue;
+    part.answer.outcome = Outcome::no_address;
+    part.done = true;
+  }
   if (!open(from, source)) return;
   for (Part& part : parts_) {
-    ares_addrinfo_hints hints{};
-    hints.ai_flags = ARES_AI_NOSORT;
-    hints.ai_family = part.v6 ? AF_INET6 : AF_INET;
-    ares_getaddrinfo(channel_, name_.c_str(), nullptr, &hints, &Question::on_answer, &part);
+    if (!part.done) look_up(part, from);
   }
+}
+
+void Question::look_up(Part& part, From from) {
+  if (from == From::name_servers) {
+    ares_query(channel_, name_.c_str(), 1, part.v6 ? 28 : 1, &Question::on_message, &part);
+    return;
+  }
+  ares_addrinfo_hints hints{};
+  hints.ai_flags = ARES_AI_NOSORT;
+  hints.ai_family = part.v6 ? AF_INET6 : AF_INET;
+  ares_getaddrinfo(channel_, name_.c_str(), nullptr, &hints, &Question::on_hosts, &part);
 }
 
 Question::~Question() {
@@ -116,22 +145,27 @@ void Question::watch(ares_socket_t fd, bool read, bool write) {
   if (read || write) watches_.push_back({fd, read, write});
 }
 
-void Question::on_answer(void* argument, int status, int, ares_addrinfo* result) {
+void Question::on_hosts(void* argument, int status, int, ares_addrinfo* result) {
   Part& part = *static_cast<Part*>(argument);
   if (!part.done) {
     part.done = true;
-    FamilyAnswer& answer = part.answer;
-    if (status == ARES_SUCCESS && result) {
-      answer = read_answer(*result, part.v6);
-    } else if (status == ARES_ENODATA) {
-      answer.outcome = Outcome::no_address;
-    } else if (status == ARES_ENOTFOUND) {
-      answer.outcome = Outcome::no_such_name;
-    } else {
-      answer.error = sentence_of(status);
-    }
+    part.answer =
+        status == ARES_SUCCESS && result ? read_hosts(*result, part.v6) : without_addresses(status);
   }
   if (result) ares_freeaddrinfo(result);
+}
+
+void Question::on_message(void* argument, int status, int, unsigned char* message, int size) {
+  Part& part = *static_cast<Part*>(argument);
+  if (part.done) return;
+  part.done = true;
+  if (status != ARES_SUCCESS) {
+    part.answer = without_addresses(status);
+    return;
+  }
+  auto answer =
+      read_message(message, static_cast<std::size_t>(size), part.question->name_, part.v6);
+  part.answer = answer ? std::move(*answer) : without_addresses(ARES_EBADRESP);
 }
 
 void Question::collect(std::vector<pollfd>& fds) const {

@@ -13,15 +13,16 @@
 #include <string>
 #include <vector>
 
+#include "config/model.hpp"
+#include "proxy/dns/message.hpp"
 #include "proxy/dns/name_entry.hpp"
 
 namespace switchback::dns {
 
-inline constexpr std::size_t max_read = 1024;
-
 struct Source {
   std::string servers;   // "192.0.2.1:53,[2001:db8::1]:53"; empty: the system's
   Nanos timeout_ns = 0;  // of a question, all servers and repeats included
+  config::DnsFamily family = config::DnsFamily::both;  // the other has no address, unasked
 };
 
 class Question {
@@ -53,7 +54,9 @@ class Question {
   bool open(From from, const Source& source);
   void watch(ares_socket_t fd, bool read, bool write);
   static void on_socket(void* self, ares_socket_t fd, int readable, int writable);
-  static void on_answer(void* part, int status, int timeouts, ares_addrinfo* result);
+  static void on_hosts(void* part, int status, int timeouts, ares_addrinfo* result);
+  static void on_message(void* part, int status, int timeouts, unsigned char* message, int size);
+  void look_up(Part& part, From from);
 
   const std::string name_;
   ares_channel channel_ = nullptr;

@@ -74,6 +74,9 @@ void Exchange::record_access(drain::Outcome outcome) {
   if (reason_ == http::Reason::no_server) {
     record.detail = runtime_->pools[index_of(color())]->unresolved();
   }
+  if (claimed_ && record.detail.empty() && runtime_->pools[index_of(color())]->in_panic()) {
+    record.detail = "pool_panic";
+  }
   if (outcome == drain::Outcome::forced && record.detail.empty()) record.detail = "drain deadline";
   if (!context_.access->push(record)) context_.stats->access_dropped.add();
 }

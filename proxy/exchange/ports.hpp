@@ -211,6 +211,8 @@ class UpstreamPool {
   virtual bool names_clients() const { return false; }
   // Names of servers that have no address, and why; "" when there are none. Valid in this turn.
   virtual std::string_view unresolved() const { return {}; }
+  // Servers that fail their checks are used, for want of others.
+  virtual bool in_panic() const { return false; }
   // In on_turn: uses what wish.waiter was called for, or acquires (it may have to wait on).
   virtual Acquired take_turn(UpstreamUser& user, const AcquireWish& wish) {
     return acquire(user, wish);

@@ -7,9 +7,8 @@
 // Names are none of its business: a server of a name is one target for each of its addresses
 // (proxy/dns). Where one server has several (localhost), the one in use stays in use while it
 // accepts connections, else the next one that does is taken. A check that fails for want of our own
-// descriptors or memory counts for nothing. First checks of a new target start at once (jittered
-// within 50 ms), so that readiness is known early; later ones follow each `interval`, give or take
-// a tenth.
+// descriptors or memory counts for nothing. When checks come, and how many at once to one address,
+// says check_schedule.hpp; who is used although it fails them, panic.hpp.
 #pragma once
 
 #include <functional>
@@ -18,6 +17,7 @@
 #include <vector>
 
 #include "proxy/base/color.hpp"
+#include "proxy/upstream/panic.hpp"
 #include "proxy/upstream/server_state.hpp"
 #include "proxy/upstream/wire.hpp"
 
@@ -28,7 +28,8 @@ struct HealthTarget {
   Color color;
   config::HealthCheck check;
   std::shared_ptr<ServerState> server;
-  Wire wire;  // how connections begin
+  Wire wire;            // how connections begin
+  unsigned weight = 1;  // 0: it is checked, and counts for nothing
 };
 
 struct HealthChange {
@@ -42,7 +43,8 @@ struct HealthChange {
 class HealthChecker {
  public:
   using OnChange = std::function<void(const HealthChange&)>;  // called on the checker's thread
-  explicit HealthChecker(OnChange on_change);
+  using OnPanic = std::function<void(const PanicChange&)>;    // likewise
+  explicit HealthChecker(OnChange on_change, OnPanic on_panic = {});
   ~HealthChecker();  // joins
   HealthChecker(const HealthChecker&) = delete;
   // Replaces the set of targets; those that stay keep their rise/fall counts. Any thread.
@@ -66,9 +68,13 @@ std::vector<ResolvedAddress> probe_order(const ServerState& server);
 class RiseFall {
  public:
   RiseFall(unsigned rise, unsigned fall) : rise_(rise), fall_(fall) {}
-  // The first result ever decides at once; later ones need `rise` or `fall` in a row.
+  // The first pass brings a server in; what fell after that needs `rise` passes in a row. `fall`
+  // failures in a row take it out, the first ones too: one slow check after the start is no end.
   // `connected` tells failing from unreachable. A down server changes between the two at once.
   Health record(Health current, bool passed, bool connected);
+  bool has_passed() const { return has_passed_; }
+  // The last result speaks against `current`, and was not enough to change it.
+  bool in_doubt(Health current) const;
   // Changed thresholds (a reload) apply from the next result; what was counted so far stays.
   void set_thresholds(unsigned rise, unsigned fall) {
     rise_ = rise;
@@ -78,7 +84,7 @@ class RiseFall {
  private:
   unsigned rise_, fall_;
   unsigned passes_ = 0, failures_ = 0;
-  bool first_ = true;
+  bool has_passed_ = false;
 };
 
 }  // namespace switchback::upstream

@@ -42,6 +42,13 @@ asio::awaitable<void> read_answer(Stream& stream, AnswerReader& answer, error_co
   }
 }
 
+// What servers answer that do not know the name they are asked by.
+std::string host_hint(unsigned status, const std::string& host_field) {
+  if (status != 400 && status != 403 && status != 421) return {};
+  return "; asked with Host " + host_field + ": if the server serves other names only, set " +
+         "health_check.host to one of them";
+}
+
 template <class Stream>
 asio::awaitable<void> ask(Stream& stream, std::shared_ptr<ProbeLink> connection,
                           config::HealthCheck check, std::string host_field, const Wire& wire,
@@ -72,7 +79,8 @@ asio::awaitable<void> ask(Stream& stream, std::shared_ptr<ProbeLink> connection,
   result.passed = status >= check.status_min && status <= check.status_max;
   if (!result.passed) {
     result.reason = what + "status " + std::to_string(status) + ", wanted " +
-                    std::to_string(check.status_min) + "-" + std::to_string(check.status_max);
+                    std::to_string(check.status_min) + "-" + std::to_string(check.status_max) +
+                    host_hint(status, host_field);
   }
 }
 

@@ -34,6 +34,9 @@ class Pool final : public exchange::UpstreamPool {
   }
   void set_unresolved(const std::string& text) { unresolved_ = text; }
   std::string_view unresolved() const override { return unresolved_; }
+  bool in_panic() const override {
+    return !servers_.empty() && servers_.front()->shared->state->last_resort();
+  }
   exchange::Acquired take_turn(exchange::UpstreamUser& user,
                                const exchange::AcquireWish& wish) override;
   void leave_queue(exchange::QueueWaiter& waiter) override;

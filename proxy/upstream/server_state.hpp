@@ -47,7 +47,13 @@ class ServerState {
   }
   // When its checks passed again after they had failed; 0: never.
   Nanos recovered_ns() const { return recovered_ns_.load(std::memory_order_relaxed); }
-  bool usable() const { return health() <= Health::healthy; }
+  bool usable() const {
+    const Health now = health();
+    return now <= Health::healthy || (now == Health::failing && last_resort());
+  }
+  // Its pool is in panic (panic.hpp): the same for all servers of a pool.
+  bool last_resort() const { return last_resort_.load(std::memory_order_relaxed); }
+  void set_last_resort(bool on) { last_resort_.store(on, std::memory_order_relaxed); }
   std::string last_reason() const;  // of the last failed check, "" when none
   void set_last_reason(std::string reason);
   Nanos last_check_ns() const { return last_check_ns_.load(std::memory_order_relaxed); }
@@ -59,6 +65,7 @@ class ServerState {
 
  private:
   std::atomic<Health> health_{Health::unknown};
+  std::atomic<bool> last_resort_{false};
   std::atomic<Nanos> last_check_ns_{0};
   std::atomic<Nanos> recovered_ns_{0};
   std::atomic<const ResolvedAddress*> resolved_{nullptr};

@@ -61,6 +61,7 @@ struct NameView {
 
 struct PoolView {
   bool draining = false;
+  bool panic = false;  // servers that fail their checks are used, for want of others
   std::string release;
   std::array<std::uint64_t, drain::class_count> in_flight{};  // by drain::TrafficClass
   std::vector<ServerView> servers;  // a name: one for each address, or one that says why not
@@ -103,6 +104,8 @@ class Observer {
   // A shard of `record` passed a stage (barrier, first new response, last old request, drained).
   virtual void switch_progressed(const std::shared_ptr<drain::SwitchRecord>& record) = 0;
   virtual void health_changed(const upstream::HealthChange& change) = 0;
+  // A pool began, or ended, to use servers that fail their checks.
+  virtual void panic_changed(const upstream::PanicChange&) {}
   // DNS said something new: the control thread has to call DataPlane::adopt_names().
   virtual void names_changed() {}
   // A server failed too many requests in a row and is taken out for a while.

@@ -40,9 +40,13 @@ WorkerGroup::WorkerGroup(const config::Config& config, const std::vector<Service
       listeners_(std::move(listeners)),
       access_log_(config.log.access, config.log.path, worker_count_),
       mirror_runs_(worker_count_),
-      health_([o = observer_](const upstream::HealthChange& change) {
-        if (o) o->health_changed(change);
-      }) {
+      health_(
+          [o = observer_](const upstream::HealthChange& change) {
+            if (o) o->health_changed(change);
+          },
+          [o = observer_](const upstream::PanicChange& change) {
+            if (o) o->panic_changed(change);
+          }) {
   wires_ = make_wires(config);
   auto contexts = listener_tls_.load(config, worker_count_);
   configure_names(config);
@@ -194,7 +198,8 @@ void WorkerGroup::set_health_targets() {
     for (const Color color : {Color::blue, Color::green}) {
       for (const upstream::PoolMember& member : service->pools[index_of(color)]) {
         targets.push_back({service->config.name, color, service->config.health_check,
-                           member.shared->state, service->wires[index_of(color)].back()});
+                           member.shared->state, service->wires[index_of(color)].back(),
+                           member.weight});
       }
     }
   }
@@ -239,6 +244,7 @@ PoolView WorkerGroup::pool_view(const ServiceShared& service, Color color, Color
   const Nanos now = monotonic_ns();
   for (const upstream::PoolMember& member : service.pools[index_of(color)]) {
     view.servers.push_back(server_view(member, shared, now));
+    view.panic |= member.shared->state->last_resort();
   }
   const std::set<std::string> names = names_of(pool);
   if (names.empty()) return view;
@@ -347,7 +353,8 @@ std::vector<ProbeTarget> WorkerGroup::probe_targets(const std::string& name, Col
   if (!service) return out;
   for (const upstream::PoolMember& member : service->pools[index_of(color)]) {
     const upstream::ServerState& state = *member.shared->state;
-    if (!state.usable() || state.candidates.empty()) continue;
+    // What is used for want of better does not speak for its color.
+    if (state.health() > upstream::Health::healthy || state.candidates.empty()) continue;
     ProbeTarget target;
     target.server = state.identity;
     target.key = name + " " + std::string(to_string(color)) + " " + state.identity;

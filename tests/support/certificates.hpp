@@ -73,7 +73,7 @@ class Authority {
   void sign_for_yesterday(const std::string& request, const std::string& extension_file,
                           const std::string& cert) {
     const std::string database = folder_.write("ca.index", "");
-    folder_.write("ca.serial", "0" + std::to_string(1000 + issued_) + "\n");
+    folder_.write("ca.serial", std::to_string(1000 + issued_) + "\n");
     const std::string settings = folder_.write(
         "ca.conf",
         "[ca]\ndefault_ca=test\n[test]\ndatabase=" + database +

@@ -42,6 +42,9 @@ TEST_CASE("events of the door, of servers and of the process have their lines") 
       line(HealthChanged{"shop", Color::green, "a:1", "healthy", "failing", "500"}) ==
       R"(health {"service":"shop","color":"green","server":"a:1","from":"healthy","to":"failing",)"
       R"("reason":"500","at":"2023-11-14T22:13:20.000Z"})");
+  CHECK(line(PanicChanged{"shop", Color::blue, true, 0, 2, 3}) ==
+        R"(panic {"service":"shop","color":"blue","panic":true,"usable":0,"failing":2,"servers":3,)"
+        R"("at":"2023-11-14T22:13:20.000Z"})");
   CHECK(line(ServerEjected{"shop", Color::blue, "a:1", 5, "reset", 30'000}) ==
         R"(ejection {"service":"shop","color":"blue","server":"a:1","failures":5,"last":"reset",)"
         R"("for_ms":30000,"at":"2023-11-14T22:13:20.000Z"})");

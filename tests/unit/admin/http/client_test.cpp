@@ -47,6 +47,49 @@ struct Scripted {
   std::thread thread;
 };
 
+TEST_CASE("answers of servers that take HTTP lightly") {
+  struct Row {
+    const char* what;
+    const char* bytes;
+    unsigned status;
+    const char* body;
+  };
+  const Row row = GENERATE(
+      Row{"100 first",
+          "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 200, "ok"},
+      Row{"103 with fields, twice",
+          "HTTP/1.1 103 Hints\r\nLink: x\r\n\r\nHTTP/1.1 103 Hints\r\n\r\nHTTP/1.1 204 No "
+          "Content\r\n\r\n",
+          204, ""},
+      Row{"no reason, no space", "HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok", 200, "ok"},
+      Row{"no reason", "HTTP/1.1 202 \r\nContent-Length: 2\r\n\r\nok", 202, "ok"},
+      Row{"LF lines", "HTTP/1.1 200 OK\nContent-Length: 2\n\nok", 200, "ok"},
+      Row{"chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+          200, "ok"},
+      Row{"until the end", "HTTP/1.1 200 OK\r\n\r\nok", 200, "ok"},
+      Row{"HTTP/1.0 until the end", "HTTP/1.0 200 OK\n\nok", 200, "ok"},
+      Row{"3xx", "HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n", 302, ""});
+  INFO(row.what);
+  Scripted server(row.bytes);
+  Client client(target_of(server.address));
+  const auto answer = client.call({.method = "POST", .body = "x"}, 10s);
+  INFO(answer.error);
+  CHECK(answer.failure == Failure::none);
+  CHECK(answer.status == row.status);
+  CHECK(answer.body == row.body);
+}
+
+TEST_CASE("answers that are none") {
+  std::string interim;
+  for (int i = 0; i < 40; ++i) interim += "HTTP/1.1 103 Hints\r\n\r\n";
+  const std::string bytes =
+      GENERATE_COPY(interim, std::string("HTTP/1.1 200 OK\r\nContent-Le"), std::string("hello\n\n"),
+                    "HTTP/1.1 200 OK\r\nX: " + std::string(100'000, 'x'));
+  Scripted server(bytes);
+  Client client(target_of(server.address));
+  CHECK(client.call({.method = "POST", .body = "x"}, 10s).failure == Failure::answer_lost);
+}
+
 TEST_CASE("addresses of the admin server") {
   CHECK(target_of("/run/x.sock").path == "/run/x.sock");
   CHECK(target_of("unix:/run/x.sock").path == "/run/x.sock");

@@ -175,6 +175,14 @@ TEST_CASE("answers: which are good, which are worth another attempt") {
   for (const unsigned status : {301u, 400u, 404u, 410u}) CHECK(judge_status(status, "").hopeless);
   CHECK(judge_status(429, "7").retry_after_ns == 7'000'000'000);
   CHECK(judge_status(429, "Fri, 31 Dec 1999").retry_after_ns == 0);
+  const std::int64_t now_us = 784'111'777'000'000;  // Sun, 06 Nov 1994 08:49:37 GMT
+  for (const char* date : {"Sun, 06 Nov 1994 08:49:47 GMT", "Sunday, 06-Nov-94 08:49:47 GMT",
+                           "Sun Nov  6 08:49:47 1994"}) {
+    INFO(date);
+    CHECK(judge_status(503, date, now_us).retry_after_ns == 10'000'000'000);
+  }
+  CHECK(judge_status(429, "Sun, 06 Nov 1994 08:49:07 GMT", now_us).retry_after_ns == 0);
+  CHECK(judge_status(429, "Sun, 06 Nov 1994 08:49:47 GMT and more", now_us).retry_after_ns == 0);
 }
 
 TEST_CASE("files of fields and secrets are read strictly, and never shown") {

@@ -76,6 +76,27 @@ TEST_CASE_METHOD(Entry, "TTLs are bounded, and asked again up to a tenth early")
   CHECK(s().ask_ns == now + second);
 }
 
+TEST_CASE_METHOD(Entry, "a family that never had an address may fail for ever: no trouble") {
+  for (int i = 0; i < 9; ++i) {
+    say(found({v4(1)}, 30), broken());
+    CHECK_FALSE(s().trouble);
+    CHECK(s().error == "AAAA: no name server answers");  // it is shown
+    now = s().ask_ns;
+  }
+  CHECK(in_use() == std::vector<Ip>{v4(1)});
+  // What has addresses that could be outdated is.
+  say(found({v4(1)}, 30), found({v6(1)}, 30));
+  for (int i = 0; i < 3; ++i) say(found({v4(1)}, 30), broken());
+  CHECK(s().trouble);
+  for (int i = 0; i < 3; ++i) say(broken(), found({v6(1)}, 30));
+  CHECK(s().trouble);
+}
+
+TEST_CASE_METHOD(Entry, "the other way round: A fails for ever, AAAA is good") {
+  for (int i = 0; i < 9; ++i) say(broken(), found({v6(1)}, 30));
+  CHECK_FALSE(s().trouble);
+}
+
 TEST_CASE_METHOD(Entry, "a failed question keeps what it had, for ever, with back-off") {
   say(found({v4(1)}, 30), found({v6(1)}, 30));
   Nanos pause = 0;

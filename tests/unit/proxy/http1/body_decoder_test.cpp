@@ -181,3 +181,16 @@ TEST_CASE("what may come behind the content") {
   CHECK_FALSE(http1::may_be_trailer(FieldId::content_length, "content-length"));
   CHECK_FALSE(http1::may_be_trailer(FieldId::x_forwarded_for, "x-forwarded-for"));
 }
+
+TEST_CASE("trailers whose lines end with LF alone never grow past what they came in") {
+  std::string text = "0\nX-A: 1\nX-B:2\nX-C:3\n\n";
+  const std::string behind = "HTTP/1.1 200 OK";
+  text += behind;
+  BodyDecoder decoder;
+  decoder.start(http::BodyKind::chunked, 0, {}, 0, http1::Sender::forgiven_server);
+  iovec slices[BodyDecoder::max_slices];
+  const auto result = decoder.decode(text.data(), text.size(), slices);
+  REQUIRE(result.status == DecodeStatus::complete);
+  CHECK(std::string(decoder.trailers(), decoder.trailers_size()) == "X-A:1\r\nX-C:3\r\n");
+  CHECK(text.substr(result.consumed) == behind);
+}

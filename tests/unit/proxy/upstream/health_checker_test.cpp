@@ -148,6 +148,12 @@ TEST_CASE_METHOD(Fixture, "verdicts on servers that accept but fail say why") {
     CHECK_THAT(verdict(up, quick("/garbage")),
                ContainsSubstring("GET /garbage: traffic would be refused: no HTTP answer"));
   }
+  SECTION("a body that is cut") {
+    TestServer up;
+    CHECK(
+        verdict(up, quick("/truncate")) ==
+        "GET /truncate: traffic would be refused: the connection ended in the middle of the body");
+  }
   SECTION("closed without an answer") {
     TestServer up;
     CHECK(verdict(up, quick("/drop")) == "GET /drop: closed before an answer");
@@ -168,8 +174,61 @@ TEST_CASE_METHOD(Fixture, "bodies may be large or endless, as for traffic, and n
     CHECK(until([&] { return server->health() != Health::unknown; }));
     CHECK(server->health() == Health::healthy);
   }
-  CHECK(first(tcp_server(up.port()), quick("/truncate")).reason ==
-        "GET /truncate: traffic would be refused: the connection ended in the middle of the body");
+}
+
+TEST_CASE_METHOD(Fixture, "a status that may be about the Host says which one was sent") {
+  TestServer up;
+  auto check = quick("/status/421");
+  check.host = "app.internal";
+  CHECK(first(tcp_server(up.port()), check).reason ==
+        "GET /status/421: status 421, wanted 200-399; asked with Host app.internal: if the server "
+        "serves other names only, set health_check.host to one of them");
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "a server that comes up after the start is found long before an interval") {
+  TestServer up;
+  up.stop();
+  auto check = quick("/healthz");
+  check.interval = 1h;
+  check.rise = 5;
+  const auto server = tcp_server(up.port());
+  CHECK(first(server, check).to == Health::unreachable);
+  up.start();
+  CHECK(change(1).to == Health::healthy);
+}
+
+TEST_CASE_METHOD(Fixture, "one slow first check takes no server out") {
+  std::atomic<unsigned> asked{0};
+  TestServer up(test::TestServerOptions{.raw = [&](test::RawClient& peer) {
+    peer.read_head();
+    if (asked++ == 0) return;  // closed without an answer
+    peer.send("HTTP/1.1 204 No Content\r\n\r\n");
+  }});
+  auto check = quick("/x");
+  check.interval = 1h;
+  CHECK(first(tcp_server(up.port()), check).from == Health::unknown);
+  CHECK(change(0).to == Health::healthy);
+  CHECK(count() == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "few checks at once go to one address, whatever number of services") {
+  TestServer up;
+  auto check = quick("/hang");
+  check.timeout = 1h;
+  std::vector<HealthTarget> targets;
+  for (int i = 0; i < 40; ++i) {
+    targets.push_back(
+        {"service" + std::to_string(i), Color::blue, check, tcp_server(up.port()), {}});
+  }
+  TestServer other;  // is not held up by it
+  const auto free = tcp_server(other.port());
+  targets.push_back({"other", Color::blue, quick("/healthz"), free, {}});
+  checker.set_targets(targets);
+  REQUIRE(up.wait_for_requests(4));
+  wait_for_rounds(*free);
+  wait_for_rounds(*free);
+  CHECK(up.open_connections() == 4);
 }
 
 TEST_CASE_METHOD(Fixture, "servers that accept no connection are unreachable") {

@@ -16,10 +16,24 @@ struct Watched {
 
 }  // namespace
 
-TEST_CASE("the first result decides at once") {
+TEST_CASE("the first pass brings a server in, the first failures do not take it out") {
   CHECK(Watched{}.pass() == Health::healthy);
-  CHECK(Watched{}.fail() == Health::failing);
-  CHECK(Watched{}.refuse() == Health::unreachable);
+  Watched w;
+  CHECK(w.fail() == Health::unknown);
+  CHECK(w.rise_fall.in_doubt(w.health));
+  CHECK(w.refuse() == Health::unknown);
+  CHECK(w.pass() == Health::healthy);
+  CHECK_FALSE(w.rise_fall.in_doubt(w.health));
+}
+
+TEST_CASE("one that never passed is out after `fall` failures, and in with its first pass") {
+  Watched w;
+  w.refuse();
+  w.refuse();
+  CHECK(w.refuse() == Health::unreachable);
+  CHECK_FALSE(w.rise_fall.has_passed());
+  CHECK(w.fail() == Health::failing);
+  CHECK(w.pass() == Health::healthy);
 }
 
 TEST_CASE("a healthy server falls after `fall` bad results in a row, of either kind") {
@@ -35,8 +49,12 @@ TEST_CASE("a healthy server falls after `fall` bad results in a row, of either k
 
 TEST_CASE("a server that is down rises after `rise` passes in a row") {
   Watched w;
+  w.pass();
+  w.refuse();
+  w.refuse();
   w.refuse();
   CHECK(w.pass() == Health::unreachable);
+  CHECK(w.rise_fall.in_doubt(w.health));
   CHECK(w.fail() == Health::failing);  // down already: only told apart
   CHECK(w.pass() == Health::failing);
   CHECK(w.pass() == Health::healthy);
