@@ -66,8 +66,7 @@ Fault fault_of(const boost::system::error_code& error) {
   if (error == E::body_limit) return {413, "The request's body is too large."};
   if (error == E::bad_version) return {505, "Only HTTP/1.0 and HTTP/1.1 are spoken here."};
   if (error == E::partial_message) return {0, ""};
-  static const auto& parser_errors = bhttp::make_error_code(E::bad_method).category();
-  if (error.category() == parser_errors) {
+  if (error.category() == bhttp::make_error_code(E::bad_method).category()) {
     return {400, "The request is not well-formed HTTP/1.1: " + error.message() + "."};
   }
   return {0, ""};
