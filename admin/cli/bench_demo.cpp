@@ -11,12 +11,12 @@
 #include <sstream>
 #include <thread>
 
-#include "bench/switchover/child.hpp"
-#include "bench/switchover/responder.hpp"
 #include "admin/cli/exit_codes.hpp"
 #include "admin/cli/globals.hpp"
 #include "admin/cli/json_view.hpp"
 #include "admin/cli/session.hpp"
+#include "bench/switchover/child.hpp"
+#include "bench/switchover/responder.hpp"
 
 namespace switchback::cli {
 namespace {

@@ -4,10 +4,10 @@
 #include <cstdio>
 #include <thread>
 
-#include "bench/switchover/probe.hpp"
 #include "admin/cli/exit_codes.hpp"
 #include "admin/cli/globals.hpp"
 #include "admin/cli/json_view.hpp"
+#include "bench/switchover/probe.hpp"
 
 namespace switchback::cli {
 namespace {

@@ -9,8 +9,8 @@
 
 #include <string>
 
-#include "bench/switchover/flipper.hpp"
 #include "admin/cli/session.hpp"
+#include "bench/switchover/flipper.hpp"
 
 namespace switchback::cli {
 

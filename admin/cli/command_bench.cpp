@@ -8,9 +8,6 @@
 #include <iostream>
 #include <memory>
 
-#include "bench/switchover/driver.hpp"
-#include "bench/switchover/plot.hpp"
-#include "bench/switchover/responder.hpp"
 #include "admin/cli/bench_demo.hpp"
 #include "admin/cli/bench_run.hpp"
 #include "admin/cli/bench_switch.hpp"
@@ -18,6 +15,9 @@
 #include "admin/cli/globals.hpp"
 #include "admin/cli/json_view.hpp"
 #include "admin/cli/process.hpp"
+#include "bench/switchover/driver.hpp"
+#include "bench/switchover/plot.hpp"
+#include "bench/switchover/responder.hpp"
 
 namespace switchback::cli {
 namespace {

@@ -79,7 +79,8 @@ struct HealthChanged {  // "health"
   std::string server, from, to, reason;
   bool healthy = false;  // now
 };
-struct PanicChanged {  // "panic": whether servers that fail their checks are used, for want of others
+struct PanicChanged {  // "panic": whether servers that fail their checks are used, for want of
+                       // others
   std::string service;
   Color color = Color::blue;
   bool panic = false;
@@ -143,10 +144,10 @@ struct AuditAnchored {  // "audit.anchor"
   std::string hash;
 };
 
-using Body =
-    std::variant<FlipStepped, FlipRefused, Paused, Resumed, Reloaded, AlarmRaised, AlarmCleared,
-                 HealthChanged, PanicChanged, ServerEjected, ReleaseMoved, ReleaseAsked, HoldChanged, BakeStepped,
-                 VerdictReached, ReadinessChanged, RehearsalFailed, AuditAnchored>;
+using Body = std::variant<FlipStepped, FlipRefused, Paused, Resumed, Reloaded, AlarmRaised,
+                          AlarmCleared, HealthChanged, PanicChanged, ServerEjected, ReleaseMoved,
+                          ReleaseAsked, HoldChanged, BakeStepped, VerdictReached, ReadinessChanged,
+                          RehearsalFailed, AuditAnchored>;
 
 class Event {
  public:

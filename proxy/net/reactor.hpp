@@ -97,7 +97,7 @@ class Reactor : public boost::asio::execution_context {
   // Turns until stop(); a stop() before the call ends it at once. Work posted before the stop()
   // still runs. May be called again afterwards.
   void run();
-  void run_turn(bool may_wait);           // one turn by hand; false: epoll is only asked
+  void run_turn(bool may_wait);  // one turn by hand; false: epoll is only asked
   // For tests and simulations: a turn at a time of their own choice, with timers and deferred work,
   // without events of the kernel. Do not mix with run().
   void run_turn_at(Nanos now_ns);

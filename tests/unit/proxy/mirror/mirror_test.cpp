@@ -27,6 +27,7 @@ struct FakeUpstream final : exchange::Upstream {
   void release(bool reusable) override { ++(reusable ? kept : closed); }
   void timed_out(http::Reason) override {}
   bool reused() const override { return true; }
+  void make_private(exchange::Reservations*) override {}
   bool verify_idle() override { return !stale; }
   std::string_view server() const override { return "standby:1"; }
   std::string sent;
