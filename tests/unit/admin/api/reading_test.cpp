@@ -22,12 +22,12 @@ TEST_CASE("a service in its fixed shape") {
     "service":"shop","active":"blue","epoch":42,"releases":{"blue":"v1.2","green":"v1.3"},
     "paused":false,"waiting":0,
     "pools":{
-      "blue":{"draining":false,"in_flight":{"request":3,"stream":2,"tunnel":1},
+      "blue":{"draining":false,"panic":false,"in_flight":{"request":3,"stream":2,"tunnel":1},
         "connections_per_server":0,"waiting":0,"servers":[
         {"address":"127.0.0.1:9001","healthy":true,"health":"healthy","weight":1,"share":0,
          "in_flight":6,"connections":0,"ejected_ms":0,"ejection":"","ejections":0,
          "failures":0,"last_failure":"","reason":""}],"names":[]},
-      "green":{"draining":false,"in_flight":{"request":0,"stream":0,"tunnel":0},
+      "green":{"draining":false,"panic":false,"in_flight":{"request":0,"stream":0,"tunnel":0},
         "connections_per_server":0,"waiting":0,"servers":[
         {"address":"127.0.0.1:9101","healthy":false,"health":"failing","weight":2,"share":0,
          "in_flight":0,"connections":0,"ejected_ms":0,"ejection":"","ejections":0,"failures":0,"last_failure":"",

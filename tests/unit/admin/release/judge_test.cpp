@@ -16,7 +16,7 @@ worker::PoolView pool(std::vector<Health> healths, std::string release = "") {
     worker::ServerView server;
     server.address = "127.0.0.1:" + std::to_string(port++);
     server.health = health;
-    if (health != Health::healthy) server.reason = "status 500";
+    if (health > Health::healthy) server.reason = "status 500";
     out.servers.push_back(server);
   }
   return out;
@@ -119,6 +119,10 @@ TEST_CASE("fitness of a standby for a promote") {
   CHECK(verdict(pool({Health::unknown})).verdict == Verdict::probe);
   CHECK(verdict(pool({Health::unknown})).problem.code == "standby_unfit");
   CHECK(verdict(pool({Health::unknown}), true).verdict == Verdict::go);
+  // Not settled yet, but its first check failed: connecting says nothing new.
+  auto doubtful = pool({Health::unknown});
+  doubtful.servers[0].reason = "GET /up: status 503, wanted 200-399";
+  CHECK(verdict(doubtful).verdict == Verdict::refuse);
   // Force that was not needed is not recorded as force.
   CHECK_FALSE(verdict(pool({Health::healthy}), true).forced);
   // A server of weight 0 takes no requests, so it makes nobody fit.
