@@ -25,7 +25,7 @@ void Session::open(int fd, const sockaddr_storage& peer, const ListenerRuntime& 
   state_ = State::idle;
   scanned_ = discarded_ = 0;
   parsing_ = body_wanted_ = close_ = head_only_ = tunnel_ = tunnel_ended_ = hung_up_ = false;
-  any_byte_ = utf8_target_ = https_ = false;
+  any_byte_ = utf8_target_ = https_ = asked_client_ = false;
   since_ns_ = host_.reactor().now_ns();
   if (!stream_.open(host_.reactor(), fd, *this)) {
     close();
@@ -279,8 +279,6 @@ void Session::on_timer() {
       close();
       return;
     case State::exchanging:  // the exchange keeps its own deadlines
-      look_for_client();
-      return;
     case State::closed:
       return;
   }

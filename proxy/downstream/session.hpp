@@ -105,7 +105,6 @@ class Session final : public exchange::Downstream,
   tls::Layer* tls_layer() const;
   void exchanging_event(std::uint32_t events);
   void watch_client();
-  void look_for_client();
   void read_head();
   bool parse();
   http1::DecodeResult decode_head();
@@ -152,7 +151,7 @@ class Session final : public exchange::Downstream,
   bool head_only_ = false;
   bool tunnel_ = false;
   bool tunnel_ended_ = false;          // towards the client
-  std::uint8_t unanswered_looks_ = 0;  // for a client that may be gone
+  bool asked_client_ = false;  // whether it is still there
   bool hung_up_ = false;
   bool any_byte_ = false;     // of the head being read
   bool utf8_target_ = false;  // bytes of its target were percent-encoded

@@ -10,7 +10,6 @@
 #include <string>
 #include <string_view>
 
-#include "proxy/base/clock.hpp"
 
 namespace switchback::net {
 
@@ -58,14 +57,8 @@ IpBytes ip_bytes(const sockaddr* address);
 std::uint16_t ip_port(const sockaddr* address);             // host order; 0 for other families
 std::string address_text(const sockaddr_storage& address);  // "192.0.2.7:80", "[2001:db8::1]:80"
 
-// Has the kernel ask the peer's machine whether somebody still holds the other end, from a second
-// after the last packet on (TCP keep-alive probes). False: not TCP.
-bool ask_whether_alive(int fd);
-struct ProbeState {
-  unsigned unanswered = 0;  // probes
-  Nanos round_trip_ns = 0;
-  Nanos silent_ns = 0;  // since its machine has acknowledged anything, a probe included
-};
-ProbeState probe_state(int fd);
+// Sends a byte of urgent data: a peer that has closed its socket answers it with a reset, one that
+// reads does not see it. Without effect on sockets that are not TCP.
+void ask_whether_open(int fd);
 
 }  // namespace switchback::net

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "config/model.hpp"
+#include "proxy/base/clock.hpp"
 #include "proxy/http1/decoder.hpp"
 #include "proxy/net/endpoints.hpp"
 #include "proxy/proxy_protocol/encode.hpp"

@@ -219,7 +219,7 @@ std::string Packages::of(const std::string& program) const {
 }
 
 Needs needs_of(const std::string& dev) {
-  static const std::regex need(R"((?:^|echo ")([a-z]+) (\S+) (?:cmd|pc|hdr|file):\S)");
+  static const std::regex need(R"((?:^|echo ")([a-z]+) (\S+) (?:cmd|pc|hdr|file|any|lib):\S)");
   Needs needs;
   for (const std::string& line : lines_of(dev)) {
     std::smatch match;
