@@ -40,7 +40,8 @@ bool Exchange::outlives_client() const {
 bool Exchange::watches_client() const {
   const bool served =
       phase_ != Phase::idle && phase_ != Phase::tunnel && phase_ != Phase::answering;
-  return served && !response_started_ && runtime_ && service().limits.client_gone == config::ClientGone::cancel;
+  return served && !response_started_ && runtime_ &&
+         service().limits.client_gone == config::ClientGone::cancel;
 }
 
 bool Exchange::takes_body_pipe() const {

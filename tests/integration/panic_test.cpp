@@ -70,8 +70,12 @@ TEST_CASE("as PID 1 it reaps what its programs leave behind") {
     return;
   }
   const TempDir folder;
-  const auto script = folder.write("told.sh", "#!/bin/sh\nsetsid /bin/sh -c 'echo >> " +
-                                                  folder.file("orphans") + "' &\nexit 0\n");
+  // Its group is ended with it: the one that is left behind has to have a session of its own by
+  // then.
+  const std::string left = folder.file("orphans");
+  const auto script =
+      folder.write("told.sh", "#!/bin/sh\nsetsid /bin/sh -c 'echo >> " + left + "' &\nuntil [ -e " +
+                                  left + " ]; do :; done\nexit 0\n");
   REQUIRE(::chmod(script.c_str(), 0755) == 0);
   TestServer blue("blue"), green("green");
   InstanceOptions options;
